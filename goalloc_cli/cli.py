@@ -1,0 +1,100 @@
+"""The command line: which commands there are, and how each of them ends. The only place that exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from goalloc_cli import __version__
+from goalloc_cli.commands.import_recording import import_recording
+from goalloc_cli.commands.options import color_option
+from goalloc_cli.commands.replay import replay
+from goalloc_cli.commands.show import say
+from goalloc_cli.commands.stats import stats
+
+FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes."""
+
+
+class Commands(click.Group):
+    """The group, which ends quietly when the reader of its output is gone, and at once on Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+            raise click.exceptions.Exit(FINE) from None
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="goalloc %(version)s")
+@color_option
+@click.pass_context
+def cli(ctx: click.Context, color: str | None) -> None:
+    """Replay Go memory-allocation traces through a model of Go's allocator.
+
+    \b
+    goalloc import app.trace -o app.msgpack    make a trace from a recording
+    goalloc stats app.msgpack                  what is in it
+    goalloc replay app.msgpack                 where the memory goes
+    """
+    ctx.obj = color
+
+
+for command in (import_recording, stats, replay):
+    cli.add_command(command)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Do what the arguments say; return the exit code."""
+    try:
+        result = cli.main(args, prog_name="goalloc", standalone_mode=False)
+        return result if isinstance(result, int) else FINE
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "goalloc"
+        say(f"{where}: {error.format_message()} (see {where} --help)")
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except Exception as error:
+        if os.environ.get("GOALLOC_DEBUG"):
+            raise
+        code, message = explained(error)
+        say(f"goalloc: {message}")
+        return code
+
+
+def explained(error: Exception) -> tuple[int, str]:
+    """The exit code for an error, and what to tell."""
+    from goalloc_cli.trace.event import TraceError
+
+    replaying = sys.modules.get("goalloc_cli.replay")
+    if replaying and isinstance(error, replaying.ReplayError):
+        return CONTRADICTION, str(error)
+    if isinstance(error, TraceError):
+        return MALFORMED, str(error)
+    if isinstance(
+        error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError
+    ):
+        return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error, OSError):
+        return UNEXPECTED, f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    if isinstance(error, MemoryError):
+        return UNEXPECTED, "there is not enough memory"
+    told = f"{type(error).__name__}: {error}"
+    return UNEXPECTED, f"unexpected {told}; GOALLOC_DEBUG=1 shows where. Please report it"
+
+
+def main() -> None:
+    sys.exit(run())

@@ -1,0 +1,38 @@
+"""goalloc import"""
+
+from __future__ import annotations
+
+import click
+
+from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.show import say
+
+
+@click.command("import", short_help="Make a trace from a recording of a Go program.")
+@click.argument("recording", metavar="RECORDING")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.'
+)
+@click.option(
+    "--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them)."
+)
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+def import_recording(recording: str, output: str, no_witnesses: bool, force: bool, quiet: bool) -> None:
+    """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
+    from goalloc_cli.progress import progress_line, ticking
+    from goalloc_cli.trace.native import write_native
+    from goalloc_cli.trace.sink import write_file
+    from goalloc_cli.trace.sniff import open_trace
+
+    refuse_early({"output": output, "force": force, "form": "msgpack"})
+    trace = open_trace(recording)
+    with progress_line("import", trace.events, quiet) as tick:
+        batches = ticking(trace.batches, tick)
+        events = write_file(
+            output, force, lambda file: write_native(trace.header, batches, file, witnesses=not no_witnesses)
+        )
+    if not quiet:
+        for note in trace.header.notes:
+            say(f"note: {note}")
+        say(f"{output}: {events:,} events")

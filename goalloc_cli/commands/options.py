@@ -1,0 +1,53 @@
+"""Options that several commands share, and what is refused before the work begins."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from goalloc_cli.report.names import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def color_option(command: F) -> F:
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default=None,
+        help="Colours: on a terminal only (auto), always or never. NO_COLOR and FORCE_COLOR are obeyed.",
+    )(command)
+
+
+def output_options(command: F) -> F:
+    """How a report is shown, and where it goes."""
+    for option in (
+        color_option,
+        click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error."),
+        click.option("--force", is_flag=True, help="Replace an existing FILE."),
+        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+        click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+def refuse_early(options: dict[str, Any]) -> None:
+    """What would fail after minutes of work is refused before it."""
+    output = options["output"]
+    to_stdout = output in (None, "-")
+    if options["form"] == "msgpack" and to_stdout and sys.stdout.isatty():
+        raise click.UsageError("msgpack is not for a terminal; name a file with -o, or pipe it on")
+    if not to_stdout and os.path.lexists(output) and not options["force"] and not is_device(output):
+        raise click.UsageError(
+            f"{output}: exists already; choose another name, or pass --force to replace it"
+        )
+
+
+def is_device(path: str) -> bool:
+    return Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir()

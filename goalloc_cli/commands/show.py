@@ -1,0 +1,44 @@
+"""Prints reports, or writes them to a file."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+
+def show(
+    ctx: click.Context,
+    document: dict[str, Any],
+    reports: tuple[str, ...],
+    form: str,
+    output: str | None,
+    force: bool,
+    quiet: bool,
+    color: str | None,
+) -> None:
+    """Print the reports, or write them to a file."""
+    from goalloc_cli.report.output import encoded
+    from goalloc_cli.report.render import to_terminal
+    from goalloc_cli.report.reports import blocks
+    from goalloc_cli.report.screen import has_colour, paper_of
+    from goalloc_cli.trace.sink import write_file
+
+    if form == "csv" and not quiet:
+        for note in document["notes"]:
+            say(f"note: {note}")
+    if output is None and form == "table":
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        colour = has_colour(color or ctx.obj or "auto", sys.stdout)
+        to_terminal(blocks(document, reports), paper_of(sys.stdout, colour), sys.stdout, colour)
+        return
+    data = encoded(document, reports, form)
+    write_file(output or "-", force, lambda file: file.write(data))
+
+
+def say(message: str) -> None:
+    """One line on the standard error."""
+    from goalloc_cli.report.units import clean
+
+    click.echo(clean(message), err=True)

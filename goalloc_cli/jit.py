@@ -1,0 +1,81 @@
+"""`kernel` and `inner`: the decorators of compiled functions, and the one rule of where they are kept.
+
+Numba notices an edit in a function's own file only, not in the kernels that it calls. So the compiled code lives in a
+folder named by a hash of every source that holds kernels, and of the versions that compile them: any edit starts a new
+folder, and nothing stale can be called.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba.core import types
+
+PACKAGE = Path(__file__).parent
+
+
+def fingerprint(folder: Path) -> str:
+    """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    for path in [*sorted(folder.glob("*.py")), PACKAGE / "jit.py", PACKAGE / "design.py", PACKAGE / "outcome.py"]:
+        digest.update(path.read_bytes())
+    return f"{folder.name}-{digest.hexdigest()[:16]}"
+
+
+def cache_root() -> Path:
+    """The user's cache folder for goalloc: $GOALLOC_CACHE, else $XDG_CACHE_HOME/goalloc, else ~/.cache/goalloc."""
+    if named := os.environ.get("GOALLOC_CACHE"):
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalloc"
+
+
+@cache
+def compiled_folder(source: str) -> Path:
+    """Where the compiled kernels of one source file's folder live."""
+    return cache_root() / fingerprint(Path(source).parent)
+
+
+def is_compiled(package: str) -> bool:
+    """True where compiled kernels of `package` ("model", "trace") were found from an earlier run."""
+    return any(compiled_folder(str(PACKAGE / package / "_")).glob("*/*.nbi"))
+
+
+def short_name(record: types.Record) -> tuple[str, tuple[()]]:
+    """A record type's part of a symbol: by default every column of every table, for every kernel, in every symbol."""
+    return f"Record{hashlib.sha256(record.name.encode()).hexdigest()[:8]}", ()
+
+
+types.Record.mangling_args = property(short_name)
+
+
+def plain(kind: types.Type) -> types.Type:
+    """The type that a kernel is compiled for when called with `kind`: one for all integers."""
+    if isinstance(kind, (types.Integer, types.IntegerLiteral)) and kind != types.uint64:
+        return types.int64
+    return kind
+
+
+def kernel(function):
+    """A compiled function that Python calls. It is compiled at its first call, and kept for later runs."""
+    numba.config.CACHE_DIR = str(compiled_folder(function.__code__.co_filename))
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+
+
+def inner(function):
+    """A compiled function that only kernels call. It is compiled into them.
+
+    Numba compiles a function anew for each combination of argument types, and takes every literal and every width of integer
+    for a type of its own. Inner kernels know two: int64, and uint64 for bitmap words.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    dispatcher = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    template = dispatcher.get_call_template
+    dispatcher.get_call_template = lambda args, kws: template(tuple(plain(a) for a in args), kws)
+    return dispatcher

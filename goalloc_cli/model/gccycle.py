@@ -1,0 +1,122 @@
+"""What the start and the end of a collection do to the allocator. (Go: mgc.go; allocator.md 8.7)"""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF
+from goalloc_cli.model.mcache import flush, prepare_for_sweep
+from goalloc_cli.model.mheap import alloc_manual, free_manual
+from goalloc_cli.model.pacer import commit
+from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
+from goalloc_cli.model.stack import free_stack_spans
+from goalloc_cli.model.sweeper import background_turn, finish_sweep
+
+WORKBUF_BYTES = 32 << 10
+"""Size of a span of GC work buffers (Go: mgcwork.go, workbufAlloc)."""
+
+
+@inner
+def gc_start(heap, p, forced):
+    """Marking starts: sweeping is finished, and what is live now will survive."""
+    gc = heap.gc
+    if gc.marking:
+        heap.fault = FAULT_GC_ORDER
+        return
+    for other in range(heap.nprocs):
+        prepare_for_sweep(heap, other)
+    finish_sweep(heap)
+    gc.cycle += 1
+    gc.marking = 1
+    gc.forced = forced
+    gc.marked = heap.stats.live_bytes
+    mark_tiny_blocks(heap)
+    if not gc.hinted:
+        take_workbufs(heap, p)
+
+
+@inner
+def mark_tiny_blocks(heap):
+    """Each P's current tiny block is a root: it survives even with no live object in it. (Go: gcMarkTinyAllocs)"""
+    gc = heap.gc
+    for p in range(heap.nprocs):
+        cache = heap.mcaches[p]
+        if cache.tiny_span == NO_SPAN:
+            continue
+        span = heap.spans[cache.tiny_span]
+        if is_live(heap, span, cache.tiny_slot):
+            continue
+        if span.mark_cycle != gc.cycle:
+            keep_marks(heap, span, gc.cycle)
+        set_mark(heap, span, cache.tiny_slot)
+        gc.marked += span.elem_size
+
+
+@inner
+def take_workbufs(heap, p):
+    """Spans for the mark phase's work buffers, through P's page cache; those of the last cycle may still be held."""
+    gc = heap.gc
+    while gc.workbufs < heap.knobs.gc_workbuf_spans:
+        s = alloc_manual(heap, p, WORKBUF_BYTES >> heap.knobs.page_shift, SPAN_WORKBUF, LOCK_WORKBUF)
+        if heap.fault:
+            return
+        heap.spans[s].next = gc.workbuf_list
+        gc.workbuf_list = s
+        gc.workbufs += 1
+
+
+@inner
+def free_workbufs(heap):
+    """Give the work buffers back: the background sweeper does so when nothing is left to sweep."""
+    gc = heap.gc
+    while gc.workbuf_list != NO_SPAN:
+        s = gc.workbuf_list
+        gc.workbuf_list = heap.spans[s].next
+        free_manual(heap, s)
+        gc.workbufs -= 1
+
+
+@inner
+def gc_end(heap, p):
+    """Mark termination by P: the sweep of this cycle begins."""
+    gc = heap.gc
+    if not gc.marking:
+        heap.fault = FAULT_GC_ORDER
+        return
+    gc.marking = 0
+    gc.heap_live = gc.marked
+    gc.sweepgen += 2
+    gc.parity = 1 - gc.parity
+    gc.sweep_class = 0
+    gc.sweeping = 1
+    gc.pages_swept = 0
+    gc.reclaim_page = 0
+    arena = heap.knobs.arena_pages
+    gc.reclaim_end = (heap.end_page + arena - 1) // arena * arena
+    gc.reclaim_credit = 0
+    commit(heap)
+    if gc.hinted:
+        prepare_for_sweep(heap, p)
+        return
+    free_stack_spans(heap)
+    prepare_for_sweep(heap, p)
+    for _ in range(heap.knobs.background_turns):
+        background_turn(heap)
+    if gc.forced:
+        finish_sweep(heap)
+    if not gc.sweeping:
+        free_workbufs(heap)
+
+
+@inner
+def drained(heap):
+    """The background sweeper found nothing left: sweep what is, and free the work buffers."""
+    finish_sweep(heap)
+    if not heap.gc.hinted:
+        free_workbufs(heap)
+
+
+@inner
+def flush_all(heap):
+    """The world is stopped to read statistics: every P's mcache is flushed. (Go: flushallmcaches)"""
+    for p in range(heap.nprocs):
+        flush(heap, p)

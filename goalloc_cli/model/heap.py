@@ -1,0 +1,355 @@
+"""The simulated heap: one record of named tables, `heap`, and `new_heap` that makes it.
+
+A row of a table is a reference, in Python and compiled, so kernels read like Go: `span = heap.spans[s]`. Capacity is part
+of a table's type, hence constant; the memory behind it is mapped only where it is touched, so capacity costs nothing.
+A table that fills up sets `heap.fault`.
+
+Widths: addresses, byte counts and page numbers are i8; counts and row numbers that stay small are i4; bitmaps are u8 words
+and are touched in pallocbits.py and slotbits.py only. Pages are numbered from the heap's base.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from goalloc_cli.design import Design, DesignError
+from goalloc_cli.model.sizeclass import MAX_CLASSES, size_classes, slots
+from goalloc_cli.outcome import SAMPLE
+
+PAGES = 1 << 23
+"""Pages of address space that the model can hold: 64 GiB of 8 KiB pages."""
+SPANS = PAGES
+"""Rows for spans: as many as there can be pages. Row 0 is never used: it is NO_SPAN."""
+SLOT_WORDS = 96 << 20
+"""Words for the slot bitmaps of all spans."""
+QUEUE_NODES = 12 << 20
+"""Places in the queues of all mcentrals."""
+PS = 1024
+"""Go's own limit until 1.10; more Ps than this are refused by name."""
+CHUNK_PAGES = 512
+"""Pages in a chunk of the page allocator, which keeps one summary for each."""
+CHUNKS = PAGES // CHUNK_PAGES
+STACK_PIECES = 4 * PAGES
+"""Pieces of 2 KiB that goroutine stacks are cut from, numbered from the heap's base."""
+STACK_ORDERS = 8
+SPANCLASSES = 2 * MAX_CLASSES
+
+NO_SPAN = 0
+NONE = -1
+
+# Span states.
+SPAN_DEAD = 0
+SPAN_IN_USE = 1
+SPAN_STACK = 2
+SPAN_WORKBUF = 3
+
+
+def table(name: str, **columns: str) -> np.dtype:
+    """A row type. Refuses columns that a NumPy attribute would hide when kernels run uncompiled."""
+    hidden = [c for c in columns if hasattr(np.recarray, c)]
+    if hidden:
+        raise TypeError(f"{name}: column {hidden[0]!r} is an attribute of NumPy arrays; choose another name")
+    return np.dtype(list(columns.items()))
+
+
+KNOBS = np.dtype([(f.name, "<i8") for f in fields(Design)] + [("small_limit", "<i8"), ("page_shift", "<i8")])
+"""Every knob of the Design, and two values that follow from them."""
+
+SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", header="<i8", metadata="<i8", least="<i8")
+"""Per span class. `least` is the smallest request that takes it."""
+
+SPAN = table(
+    "SPAN",
+    start_addr="<i8",
+    npages="<i8",
+    elem_size="<i8",
+    alloc_cache="<u8",  # bit i is set: slot alloc_word * 64 + i is free
+    bits="<i8",  # first word of its slot bitmaps (slotbits.py)
+    nelems="<i4",
+    nwords="<i4",
+    alloc_word="<i4",
+    alloc_count="<i4",
+    alloc_count_at_cache="<i4",
+    sweepgen="<i4",
+    spc="<i4",
+    state="<i4",
+    mark_cycle="<i4",  # cycle whose marks are kept apart from the live bits
+    black_cycle="<i4",  # cycle in whose mark phase an object was allocated here
+    hint_cycle="<i4",  # cycle in which the recording saw the reclaimer sweep this span
+    born_cycle="<i4",
+    owner="<i4",  # P that caches it, or NONE
+    next="<i4",
+    prev="<i4",
+    free_list="<i4",  # first free piece of a stack span, or NONE
+)
+
+MCACHE = table(
+    "MCACHE",
+    alloc=f"({SPANCLASSES},)<i4",
+    flush_gen="<i8",
+    tiny_span="<i8",  # span and slot of the current tiny block; NO_SPAN for none
+    tiny_slot="<i8",
+    tiny_offset="<i8",
+    page_cache_base="<i8",
+    page_cache_bits="<u8",
+    page_cache_scav="<u8",
+    stack_list=f"({STACK_ORDERS},)<i4",
+    stack_bytes=f"({STACK_ORDERS},)<i8",
+    sweep_credit="<i8",  # bytes that the recording says the next refill sweeps; NONE: the pacer decides
+    tiny_allocs="<i8",
+    refills="<i8",
+    flushes="<i8",
+)
+
+# The four queues of a span class: [partial, full][sweepgen parity].
+PARTIAL = 0
+FULL = 1
+
+CENTRAL = table(
+    "CENTRAL",
+    head="(2,2)<i4",
+    tail="(2,2)<i4",
+    count="(2,2)<i4",
+    from_partial_swept="<i8",
+    from_partial_unswept="<i8",
+    from_full_unswept="<i8",
+    from_heap="<i8",
+    swept_for_refill="<i8",
+)
+
+NODE = table("NODE", span="<i4", next="<i4")
+
+BY_SPC = table(
+    "BY_SPC",
+    mallocs="<i8",
+    frees="<i8",
+    live="<i8",  # live slots, by the trace's own truth
+    used="<i8",  # allocated slots, dead ones that are not swept included
+    requested="<i8",  # bytes, of live objects
+    bound="<i8",  # live objects whose requested size is not known
+    spans="<i8",
+    span_allocs="<i8",
+    span_frees="<i8",
+    large_alloc_bytes="<i8",  # span classes 0 and 1 only
+    large_free_bytes="<i8",
+    large_used_bytes="<i8",
+    large_live_bytes="<i8",
+)
+
+CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
+"""Free pages at the start of a chunk, in its longest run, and at its end."""
+
+STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
+"""Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
+memory the recording does not tell."""
+
+GC = table(
+    "GC",
+    cycle="<i8",
+    marking="<i8",
+    forced="<i8",
+    sweepgen="<i8",
+    parity="<i8",  # of the swept queues
+    sweep_class="<i8",
+    sweeping="<i8",
+    pages_swept="<i8",
+    pages_in_use="<i8",
+    reclaim_page="<i8",  # NONE: done for this cycle
+    reclaim_end="<i8",
+    reclaim_credit="<i8",
+    heap_live="<i8",
+    marked="<i8",
+    goal="<i8",
+    trigger="<i8",
+    pages_per_byte="<f8",
+    live_basis="<i8",
+    swept_basis="<i8",
+    hinted="<i8",  # the trace tells how far sweeping got
+    workbufs="<i8",
+    workbuf_list="<i4",
+    swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
+)
+
+# Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
+SWEEPERS = 4
+
+# Causes of taking the heap lock.
+LOCK_LARGE = 0
+LOCK_PAGE_CACHE = 1
+LOCK_SMALL = 2
+LOCK_STACK = 3
+LOCK_WORKBUF = 4
+LOCK_FREE = 5
+LOCK_RECLAIM = 6
+LOCKS = ("large object", "page cache refill", "small span", "stack", "GC work buffer", "span freed", "page reclaimer")
+
+# Who swept a span.
+SWEPT_FLUSH = 0
+SWEPT_BACKGROUND = 1
+SWEPT_CREDIT = 2
+SWEPT_REFILL = 3
+SWEPT_RECLAIM = 4
+SWEPT_FINISH = 5
+SWEPT_OUT_OF_ORDER = 6
+SWEEP_CAUSES = (
+    "mcache flush",
+    "background sweeper",
+    "sweep debt",
+    "refill",
+    "page reclaimer",
+    "before the next cycle",
+    "out of order",
+)
+
+STATS = table(
+    "STATS",
+    in_use="<i8",
+    free="<i8",
+    released="<i8",
+    stacks="<i8",
+    workbufs="<i8",
+    live_bytes="<i8",  # slot bytes of live objects
+    tiny_packed="<i8",
+    tiny_blocks="<i8",
+    growths="<i8",
+    blocked_growths="<i8",
+    spans="<i8",
+    max_in_use="<i8",
+    peak_open="<i8",  # in_use is at its maximum and the sample is still to be taken
+    locks=f"({len(LOCKS)},)<i8",
+    swept=f"({len(SWEEP_CAUSES)},)<i8",
+)
+
+# Faults: impossible states and full tables. heap.fault_at holds a number that says where.
+FAULT_NONE = 0
+FAULT_PAGES = 1
+FAULT_SPANS = 2
+FAULT_SLOT_WORDS = 3
+FAULT_QUEUE_NODES = 4
+FAULT_OBJECTS = 5
+FAULT_DOUBLE_FREE = 6
+FAULT_LIVE_HANDLE = 7
+FAULT_UNKNOWN_STACK = 8
+FAULT_SIZE = 9
+FAULT_P = 10
+FAULT_SNAPSHOT = 11
+FAULT_MANUAL = 12
+FAULT_GC_ORDER = 13
+FAULT_STACK_SIZE = 14
+FAULTS = {
+    FAULT_PAGES: f"the heap outgrew the {PAGES} pages that the model holds",
+    FAULT_SPANS: f"more than {SPANS - 1} spans",
+    FAULT_SLOT_WORDS: f"the bitmaps of all spans outgrew {SLOT_WORDS} words",
+    FAULT_QUEUE_NODES: f"more than {QUEUE_NODES} spans wait in mcentral queues",
+    FAULT_OBJECTS: "a handle is larger than any before it by more than one batch",
+    FAULT_DOUBLE_FREE: "free of an object that is not live",
+    FAULT_LIVE_HANDLE: "allocation with the handle of a live object",
+    FAULT_UNKNOWN_STACK: "free of a goroutine stack that is not in use, or allocation of one that is",
+    FAULT_SIZE: "an object is larger than the address space of the model",
+    FAULT_P: f"P number beyond {PS - 1}",
+    FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
+    FAULT_MANUAL: "a manual span is freed that was not allocated",
+    FAULT_GC_ORDER: "GC start and GC end do not alternate",
+    FAULT_STACK_SIZE: "a goroutine stack's size is not a power of two from the smallest size on",
+}
+
+HEAP = np.dtype(
+    [
+        ("knobs", KNOBS),
+        ("gc", GC),
+        ("stats", STATS),
+        ("stacks", STACKS),
+        ("peak", SAMPLE),  # the ledger when in_use was last at its highest
+        ("fault", "<i8"),
+        ("fault_at", "<i8"),
+        ("base_addr", "<i8"),
+        ("first_page", "<i8"),  # lowest page that was ever grown
+        ("end_page", "<i8"),  # end of what has been grown
+        ("search_page", "<i8"),  # no page below it is free in the bitmap
+        ("padding_pages", "<i8"),
+        ("nprocs", "<i8"),
+        ("free_spans", "<i8"),
+        ("span_rows", "<i8"),  # rows ever used
+        ("free_nodes", "<i8"),
+        ("node_rows", "<i8"),
+        ("slot_words", "<i8"),
+        ("free_words", "(256,)<i8"),
+        ("size_to_class", f"({32768 // 8 + 1},)<u1"),
+        ("spanclasses", SPANCLASS, (SPANCLASSES,)),
+        ("by_spc", BY_SPC, (SPANCLASSES,)),
+        ("central", CENTRAL, (SPANCLASSES,)),
+        ("mcaches", MCACHE, (PS,)),
+        ("chunks", CHUNK, (CHUNKS,)),
+        ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown
+        ("scavenged_bits", "<u8", (PAGES // 64,)),  # bit set: the page is free and released
+        ("page_span", "<i4", (PAGES,)),
+        ("stack_next", "<i4", (STACK_PIECES,)),
+        ("nodes", NODE, (QUEUE_NODES,)),
+        ("spans", SPAN, (SPANS,)),
+        ("bits", "<u8", (SLOT_WORDS,)),
+    ]
+)
+
+OBJECT = table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")
+"""A live object by its handle: loc = span row << 16 | slot, or NONE; a swept-away handle keeps its loc until reused."""
+
+OBJECT_LIVE = 1
+OBJECT_BOUND = 2
+
+
+def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.record:
+    """An empty heap of the given design: no page grown, no span.
+
+    Raises:
+        DesignError: knobs that make no allocator.
+    """
+    classes = size_classes(design)
+    if len(classes) > MAX_CLASSES:
+        raise DesignError(f"{len(classes)} size classes; the model holds {MAX_CLASSES}")
+    heap = np.zeros(1, HEAP).view(np.recarray)[0]
+    for f in fields(Design):
+        heap.knobs[f.name] = getattr(design, f.name)
+    heap.knobs.page_shift = design.page_size.bit_length() - 1
+    heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
+    _fill_classes(heap, design, classes)
+    heap.base_addr = design.heap_base if base_addr is None else base_addr
+    heap.nprocs = nprocs
+    heap.first_page = heap.end_page = heap.search_page = 0
+    heap.span_rows = 1
+    heap.gc.sweepgen = 2
+    heap.gc.parity = 1
+    heap.gc.reclaim_page = NONE
+    heap.gc.hinted = 0
+    heap.mcaches["sweep_credit"] = NONE
+    heap.mcaches["stack_list"] = NONE
+    heap.mcaches["flush_gen"] = 2
+    heap.stacks.pool[:] = NO_SPAN
+    heap.central["head"] = NONE
+    heap.central["tail"] = NONE
+    heap.free_nodes = NONE
+    heap.free_words[:] = NONE
+    return heap
+
+
+def _fill_classes(heap: np.record, design: Design, classes: list) -> None:
+    size = 8
+    for c, row in enumerate(classes):
+        for noscan in (0, 1):
+            spanclass = heap.spanclasses[2 * c + noscan]
+            if c == 0:
+                continue
+            nelems, metadata = slots(design, row, bool(noscan))
+            header = 8 if design.malloc_header and not noscan and row.size > design.header_above else 0
+            spanclass.elem_size = row.size
+            spanclass.npages = row.npages
+            spanclass.nelems = nelems
+            spanclass.header = header
+            spanclass.metadata = metadata
+            previous = classes[c - 1].size
+            crossed = header and previous <= design.header_above
+            spanclass.least = design.header_above + 1 if crossed else previous + 1 - header
+        while size <= row.size:
+            heap.size_to_class[size // 8] = c
+            size += 8

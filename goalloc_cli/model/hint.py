@@ -1,0 +1,101 @@
+"""What a recording tells and the model cannot know: obeyed when the recording is replayed under its own design."""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import (
+    FAULT_MANUAL,
+    LOCK_STACK,
+    LOCK_WORKBUF,
+    NO_SPAN,
+    NONE,
+    SPAN_IN_USE,
+    SPAN_STACK,
+    SPAN_WORKBUF,
+    SWEEPERS,
+)
+from goalloc_cli.model.mcache import flush, release_up_to
+from goalloc_cli.model.mheap import alloc_manual, free_manual
+from goalloc_cli.model.pagecache import flush_page_cache
+from goalloc_cli.model.stack import announce, withdraw
+from goalloc_cli.model.sweep import is_stale, is_unswept
+from goalloc_cli.model.sweeper import finish_sweep, hint_reclaimed, make_up, sweep_to
+
+# Event kinds (trace/event.py, Kind), as kernels see them.
+SWEEP_TO = 32
+SWEEP_COUNT = 33
+SWEEP_DRAINED = 34
+SWEEP_CREDIT = 35
+SWEEP_RECLAIM = 36
+MCACHE_FLUSH = 37
+PAGE_CACHE_FLUSH = 38
+MANUAL_ALLOC = 39
+MANUAL_FREE = 40
+
+
+@inner
+def obey(heap, objects, manual_spans, kind, p, obj, size, arg):
+    """Do what one hint event says."""
+    if kind == SWEEP_TO:
+        swept(heap, objects, obj, arg)
+    elif kind == SWEEP_COUNT:
+        make_up(heap, min(arg, SWEEPERS - 1), size)
+    elif kind == SWEEP_DRAINED:
+        finish_sweep(heap)
+    elif kind == SWEEP_CREDIT:
+        heap.mcaches[p].sweep_credit = size
+    elif kind == SWEEP_RECLAIM:
+        hint_reclaimed(heap, objects[obj].loc >> 16)
+    elif kind == MCACHE_FLUSH:
+        if arg == 0:
+            flush(heap, p)
+        else:
+            release_up_to(heap, p, arg)
+    elif kind == PAGE_CACHE_FLUSH:
+        flush_page_cache(heap, p)
+    elif kind == MANUAL_ALLOC:
+        manual_alloc(heap, manual_spans, p, obj, size, arg)
+    elif kind == MANUAL_FREE:
+        manual_free(heap, manual_spans, obj)
+
+
+@inner
+def swept(heap, objects, obj, sweeper):
+    """The span of an object was swept, by a sweeper or because a P's stale mcache was flushed."""
+    loc = objects[obj].loc
+    if loc == NONE:
+        return
+    s = loc >> 16
+    span = heap.spans[s]
+    if span.state != SPAN_IN_USE:
+        return
+    if is_stale(heap, span):
+        release_up_to(heap, span.owner, span.spc)
+    elif is_unswept(heap, span):
+        sweep_to(heap, s, min(sweeper, SWEEPERS - 1), heap.nprocs)
+
+
+@inner
+def manual_alloc(heap, manual_spans, p, handle, npages, workbuf):
+    """The recording took a span for stacks or work buffers."""
+    state = SPAN_WORKBUF if workbuf else SPAN_STACK
+    cause = LOCK_WORKBUF if workbuf else LOCK_STACK
+    s = alloc_manual(heap, p, npages, state, cause)
+    if heap.fault:
+        return
+    manual_spans[handle] = s
+    if not workbuf:
+        announce(heap, s)
+
+
+@inner
+def manual_free(heap, manual_spans, handle):
+    """The recording gave a manual span back."""
+    s = manual_spans[handle]
+    if s == NO_SPAN:
+        heap.fault = FAULT_MANUAL
+        return
+    manual_spans[handle] = NO_SPAN
+    if heap.spans[s].state == SPAN_STACK:
+        withdraw(heap, s)
+    free_manual(heap, s)

@@ -1,0 +1,92 @@
+"""Where every byte of the heap is: one SAMPLE row (allocator.md 10)."""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import NO_SPAN, SPANCLASSES
+from goalloc_cli.model.pallocbits import popcount
+from goalloc_cli.model.slotbits import TINY_SPC
+
+
+@inner
+def take_sample(heap, row):
+    """Fill in all fields of a SAMPLE row that the heap knows; event, time, reason and name are the caller's."""
+    stats = heap.stats
+    row.num_gc = heap.gc.cycle
+    row.heap_inuse = stats.in_use
+    row.heap_idle = stats.free + stats.released
+    row.heap_released = stats.released
+    row.heap_sys = stats.in_use + stats.free + stats.released
+    row.stack_inuse = stats.stacks
+    row.gc_workbufs = stats.workbufs
+    row.next_gc = heap.gc.goal
+    row.heap_live = heap.gc.heap_live
+    row.spans = stats.spans
+    sample_objects(heap, row)
+    sample_mcaches(heap, row)
+
+
+@inner
+def sample_objects(heap, row):
+    """The counters that are sums over span classes, and the ledger's rows but for what mcaches hold."""
+    row.heap_alloc = row.total_alloc = row.heap_objects = 0
+    row.mallocs = row.frees = heap.stats.tiny_packed
+    row.requested = row.headers = row.class_rounding = row.large_rounding = row.tiny_waste = 0
+    row.tail_waste = row.span_metadata = row.dead_unswept = row.free_slots = row.free_slots_cached = 0
+    row.bound_slot_bytes = row.bound_rounding = 0
+    page = 1 << heap.knobs.page_shift
+    for spc in range(2):
+        by = heap.by_spc[spc]
+        row.heap_alloc += by.large_used_bytes
+        row.total_alloc += by.large_alloc_bytes
+        row.large_rounding += by.large_live_bytes - by.requested
+        row.dead_unswept += by.large_used_bytes - by.large_live_bytes
+        row.bound_slot_bytes += by.bound * page
+        row.bound_rounding += by.bound * (page - 1)
+        add_counts(row, by)
+    for spc in range(2, SPANCLASSES):
+        by = heap.by_spc[spc]
+        if by.mallocs == 0 and by.span_allocs == 0:
+            continue
+        spanclass = heap.spanclasses[spc]
+        size = spanclass.elem_size
+        row.heap_alloc += by.used * size
+        row.total_alloc += by.mallocs * size
+        waste = by.live * size - by.requested
+        if spc == TINY_SPC:
+            row.tiny_waste += waste
+        else:
+            row.headers += by.live * spanclass.header
+            row.class_rounding += waste - by.live * spanclass.header
+            row.bound_rounding += by.bound * (size - spanclass.header - spanclass.least)
+        row.bound_slot_bytes += by.bound * size
+        row.span_metadata += by.spans * spanclass.metadata
+        span_bytes = spanclass.npages * page
+        row.tail_waste += by.spans * (span_bytes - spanclass.metadata - spanclass.nelems * size)
+        row.dead_unswept += (by.used - by.live) * size
+        row.free_slots += (by.spans * spanclass.nelems - by.used) * size
+        add_counts(row, by)
+
+
+@inner
+def add_counts(row, by):
+    """Add one span class to the object counts."""
+    row.mallocs += by.mallocs
+    row.frees += by.frees
+    row.heap_objects += by.used
+    row.requested += by.requested
+
+
+@inner
+def sample_mcaches(heap, row):
+    """Tell the free slots of cached spans from the others, and count the pages in page caches."""
+    row.page_cache_bytes = 0
+    for p in range(heap.nprocs):
+        cache = heap.mcaches[p]
+        row.page_cache_bytes += popcount(cache.page_cache_bits) << heap.knobs.page_shift
+        for spc in range(2, SPANCLASSES):
+            s = cache.alloc[spc]
+            if s != NO_SPAN:
+                span = heap.spans[s]
+                row.free_slots_cached += (span.nelems - span.alloc_count) * span.elem_size
+    row.free_slots -= row.free_slots_cached

@@ -1,0 +1,178 @@
+"""The loop over events: one event, one verb."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalloc_cli.jit import inner, kernel
+from goalloc_cli.model import hint, snapshot
+from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
+from goalloc_cli.model.heap import FAULT_P, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
+from goalloc_cli.model.ledger import take_sample
+from goalloc_cli.model.malloc import free, malloc
+from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.pallocbits import ZERO
+from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
+
+# Event kinds and flags (trace/event.py, Kind), as kernels see them.
+KIND_MASK = 0x3F
+NOSCAN = 0x40
+BOUND = 0x80
+NO_P = 0xFFFF
+ALLOC = 1
+FREE = 2
+TINY = 3
+STACK_ALLOC = 4
+STACK_FREE = 5
+GC_START = 6
+GC_END = 7
+FLUSH = 8
+CHECKPOINT = 9
+SNAP_RANGE = 16
+SNAP_SPAN = 17
+SNAP_UNSWEPT = 18
+SNAP_OBJECT = 19
+SNAP_STACK_SPAN = 20
+SNAP_STACK = 21
+SNAP_PAGE_CACHE = 22
+SNAP_END = 23
+SNAP_PADDING = 24
+SNAP_DEAD = 25
+FIRST_HINT = 32
+FIRST_WITNESS = 48
+
+
+@kernel
+def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, start):
+    """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
+
+    Args:
+        heap: HEAP record.
+        objects: OBJECT rows by object handle, longer than any handle in the batch.
+        stacks: (n, 2) i8 by stack handle: first piece or NONE, and bytes.
+        manual_spans: i8 by manual span handle: its row.
+        cursor: (1,) i8, the span that SNAP events are filling in; kept from batch to batch.
+        kind, p, handle, size, arg: the batch's columns.
+        start: index of the first event to apply.
+
+    Returns:
+        Index of the first event not applied; after a fault, of the event that could not be applied.
+    """
+    for i in range(start, len(kind)):
+        flags = kind[i]
+        k = flags & KIND_MASK
+        who = np.int64(p[i])
+        if who >= heap.nprocs:
+            who = another_p(heap, who)
+        obj = np.int64(handle[i])
+        if k == ALLOC:
+            if heap.mcaches[who].flush_gen != heap.gc.sweepgen:
+                prepare_for_sweep(heap, who)
+            malloc(heap, objects, obj, who, size[i], flags & NOSCAN != 0, flags & BOUND != 0, np.int64(arg[i]))
+        elif k == FREE:
+            free(heap, objects, obj)
+        elif k == TINY:
+            heap.mcaches[who].tiny_allocs += 1
+            heap.stats.tiny_packed += 1
+        elif k >= FIRST_WITNESS:
+            continue
+        elif k >= FIRST_HINT:
+            if heap.gc.hinted:
+                hint.obey(heap, objects, manual_spans, k, who, obj, size[i], np.int64(arg[i]))
+        elif k == STACK_ALLOC or k == STACK_FREE:
+            prepare_for_sweep(heap, who)
+            stack_event(heap, stacks, k, who, obj, size[i])
+        elif k == GC_START:
+            gc_start(heap, who, np.int64(arg[i]))
+        elif k == GC_END:
+            gc_end(heap, who)
+        elif k == FLUSH:
+            flush_all(heap)
+        elif k >= SNAP_RANGE:
+            snap_event(heap, objects, stacks, manual_spans, cursor, flags, p[i], obj, size[i], np.int64(arg[i]))
+        if heap.fault:
+            heap.fault_at = i
+            return i
+        if k == GC_END or k == CHECKPOINT or k == SNAP_END:
+            return i + 1
+    return len(kind)
+
+
+@kernel
+def sample_heap(heap, row):
+    """Fill in a SAMPLE row with the state of the heap."""
+    take_sample(heap, row)
+
+
+@inner
+def another_p(heap, p):
+    """The P of an event that names none so far: P 0 for no P at all, else one more P from here on."""
+    if p == NO_P:
+        return 0
+    if p >= PS:
+        heap.fault = FAULT_P
+        return 0
+    heap.nprocs = p + 1
+    return p
+
+
+@inner
+def stack_event(heap, stacks, kind, p, handle, stack_bytes):
+    """A goroutine stack is taken or given back."""
+    piece = stacks[handle, 0]
+    if (piece == NONE) != (kind == STACK_ALLOC):
+        heap.fault = FAULT_UNKNOWN_STACK
+        return
+    if kind == STACK_ALLOC:
+        stacks[handle, 0] = stack_alloc(heap, p, stack_bytes)
+        stacks[handle, 1] = stack_bytes
+        return
+    if piece != UNPLACED:
+        stack_free(heap, p, piece, stacks[handle, 1])
+    stacks[handle, 0] = NONE
+
+
+@inner
+def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg):
+    """One event of the snapshot. cursor[0] is the span being filled in."""
+    k = flags & KIND_MASK
+    if not heap.gc.hinted:
+        snap_live(heap, objects, stacks, k, flags, handle, size, arg)
+        return
+    s = cursor[0]
+    if k == SNAP_OBJECT or k == SNAP_DEAD:
+        snapshot.take_object(heap, objects, handle, s, np.int64(p), size, flags & BOUND != 0, arg, k == SNAP_OBJECT)
+        return
+    if k == SNAP_UNSWEPT:
+        snapshot.mark_unswept(heap, s)
+        return
+    if k == SNAP_STACK:
+        stacks[handle, 0] = snapshot.take_stack(heap, s, arg, size)
+        stacks[handle, 1] = size
+        return
+    if s != NO_SPAN:
+        snapshot.complete_span(heap, s) if heap.spans[s].state == 1 else snapshot.complete_stack_span(heap, s)
+    cursor[0] = NO_SPAN
+    if k == SNAP_SPAN:
+        cursor[0] = snapshot.take_span(heap, size, handle, arg, NONE if p == NO_P else np.int64(p))
+    elif k == SNAP_STACK_SPAN:
+        cursor[0] = snapshot.take_manual(heap, size, arg, np.int64(p))
+        manual_spans[handle] = cursor[0]
+    elif k == SNAP_RANGE:
+        snapshot.take_range(heap, size, handle)
+    elif k == SNAP_PADDING:
+        snapshot.take_padding(heap, size, handle)
+    elif k == SNAP_PAGE_CACHE:
+        mask = (np.uint64(arg) << np.uint64(32)) | np.uint64(handle)
+        if mask != ZERO:
+            snapshot.take_page_cache(heap, np.int64(p), size, mask)
+
+
+@inner
+def snap_live(heap, objects, stacks, k, flags, handle, size, arg):
+    """Under a design of its own the heap cannot be taken over: its live objects and stacks are allocated anew, by P 0."""
+    if k == SNAP_OBJECT:
+        malloc(heap, objects, handle, 0, size, flags & NOSCAN != 0, flags & BOUND != 0, arg)
+    elif k == SNAP_STACK:
+        stacks[handle, 0] = stack_alloc(heap, 0, size)
+        stacks[handle, 1] = size

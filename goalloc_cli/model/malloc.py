@@ -1,0 +1,194 @@
+"""Allocate and free an object: tiny, small or large. (Go: malloc.go; allocator.md 2)"""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import (
+    FAULT_DOUBLE_FREE,
+    FAULT_LIVE_HANDLE,
+    FAULT_SIZE,
+    LOCK_LARGE,
+    NO_SPAN,
+    NONE,
+    OBJECT_BOUND,
+    OBJECT_LIVE,
+    PAGES,
+)
+from goalloc_cli.model.mcache import next_free
+from goalloc_cli.model.mcentral import file_new
+from goalloc_cli.model.mheap import alloc_span
+from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, clear_live, drop_sharer, keep_marks, set_live, set_mark, sharers
+from goalloc_cli.model.sweeper import deduct_sweep_credit, reclaim
+
+TINY_BLOCK = 16
+"""Bytes in a block of tiny objects."""
+
+
+@inner
+def malloc(heap, objects, obj, p, size, noscan, bound, type_id):
+    """Allocate `size` bytes for P under the handle `obj`; `bound` says that the size is only the most it can be."""
+    row = objects[obj]
+    if row.state & OBJECT_LIVE:
+        heap.fault = FAULT_LIVE_HANDLE
+        return
+    if size == 0:
+        # Go gives every object without size the same address, and accounts for none of them.
+        loc = NONE
+    elif noscan and size < heap.knobs.tiny_size:
+        loc = malloc_tiny(heap, p, size)
+    elif size <= heap.knobs.small_limit:
+        loc = malloc_small(heap, p, size, noscan)
+    else:
+        loc = malloc_large(heap, p, size, noscan)
+    if heap.fault:
+        return
+    row.loc = loc
+    row.request = size
+    row.type_id = type_id
+    row.state = OBJECT_LIVE | OBJECT_BOUND if bound else OBJECT_LIVE
+    if loc == NONE:
+        return
+    by = heap.by_spc[heap.spans[loc >> 16].spc]
+    by.requested += size
+    if bound:
+        by.bound += 1
+
+
+@inner
+def malloc_small(heap, p, size, noscan):
+    """A slot of the smallest class that holds the object and, if it needs one, its header."""
+    if noscan:
+        spc = 2 * heap.size_to_class[(size + 7) >> 3] + 1
+    elif heap.knobs.malloc_header and size > heap.knobs.header_above:
+        spc = 2 * heap.size_to_class[(size + 15) >> 3]
+    else:
+        spc = 2 * heap.size_to_class[(size + 7) >> 3]
+    loc = next_free(heap, p, spc)
+    if not heap.fault:
+        born(heap, loc)
+    return loc
+
+
+@inner
+def malloc_tiny(heap, p, size):
+    """Room in P's current block of tiny objects, or a new block. (Go: mallocgcTiny; allocator.md 2.2)"""
+    cache = heap.mcaches[p]
+    offset = cache.tiny_offset
+    if size & 7 == 0:
+        offset = (offset + 7) & ~7
+    elif size & 3 == 0:
+        offset = (offset + 3) & ~3
+    elif size & 1 == 0:
+        offset = (offset + 1) & ~1
+    if cache.tiny_span != NO_SPAN and offset + size <= TINY_BLOCK:
+        cache.tiny_offset = offset + size
+        cache.tiny_allocs += 1
+        heap.stats.tiny_packed += 1
+        loc = (cache.tiny_span << 16) | cache.tiny_slot
+        share(heap, loc)
+        return loc
+    loc = next_free(heap, p, TINY_SPC)
+    if heap.fault:
+        return loc
+    heap.stats.tiny_blocks += 1
+    born(heap, loc)
+    # Whichever of the two blocks has more room left becomes the current one.
+    if cache.tiny_span == NO_SPAN or size < cache.tiny_offset:
+        cache.tiny_span = loc >> 16
+        cache.tiny_slot = loc & 0xFFFF
+        cache.tiny_offset = size
+    return loc
+
+
+@inner
+def malloc_large(heap, p, size, noscan):
+    """A span of its own. (Go: mcache.go, allocLarge)"""
+    shift = heap.knobs.page_shift
+    if size >= PAGES << shift:
+        heap.fault = FAULT_SIZE
+        return NONE
+    npages = (size + (1 << shift) - 1) >> shift
+    span_bytes = npages << shift
+    deduct_sweep_credit(heap, p, span_bytes, npages)
+    if heap.gc.sweeping:
+        reclaim(heap, npages)
+    spc = 1 if noscan else 0
+    s = alloc_span(heap, p, npages, spc, LOCK_LARGE)
+    if heap.fault:
+        return NONE
+    span = heap.spans[s]
+    span.alloc_count = 1
+    span.alloc_cache = 0
+    heap.gc.heap_live += span_bytes
+    by = heap.by_spc[spc]
+    by.large_alloc_bytes += span_bytes
+    by.large_used_bytes += span_bytes
+    by.large_live_bytes += span_bytes
+    file_new(heap, s)
+    born(heap, s << 16)
+    return s << 16
+
+
+@inner
+def born(heap, loc):
+    """A slot was taken for a new object: it is live, and marked if marking is under way."""
+    gc = heap.gc
+    span = heap.spans[loc >> 16]
+    slot = loc & 0xFFFF
+    set_live(heap, span, slot)
+    by = heap.by_spc[span.spc]
+    by.mallocs += 1
+    by.used += 1
+    by.live += 1
+    heap.stats.live_bytes += span.elem_size
+    if span.spc == TINY_SPC:
+        add_sharer(heap, span, slot)
+    if gc.marking:
+        span.black_cycle = gc.cycle
+        gc.marked += span.elem_size
+        if span.mark_cycle == gc.cycle:
+            set_mark(heap, span, slot)
+
+
+@inner
+def share(heap, loc):
+    """One more object lives in a tiny block, which may have had no live one left."""
+    span = heap.spans[loc >> 16]
+    slot = loc & 0xFFFF
+    if sharers(heap, span, slot) == 0:
+        set_live(heap, span, slot)
+        heap.by_spc[TINY_SPC].live += 1
+        heap.stats.live_bytes += span.elem_size
+    add_sharer(heap, span, slot)
+
+
+@inner
+def free(heap, objects, obj):
+    """The object is dead. Its slot is free after the sweep of the next cycle that starts."""
+    row = objects[obj]
+    if not row.state & OBJECT_LIVE:
+        heap.fault = FAULT_DOUBLE_FREE
+        return
+    bound = row.state & OBJECT_BOUND
+    row.state = 0
+    loc = row.loc
+    if loc == NONE:
+        return
+    span = heap.spans[loc >> 16]
+    slot = loc & 0xFFFF
+    by = heap.by_spc[span.spc]
+    by.requested -= row.request
+    if bound:
+        by.bound -= 1
+    if span.spc == TINY_SPC and drop_sharer(heap, span, slot) > 0:
+        return
+    gc = heap.gc
+    # What a cycle marked must not change any more once its marking has begun, until the span is swept.
+    to_be_swept = gc.marking or span.sweepgen == gc.sweepgen - 2 or span.sweepgen == gc.sweepgen + 1
+    if to_be_swept and span.mark_cycle != gc.cycle:
+        keep_marks(heap, span, gc.cycle)
+    clear_live(heap, span, slot)
+    by.live -= 1
+    heap.stats.live_bytes -= span.elem_size
+    if span.spc < 2:
+        by.large_live_bytes -= span.elem_size

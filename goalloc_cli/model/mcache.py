@@ -1,0 +1,123 @@
+"""Each P's spans, one for each span class, used without a lock. (Go: mcache.go; allocator.md 4)"""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import NO_SPAN
+from goalloc_cli.model.mcentral import cache_span, grow, uncache_span
+from goalloc_cli.model.pallocbits import ZERO, trailing_zeros, without_lowest
+from goalloc_cli.model.slotbits import load_alloc_cache
+from goalloc_cli.model.stack import clear_stack_cache
+from goalloc_cli.model.sweep import is_stale
+from goalloc_cli.model.sweeper import deduct_sweep_credit, reclaim
+
+
+@inner
+def next_free(heap, p, spc):
+    """Take the next free slot of P's span of this class: span row << 16 | slot. After a fault the value means nothing."""
+    s = heap.mcaches[p].alloc[spc]
+    if heap.spans[s].alloc_cache == ZERO:
+        s = advance(heap, p, spc)
+    span = heap.spans[s]
+    slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
+    span.alloc_cache = without_lowest(span.alloc_cache)
+    span.alloc_count += 1
+    return (s << 16) | slot
+
+
+@inner
+def advance(heap, p, spc):
+    """Move on to the next word of P's span that has a free slot, refilling when the span is full; return the span."""
+    s = heap.mcaches[p].alloc[spc]
+    while s == NO_SPAN or not find_free_word(heap, s):
+        refill(heap, p, spc)
+        if heap.fault:
+            return s
+        s = heap.mcaches[p].alloc[spc]
+    return s
+
+
+@inner
+def find_free_word(heap, s):
+    """Point the alloc cache at the next word with a free slot; False where the span is full."""
+    span = heap.spans[s]
+    while span.alloc_cache == ZERO:
+        if span.alloc_word + 1 >= span.nwords:
+            return False
+        load_alloc_cache(heap, span, span.alloc_word + 1)
+    return True
+
+
+@inner
+def refill(heap, p, spc):
+    """Hand P's full span back and cache one with a free slot. (Go: mcache.go, refill)"""
+    cache = heap.mcaches[p]
+    old = cache.alloc[spc]
+    if old != NO_SPAN:
+        cache.alloc[spc] = NO_SPAN
+        uncache_span(heap, old)
+    cache.refills += 1
+    npages = heap.spanclasses[spc].npages
+    span_bytes = npages << heap.knobs.page_shift
+    deduct_sweep_credit(heap, p, span_bytes, 0)
+    s = cache_span(heap, spc)
+    if s == NO_SPAN:
+        if heap.gc.sweeping:
+            reclaim(heap, npages)
+        s = grow(heap, p, spc)
+        if heap.fault:
+            return
+    span = heap.spans[s]
+    # A cached span is skipped by the sweeper until it is given up.
+    span.sweepgen = heap.gc.sweepgen + 3
+    span.owner = p
+    span.alloc_count_at_cache = span.alloc_count
+    cache.alloc[spc] = s
+    # All free slots and the tail count as live at once: too much rather than too little (allocator.md 4.1).
+    heap.gc.heap_live += span_bytes - span.alloc_count * span.elem_size
+
+
+@inner
+def release(heap, p, spc):
+    """Give up P's span of this class, if it has one."""
+    cache = heap.mcaches[p]
+    s = cache.alloc[spc]
+    if s == NO_SPAN:
+        return
+    span = heap.spans[s]
+    if not is_stale(heap, span):
+        heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
+    cache.alloc[spc] = NO_SPAN
+    uncache_span(heap, s)
+
+
+@inner
+def release_up_to(heap, p, last):
+    """Give up P's spans of span classes up to and including `last`."""
+    for spc in range(2, last + 1):
+        release(heap, p, spc)
+
+
+@inner
+def release_all(heap, p):
+    """Give up all of P's spans and its tiny block. (Go: mcache.go, releaseAll)"""
+    cache = heap.mcaches[p]
+    cache.flushes += 1
+    release_up_to(heap, p, len(heap.by_spc) - 1)
+    cache.tiny_span = NO_SPAN
+    cache.tiny_offset = 0
+
+
+@inner
+def flush(heap, p):
+    """Empty P's caches of spans and stacks. (Go: mcache.go, flushmcache)"""
+    release_all(heap, p)
+    clear_stack_cache(heap, p)
+    heap.mcaches[p].flush_gen = heap.gc.sweepgen
+
+
+@inner
+def prepare_for_sweep(heap, p):
+    """Flush P's caches unless that was done since the last cycle ended. (Go: mcache.go, prepareForSweep)"""
+    if heap.mcaches[p].flush_gen != heap.gc.sweepgen:
+        flush(heap, p)

@@ -1,0 +1,127 @@
+"""mcentral since Go 1.15: for each span class, partial and full spans, swept and unswept, each a FIFO queue.
+
+The queues swap roles when a cycle ends: parity tells which of the two is swept. A span that the page reclaimer sweeps leaves
+its entry behind; whoever pops it sees by the sweepgen that it is stale. (Go: mcentral.go, mspanset.go; allocator.md 5.2)
+"""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import FAULT_QUEUE_NODES, FULL, NO_SPAN, NONE, PARTIAL, QUEUE_NODES, SWEPT_REFILL
+from goalloc_cli.model.sweep import is_unswept, sweep_span
+
+
+@inner
+def push(heap, spc, fill, parity, s):
+    """Put span s at the end of a queue."""
+    n = heap.free_nodes
+    if n != NONE:
+        heap.free_nodes = heap.nodes[n].next
+    else:
+        n = heap.node_rows
+        if n >= QUEUE_NODES:
+            heap.fault = FAULT_QUEUE_NODES
+            return
+        heap.node_rows = n + 1
+    node = heap.nodes[n]
+    node.span = s
+    node.next = NONE
+    central = heap.central[spc]
+    last = central.tail[fill, parity]
+    if last == NONE:
+        central.head[fill, parity] = n
+    else:
+        heap.nodes[last].next = n
+    central.tail[fill, parity] = n
+    central.count[fill, parity] += 1
+
+
+@inner
+def pop(heap, spc, fill, parity):
+    """Take the span at the front of a queue, or NO_SPAN where it is empty."""
+    central = heap.central[spc]
+    n = central.head[fill, parity]
+    if n == NONE:
+        return NO_SPAN
+    node = heap.nodes[n]
+    s = node.span
+    central.head[fill, parity] = node.next
+    if node.next == NONE:
+        central.tail[fill, parity] = NONE
+    central.count[fill, parity] -= 1
+    node.next = heap.free_nodes
+    heap.free_nodes = n
+    return s
+
+
+@inner
+def file_swept(heap, s):
+    """Put a swept span where it belongs: partial or full."""
+    span = heap.spans[s]
+    fill = FULL if span.alloc_count == span.nelems else PARTIAL
+    push(heap, span.spc, fill, heap.gc.parity, s)
+
+
+@inner
+def cache_span(heap, spc):
+    """A swept span of the class with a free slot, or NO_SPAN: then the class has to grow. (Go: mcentral.go, cacheSpan)"""
+    central = heap.central[spc]
+    swept = heap.gc.parity
+    unswept = 1 - swept
+    s = pop(heap, spc, PARTIAL, swept)
+    if s != NO_SPAN:
+        central.from_partial_swept += 1
+        return s
+    if not heap.gc.sweeping:
+        return NO_SPAN
+    budget = heap.knobs.span_budget
+    while budget >= 0:
+        s = pop(heap, spc, PARTIAL, unswept)
+        if s == NO_SPAN:
+            break
+        if is_queued_unswept(heap, s, spc):
+            sweep_span(heap, s, SWEPT_REFILL)
+            central.swept_for_refill += 1
+            central.from_partial_unswept += 1
+            return s
+        budget -= 1
+    while budget >= 0:
+        s = pop(heap, spc, FULL, unswept)
+        if s == NO_SPAN:
+            break
+        if is_queued_unswept(heap, s, spc):
+            sweep_span(heap, s, SWEPT_REFILL)
+            central.swept_for_refill += 1
+            span = heap.spans[s]
+            if span.alloc_count < span.nelems:
+                central.from_full_unswept += 1
+                return s
+            push(heap, spc, FULL, swept, s)
+        budget -= 1
+    return NO_SPAN
+
+
+@inner
+def is_queued_unswept(heap, s, spc):
+    """True where a popped entry still stands for the span that it was made for."""
+    span = heap.spans[s]
+    return is_unswept(heap, span) and span.spc == spc
+
+
+@inner
+def next_unswept(heap):
+    """The next span that sweeping in order would take, or NO_SPAN when none is left. (Go: mgcsweep.go, nextSpanForSweep)
+
+    The order: for each span class the full queue, then the partial one, each from its front.
+    """
+    gc = heap.gc
+    last = 2 * len(heap.central)
+    while gc.sweep_class < last:
+        spc = gc.sweep_class >> 1
+        fill = PARTIAL if gc.sweep_class & 1 else FULL
+        s = pop(heap, spc, fill, 1 - gc.parity)
+        if s == NO_SPAN:
+            gc.sweep_class += 1
+        elif is_queued_unswept(heap, s, spc):
+            return s
+    return NO_SPAN

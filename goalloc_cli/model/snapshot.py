@@ -1,0 +1,229 @@
+"""Take over a heap as a recording found it: address ranges, spans, objects, stacks, page caches."""
+
+from __future__ import annotations
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import (
+    FAULT_PAGES,
+    FAULT_SNAPSHOT,
+    NO_SPAN,
+    NONE,
+    OBJECT_BOUND,
+    OBJECT_LIVE,
+    PAGES,
+    SPAN_IN_USE,
+    SPAN_STACK,
+    SPAN_WORKBUF,
+)
+from goalloc_cli.model.mcentral import file_new
+from goalloc_cli.model.mcentral_sets import push
+from goalloc_cli.model.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
+from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, pad, summarize
+from goalloc_cli.model.pagecache import take_block
+from goalloc_cli.model.pallocbits import ZERO
+from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, load_alloc_cache, set_allocated, set_live
+from goalloc_cli.model.stack import insert, is_pooled, order_of
+
+
+@inner
+def own_page(heap, page):
+    """A page number of the recording, counted from the heap's base; NONE (and a fault) where it lies outside."""
+    own = page - (heap.base_addr >> heap.knobs.page_shift)
+    if own < 0 or own >= PAGES:
+        heap.fault = FAULT_PAGES
+        return NONE
+    return own
+
+
+@inner
+def take_range(heap, page, npages):
+    """The heap has been given these pages."""
+    page = own_page(heap, page)
+    if heap.fault or page + npages > PAGES or page < heap.end_page:
+        heap.fault = FAULT_PAGES
+        return
+    if heap.end_page == heap.first_page:
+        heap.first_page = page
+        heap.search_page = page
+    add_range(heap, page, npages)
+
+
+@inner
+def take_padding(heap, page, npages):
+    """These pages are never used."""
+    page = own_page(heap, page)
+    if not heap.fault:
+        pad(heap, page, npages)
+
+
+@inner
+def take_span(heap, page, npages, spc, p):
+    """A heap span, its slots still free; cached by P `p` unless that is NONE. Returns its row, NO_SPAN after a fault."""
+    s = place(heap, page, npages, SPAN_IN_USE)
+    if heap.fault:
+        return NO_SPAN
+    if spc >= 2 and (spc >= len(heap.spanclasses) or heap.spanclasses[spc].npages != npages):
+        heap.fault = FAULT_SNAPSHOT
+        return NO_SPAN
+    init_heap_span(heap, s, spc)
+    if heap.fault:
+        return NO_SPAN
+    count_in_use(heap, npages)
+    by = heap.by_spc[spc]
+    by.spans += 1
+    by.span_allocs += 1
+    if p != NONE and spc >= 2:
+        heap.spans[s].owner = p
+        heap.spans[s].sweepgen = heap.gc.sweepgen + 3
+        heap.mcaches[p].alloc[spc] = s
+    return s
+
+
+@inner
+def place(heap, page, npages, state):
+    """A span row on exactly these pages, which must be free."""
+    page = own_page(heap, page)
+    if heap.fault:
+        return NO_SPAN
+    if page < heap.first_page or page + npages > heap.end_page:
+        heap.fault = FAULT_SNAPSHOT
+        return NO_SPAN
+    for i in range(page, page + npages):
+        if heap.page_span[i] != NO_SPAN:
+            heap.fault = FAULT_SNAPSHOT
+            return NO_SPAN
+    released = alloc_range(heap, page, npages)
+    s = new_span(heap, page, npages, state)
+    if not heap.fault:
+        account_pages(heap, npages, released)
+    return s
+
+
+@inner
+def mark_unswept(heap, s):
+    """The span waits to be swept."""
+    if heap.spans[s].owner == NONE:
+        heap.spans[s].sweepgen = heap.gc.sweepgen - 2
+    else:
+        heap.spans[s].sweepgen = heap.gc.sweepgen + 1
+    heap.gc.sweeping = 1
+
+
+@inner
+def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
+    """An object in a slot of span s; not live: dead, and to be freed by the sweep."""
+    span = heap.spans[s]
+    if s == NO_SPAN or slot >= span.nelems:
+        heap.fault = FAULT_SNAPSHOT
+        return
+    set_allocated(heap, span, slot)
+    span.alloc_count += 1
+    by = heap.by_spc[span.spc]
+    by.mallocs += 1
+    by.used += 1
+    large = span.spc < 2
+    if large:
+        by.large_alloc_bytes += span.elem_size
+        by.large_used_bytes += span.elem_size
+    row = objects[obj]
+    row.loc = (s << 16) | slot
+    row.request = size
+    row.type_id = type_id
+    row.state = 0
+    if not live:
+        return
+    row.state = OBJECT_LIVE | OBJECT_BOUND if bound else OBJECT_LIVE
+    set_live(heap, span, slot)
+    if span.spc == TINY_SPC:
+        add_sharer(heap, span, slot)
+    by.live += 1
+    by.requested += size
+    if bound:
+        by.bound += 1
+    heap.stats.live_bytes += span.elem_size
+    if large:
+        by.large_live_bytes += span.elem_size
+
+
+@inner
+def complete_span(heap, s):
+    """All objects of span s are known: file it, unless a P caches it."""
+    if s == NO_SPAN:
+        return
+    span = heap.spans[s]
+    load_alloc_cache(heap, span, 0)
+    if span.owner != NONE:
+        span.alloc_count_at_cache = span.alloc_count
+    elif span.sweepgen == heap.gc.sweepgen:
+        file_new(heap, s)
+    else:
+        fill = 1 if span.alloc_count == span.nelems else 0
+        push(heap, span.spc, fill, 1 - heap.gc.parity, s)
+
+
+@inner
+def take_manual(heap, page, npages, workbuf):
+    """A span of stacks or of GC work buffers; NO_SPAN after a fault."""
+    state = SPAN_WORKBUF if workbuf else SPAN_STACK
+    s = place(heap, page, npages, state)
+    if heap.fault:
+        return NO_SPAN
+    count_manual(heap, state, npages << heap.knobs.page_shift)
+    return s
+
+
+@inner
+def take_stack(heap, s, index, stack_bytes):
+    """A stack in use at piece `index` of span s: its first piece; NONE after a fault."""
+    order = order_of(heap, stack_bytes)
+    if order == NONE or s == NO_SPAN:
+        heap.fault = FAULT_SNAPSHOT
+        return NONE
+    span = heap.spans[s]
+    span.elem_size = stack_bytes
+    piece = (span.start_addr - heap.base_addr) // heap.knobs.stack_min + index
+    if is_pooled(heap, order):
+        span.alloc_count += 1
+        # Until the span is complete, its used pieces point at themselves.
+        heap.stack_next[piece] = piece
+    return piece
+
+
+@inner
+def complete_stack_span(heap, s):
+    """All stacks of span s are known: its other pieces are free, the highest to be used first."""
+    if s == NO_SPAN or heap.spans[s].state != SPAN_STACK:
+        return
+    span = heap.spans[s]
+    if span.elem_size == 0:
+        return
+    order = order_of(heap, span.elem_size)
+    if not is_pooled(heap, order):
+        return
+    first = (span.start_addr - heap.base_addr) // heap.knobs.stack_min
+    for piece in range(first, first + (span.npages << heap.knobs.page_shift) // heap.knobs.stack_min, 1 << order):
+        if piece != 0 and heap.stack_next[piece] == piece:
+            continue
+        heap.stack_next[piece] = span.free_list
+        span.free_list = piece
+    if span.free_list != NONE:
+        heap.stacks.pool[order] = insert(heap, heap.stacks.pool[order], s)
+
+
+@inner
+def take_page_cache(heap, p, page, mask):
+    """P holds those pages of a 64-page block whose bits are set in mask."""
+    page = own_page(heap, page)
+    if heap.fault:
+        return
+    take_block(heap, p, page >> 6)
+    cache = heap.mcaches[p]
+    back = cache.page_cache_bits & ~mask
+    if back == ZERO:
+        return
+    cache.page_cache_bits &= mask
+    heap.allocated_bits[page >> 6] &= ~back
+    heap.scavenged_bits[page >> 6] |= cache.page_cache_scav & back
+    cache.page_cache_scav &= mask
+    summarize(heap, page, 1)
+    heap.search_page = min(heap.search_page, page & ~63)

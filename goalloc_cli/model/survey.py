@@ -1,0 +1,287 @@
+"""The state of every system at the end of a replay, as plain tables: Python reads the heap here, and only here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalloc_cli.jit import inner, kernel
+from goalloc_cli.model.heap import (
+    FULL,
+    LOCKS,
+    NO_SPAN,
+    OBJECT_LIVE,
+    PARTIAL,
+    SPAN_IN_USE,
+    SPAN_STACK,
+    SWEEP_CAUSES,
+)
+from goalloc_cli.model.pallocbits import popcount
+from goalloc_cli.model.slotbits import TINY_SPC
+from goalloc_cli.outcome import (
+    ARENA,
+    CENTRAL,
+    CLASS,
+    MCACHE,
+    SPAN,
+    Checkpoint,
+    External,
+    Large,
+    PinRow,
+    Tiny,
+)
+
+NEARLY_EMPTY = 0.125
+"""A span with at most this share of its slots live is nearly empty."""
+
+BY_SIZE = 61
+"""Entries of runtime.MemStats.BySize."""
+
+
+def memstats(heap: np.record, sample: np.record) -> dict[str, object]:
+    """runtime.MemStats as ReadMemStats would report it (allocator.md 10.2), from a sample just taken."""
+    by = heap.by_spc
+    classes = heap.spanclasses
+    return {
+        "Alloc": int(sample["heap_alloc"]),
+        "TotalAlloc": int(sample["total_alloc"]),
+        "Mallocs": int(sample["mallocs"]),
+        "Frees": int(sample["frees"]),
+        "HeapAlloc": int(sample["heap_alloc"]),
+        "HeapSys": int(sample["heap_sys"]),
+        "HeapIdle": int(sample["heap_idle"]),
+        "HeapInuse": int(sample["heap_inuse"]),
+        "HeapReleased": int(sample["heap_released"]),
+        "HeapObjects": int(sample["heap_objects"]),
+        "StackInuse": int(sample["stack_inuse"]),
+        "NextGC": int(sample["next_gc"]),
+        "NumGC": int(sample["num_gc"]),
+        "BySize": [
+            {
+                "Size": int(classes[2 * c]["elem_size"]),
+                "Mallocs": int(by[2 * c]["mallocs"] + by[2 * c + 1]["mallocs"]) if c else 0,
+                "Frees": int(by[2 * c]["frees"] + by[2 * c + 1]["frees"]) if c else 0,
+            }
+            for c in range(BY_SIZE)
+        ],
+    }
+
+
+def checkpoint(heap: np.record, name: str, sample: np.record) -> Checkpoint:
+    """The heap at a named point."""
+    return Checkpoint(name, memstats(heap, sample))
+
+
+@kernel
+def survey_spans(heap, rows):
+    """Fill in SPAN rows, all but pin_type, for the heap spans in use; return how many there are."""
+    n = 0
+    for s in range(1, heap.span_rows):
+        span = heap.spans[s]
+        if span.state != SPAN_IN_USE:
+            continue
+        row = rows[n]
+        row.start_addr = span.start_addr
+        row.npages = span.npages
+        row.spc = span.spc
+        row.elem_size = span.elem_size
+        row.nelems = span.nelems
+        row.used = span.alloc_count
+        row.live = 0
+        for w in range(span.bits + span.nwords, span.bits + 2 * span.nwords):
+            row.live += popcount(heap.bits[w])
+        row.age = heap.gc.cycle - span.born_cycle
+        row.place = place_of(heap, span)
+        row.pin_type = s
+        n += 1
+    return n
+
+
+@inner
+def place_of(heap, span):
+    """Which cache or queue holds a heap span (outcome.Place)."""
+    if span.spc < 2:
+        return 5
+    if span.owner >= 0:
+        return 0
+    full = span.alloc_count == span.nelems
+    if span.sweepgen == heap.gc.sweepgen:
+        return 2 if full else 1
+    return 4 if full else 3
+
+
+def spans(heap: np.record) -> np.ndarray:
+    """SPAN rows of the heap spans in use, by address; pin_type still holds the span's row number."""
+    rows = np.zeros(int(heap.stats.spans), SPAN)
+    survey_spans(heap, rows)
+    return rows[np.argsort(rows["start_addr"])]
+
+
+def pin_types(rows: np.ndarray, objects: np.ndarray) -> np.ndarray:
+    """Type ids of the live objects that sit in nearly empty spans, in place of the row numbers in `rows`.
+
+    Returns:
+        (n, 2) i8: position in `rows`, type id, for each live object in a nearly empty span.
+    """
+    numbers = rows["pin_type"].copy()
+    live = np.flatnonzero((objects["state"] & OBJECT_LIVE).astype(bool) & (objects["loc"] >= 0))
+    span_of = objects["loc"][live] >> 16
+    order = np.argsort(numbers)
+    at = order[np.searchsorted(numbers, span_of, sorter=order)] if len(numbers) else np.zeros(0, np.int64)
+    rows["pin_type"] = -1
+    rows["pin_type"][at] = objects["type_id"][live]
+    nearly = (rows["live"] > 0) & (rows["live"] <= NEARLY_EMPTY * rows["nelems"])
+    chosen = nearly[at] if len(at) else np.zeros(0, bool)
+    return np.column_stack([at[chosen], objects["type_id"][live][chosen]])
+
+
+def pins(rows: np.ndarray, pinned: np.ndarray, type_names: list[str]) -> list[PinRow]:
+    """Nearly empty spans by the type that holds them, most span bytes first."""
+    out: list[PinRow] = []
+    for type_id in np.unique(pinned[:, 1]):
+        mine = pinned[pinned[:, 1] == type_id, 0]
+        held = np.unique(mine)
+        span_bytes = int((rows["elem_size"][held] * rows["nelems"][held]).sum())
+        name = type_names[type_id] if type_id < len(type_names) else ""
+        out.append(PinRow(name, len(held), span_bytes, int(rows["elem_size"][mine].sum())))
+    return sorted(out, key=lambda row: -row.span_bytes)
+
+
+def classes(heap: np.record, rows: np.ndarray) -> np.ndarray:
+    """One CLASS row per span class that was ever used."""
+    by = heap.by_spc
+    page = 1 << int(heap.knobs.page_shift)
+    used = np.flatnonzero((by["mallocs"] > 0) | (by["span_allocs"] > 0))
+    out = np.zeros(len(used), CLASS)
+    for row, spc in zip(out, used, strict=True):
+        mine = rows[rows["spc"] == spc]
+        one = heap.spanclasses[spc]
+        b = by[spc]
+        row["spc"] = spc
+        row["elem_size"], row["npages"], row["nelems"] = one["elem_size"], one["npages"], one["nelems"]
+        row["spans"] = len(mine)
+        row["span_bytes"] = mine["npages"].sum() * page
+        row["slots"] = mine["nelems"].sum()
+        row["used_slots"], row["live_objects"], row["requested_bytes"] = b["used"], b["live"], b["requested"]
+        row["bound_objects"], row["mallocs"], row["frees"] = b["bound"], b["mallocs"], b["frees"]
+        row["span_allocs"], row["span_frees"] = b["span_allocs"], b["span_frees"]
+        if len(mine):
+            age = mine["age"]
+            row["age_min"], row["age_max"], row["age_sum"] = age.min(), age.max(), age.sum()
+            row["age_median"] = int(np.median(age))
+        slot_bytes = int((mine["nelems"] * mine["elem_size"]).sum())
+        live_bytes = int(b["large_live_bytes"]) if spc < 2 else int(b["live"] * one["elem_size"])
+        row["metadata_bytes"] = len(mine) * one["metadata"]
+        row["tail_bytes"] = row["span_bytes"] - slot_bytes - row["metadata_bytes"]
+        row["unused_bytes"] = slot_bytes - live_bytes
+        row["internal_bytes"] = live_bytes - b["requested"]
+    return out
+
+
+def mcaches(heap: np.record) -> np.ndarray:
+    """One MCACHE row per P."""
+    out = np.zeros(int(heap.nprocs), MCACHE)
+    for p, row in enumerate(out):
+        cache = heap.mcaches[p]
+        cached = np.asarray(cache.alloc)
+        cached = cached[cached != NO_SPAN]
+        held = heap.spans[cached]
+        row["p"] = p
+        row["refills"], row["flushes"], row["tiny_allocs"] = cache.refills, cache.flushes, cache.tiny_allocs
+        row["cached_spans"] = len(cached)
+        row["cached_free_bytes"] = ((held["nelems"] - held["alloc_count"]) * held["elem_size"]).sum()
+        row["page_cache_pages"] = int(cache.page_cache_bits).bit_count()
+        row["stack_cache_bytes"] = np.asarray(cache.stack_bytes).sum()
+    return out
+
+
+def central(heap: np.record) -> np.ndarray:
+    """One CENTRAL row per span class that was ever used."""
+    used = np.flatnonzero(heap.by_spc["span_allocs"] > 0)
+    out = np.zeros(len(used), CENTRAL)
+    swept = int(heap.gc.parity)
+    for row, spc in zip(out, used, strict=True):
+        one = heap.central[spc]
+        row["spc"] = spc
+        row["partial_swept"], row["full_swept"] = one["count"][PARTIAL, swept], one["count"][FULL, swept]
+        row["partial_unswept"], row["full_unswept"] = one["count"][PARTIAL, 1 - swept], one["count"][FULL, 1 - swept]
+        for name in ("from_partial_swept", "from_partial_unswept", "from_full_unswept", "from_heap", "swept_for_refill"):
+            row[name] = one[name]
+    return out
+
+
+def arenas(heap: np.record) -> np.ndarray:
+    """One ARENA row per reserved arena that the heap has grown into, in pages."""
+    size = int(heap.knobs.arena_pages)
+    first, end = int(heap.first_page), int(heap.end_page)
+    state = np.zeros(heap.span_rows, np.int64)
+    state[:] = heap.spans["state"][: heap.span_rows]
+    out = []
+    for start in range(first // size * size, end, size):
+        lo, hi = max(start, first), min(start + size, end)
+        owner = state[np.asarray(heap.page_span[lo:hi])]
+        released = bits_of(heap.scavenged_bits, lo, hi)
+        inuse = int((owner == SPAN_IN_USE).sum())
+        stacks = int((owner == SPAN_STACK).sum())
+        taken = int((owner != 0).sum())
+        gone = int(released.sum())
+        out.append((int(heap.base_addr) + (start << int(heap.knobs.page_shift)), hi - lo, inuse, stacks, hi - lo - taken - gone, gone))
+    return np.array(out, ARENA)
+
+
+def bits_of(words: np.ndarray, lo: int, hi: int) -> np.ndarray:
+    """Bits lo .. hi-1 of a bitmap, as an array of 0 and 1."""
+    first, last = lo // 64, (hi + 63) // 64
+    flat = np.unpackbits(np.asarray(words[first:last]).view(np.uint8), bitorder="little")
+    return flat[lo - 64 * first : hi - 64 * first]
+
+
+def external(heap: np.record) -> External:
+    """How the free pages of the heap lie."""
+    free = 1 - bits_of(heap.allocated_bits, int(heap.first_page), int(heap.end_page)).astype(np.int8)
+    edges = np.diff(np.concatenate([[0], free, [0]]))
+    runs = np.flatnonzero(edges == -1) - np.flatnonzero(edges == 1)
+    histogram = np.bincount(np.log2(runs).astype(int)) if len(runs) else np.zeros(0, int)
+    return External(
+        free_pages=int(runs.sum()),
+        free_runs=len(runs),
+        largest_run=int(runs.max()) if len(runs) else 0,
+        growths=int(heap.stats.growths),
+        blocked_growths=int(heap.stats.blocked_growths),
+        run_histogram=tuple(int(n) for n in histogram),
+    )
+
+
+def large(heap: np.record) -> Large:
+    """Objects with a span of their own."""
+    by = heap.by_spc[:2]
+    live_bytes = int(by["large_live_bytes"].sum())
+    return Large(
+        live_objects=int(by["live"].sum()),
+        live_bytes=live_bytes,
+        rounding=live_bytes - int(by["requested"].sum()),
+        allocs=int(by["mallocs"].sum()),
+        frees=int(by["frees"].sum()),
+        alloc_bytes=int(by["large_alloc_bytes"].sum()),
+    )
+
+
+def tiny(heap: np.record) -> Tiny:
+    """The tiny allocator."""
+    by = heap.by_spc[TINY_SPC]
+    size = int(heap.spanclasses[TINY_SPC]["elem_size"])
+    return Tiny(
+        blocks=int(heap.stats.tiny_blocks),
+        live_blocks=int(by["live"]),
+        packed=int(heap.stats.tiny_packed),
+        live_waste=int(by["live"]) * size - int(by["requested"]),
+    )
+
+
+def locks(heap: np.record) -> dict[str, int]:
+    """Acquisitions of the heap lock by cause."""
+    return {name: int(n) for name, n in zip(LOCKS, heap.stats.locks, strict=True)}
+
+
+def sweeps(heap: np.record) -> dict[str, int]:
+    """Spans swept, by who swept them."""
+    return {name: int(n) for name, n in zip(SWEEP_CAUSES, heap.stats.swept, strict=True)}

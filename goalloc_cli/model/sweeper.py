@@ -1,0 +1,212 @@
+"""Who drives sweeping: the background sweeper, the debt of allocating goroutines, the page reclaimer, and the hints of a
+recording. (Go: mgcsweep.go, sweepone, deductSweepCredit; mheap.go, reclaim; allocator.md 8.4, 8.5)"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import (
+    FULL,
+    LOCK_RECLAIM,
+    NO_SPAN,
+    NONE,
+    PARTIAL,
+    SPAN_IN_USE,
+    SWEPT_BACKGROUND,
+    SWEPT_CREDIT,
+    SWEPT_FINISH,
+    SWEPT_OUT_OF_ORDER,
+    SWEPT_RECLAIM,
+)
+from goalloc_cli.model.mcentral import file_swept, next_unswept
+from goalloc_cli.model.mheap import page_of
+from goalloc_cli.model.slotbits import count_marked
+from goalloc_cli.model.sweep import is_unswept, sweep_span
+
+
+@inner
+def sweep_one(heap, cause):
+    """Sweep the next span in order; False where none was left. Pages that it frees are credit for the reclaimer."""
+    gc = heap.gc
+    if not gc.sweeping:
+        return False
+    s = next_unswept(heap)
+    if s == NO_SPAN:
+        gc.sweeping = 0
+        return False
+    sweep_span(heap, s, cause)
+    gc.reclaim_credit += file_swept(heap, s)
+    return True
+
+
+@inner
+def sweep_all(heap, cause):
+    """Sweep until nothing is left."""
+    while sweep_one(heap, cause):
+        pass
+
+
+@inner
+def background_turn(heap):
+    """The background sweeper's turn: a batch of spans, then it yields."""
+    for _ in range(heap.knobs.background_batch):
+        if not sweep_one(heap, SWEPT_BACKGROUND):
+            return
+
+
+@inner
+def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
+    """Sweep as much as allocating span_bytes owes, so that sweeping is done when the next cycle starts.
+
+    Where a recording tells how much that was, sweep just that.
+    """
+    gc = heap.gc
+    cache = heap.mcaches[p]
+    if gc.hinted:
+        if cache.sweep_credit != NONE:
+            pay_hinted(heap, cache.sweep_credit)
+            cache.sweep_credit = NONE
+        return
+    if gc.pages_per_byte == 0.0:
+        return
+    new_live = span_bytes + max(0, gc.heap_live - gc.live_basis)
+    target = np.int64(gc.pages_per_byte * new_live) - caller_pages
+    while target > gc.pages_swept - gc.swept_basis:
+        if not sweep_one(heap, SWEPT_CREDIT):
+            gc.pages_per_byte = 0.0
+            return
+
+
+@inner
+def pay_hinted(heap, credit_bytes):
+    """Sweep in order until spans of credit_bytes have been swept."""
+    gc = heap.gc
+    start = gc.pages_swept
+    while (gc.pages_swept - start) << heap.knobs.page_shift < credit_bytes:
+        if not sweep_one(heap, SWEPT_CREDIT):
+            return
+
+
+@inner
+def reclaim(heap, npages):
+    """Before npages pages are taken: sweep windows of the heap for spans without marked objects until as many are freed."""
+    gc = heap.gc
+    while npages > 0 and gc.reclaim_page != NONE:
+        if gc.reclaim_credit > 0:
+            take = min(gc.reclaim_credit, npages)
+            gc.reclaim_credit -= take
+            npages -= take
+            continue
+        page = gc.reclaim_page
+        gc.reclaim_page = page + heap.knobs.reclaim_chunk_pages
+        if page >= gc.reclaim_end:
+            gc.reclaim_page = NONE
+            return
+        freed = reclaim_chunk(heap, page, page + heap.knobs.reclaim_chunk_pages)
+        if freed > npages:
+            gc.reclaim_credit += freed - npages
+        npages -= min(freed, npages)
+
+
+@inner
+def reclaim_chunk(heap, page, end):
+    """Sweep the unmarked spans that begin in a window of pages; return how many pages were freed."""
+    heap.stats.locks[LOCK_RECLAIM] += 1
+    freed = 0
+    while page < end:
+        s = heap.page_span[page]
+        if s == NO_SPAN:
+            page += 1
+            continue
+        span = heap.spans[s]
+        first = page_of(heap, span)
+        following = first + span.npages
+        if first == page and span.state == SPAN_IN_USE and is_unswept(heap, span) and not is_page_marked(heap, span):
+            sweep_span(heap, s, SWEPT_RECLAIM)
+            freed += file_swept(heap, s)
+        page = following
+    return freed
+
+
+@inner
+def is_page_marked(heap, span):
+    """True where the last mark phase set the page mark of the span, which keeps the reclaimer away.
+
+    Any mark sets it, but for spans with inline mark bits (Green Tea, Go 1.26+): there an allocation during marking
+    does, and scanning two or more objects of the span at once. How many are scanned at once depends on the order of marking;
+    a recording tells, otherwise two marked objects are taken to be enough. (Go: mgcmark_greenteagc.go, spanSetScans)
+    """
+    cycle = heap.gc.cycle
+    if span.black_cycle == cycle:
+        return True
+    marked = count_marked(heap, span, cycle)
+    inline = heap.knobs.inline_mark_bytes > 0 and span.spc > 1 and 16 <= span.elem_size <= heap.knobs.header_above
+    if not inline:
+        return marked > 0
+    if span.spc & 1:
+        return False
+    if heap.gc.hinted and marked < span.alloc_count:
+        return span.hint_cycle != cycle
+    return marked > 1
+
+
+@inner
+def hint_reclaimed(heap, s):
+    """The recording says that the reclaimer swept this span."""
+    heap.spans[s].hint_cycle = heap.gc.cycle
+
+
+@inner
+def sweep_to(heap, s, sweeper, sweepers):
+    """A sweeper of the recording swept span s, which is not cached: sweep in order up to it.
+
+    Where as many spans with dead objects as there are sweepers would come before it, it was swept out of order (Go does so
+    for finalizers and weak pointers: ensureSwept): then sweep it alone.
+    """
+    gc = heap.gc
+    if is_ahead(heap, s, sweepers):
+        while gc.sweeping and is_unswept(heap, heap.spans[s]) and heap.spans[s].state == SPAN_IN_USE:
+            if sweep_one(heap, SWEPT_BACKGROUND):
+                gc.swept_by[sweeper] += 1
+        return
+    sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
+    file_swept(heap, s)
+
+
+@inner
+def is_ahead(heap, wanted, sweepers):
+    """True where sweeping in order reaches a span before `sweepers` others with dead objects."""
+    gc = heap.gc
+    passed = 0
+    for sweep_class in range(gc.sweep_class, 2 * len(heap.central)):
+        spc = sweep_class >> 1
+        fill = PARTIAL if sweep_class & 1 else FULL
+        n = heap.central[spc].head[fill, 1 - gc.parity]
+        while n != NONE:
+            s = heap.nodes[n].span
+            n = heap.nodes[n].next
+            if s == wanted:
+                return True
+            span = heap.spans[s]
+            if is_unswept(heap, span) and span.spc == spc and count_marked(heap, span, gc.cycle) < span.alloc_count:
+                passed += 1
+                if passed >= sweepers:
+                    return False
+    return False
+
+
+@inner
+def make_up(heap, sweeper, nspans):
+    """A sweeper of the recording has swept nspans spans since this was last said: sweep the ones that left no trace."""
+    gc = heap.gc
+    missing = nspans - gc.swept_by[sweeper]
+    while missing > 0 and sweep_one(heap, SWEPT_BACKGROUND):
+        missing -= 1
+    gc.swept_by[sweeper] = 0
+
+
+@inner
+def finish_sweep(heap):
+    """Sweep what is left before a cycle starts."""
+    sweep_all(heap, SWEPT_FINISH)

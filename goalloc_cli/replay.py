@@ -1,0 +1,221 @@
+"""Replay a trace through the model: the only door to `model/`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.design import Design
+from goalloc_cli.model import survey
+from goalloc_cli.model.check import check as check_heap
+from goalloc_cli.model.heap import FAULTS, OBJECT, PS, new_heap
+from goalloc_cli.model.loop import replay_batch, sample_heap
+from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind
+from goalloc_cli.trace.trace import Trace
+
+MIN_TABLE = 1 << 16
+"""Handles that every table has room for from the start."""
+
+
+class ReplayError(Exception):
+    """The events contradict each other or the model; the message names the event."""
+
+
+@dataclass
+class Tables:
+    """What the handles of a trace stand for; grown before a batch that needs it."""
+
+    objects: NDArray[np.void] = field(default_factory=lambda: np.zeros(MIN_TABLE, OBJECT))
+    stacks: NDArray[np.int64] = field(default_factory=lambda: np.full((MIN_TABLE, 2), -1, np.int64))
+    manual_spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros(MIN_TABLE, np.int64))
+    cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+
+    def fit(self, batch: Batch) -> None:
+        """Make room for the highest handle of a batch."""
+        if not len(batch):
+            return
+        highest = int(batch.id.max())
+        if highest < len(self.objects):
+            return
+        # SNAP_RANGE and SNAP_PAGE_CACHE use the column for other things: only handles count.
+        kinds = batch.kind & KIND_MASK
+        handles = batch.id[~np.isin(kinds, NOT_HANDLES)]
+        wanted = int(handles.max(initial=0)) + 1
+        if wanted > len(self.objects):
+            grown = np.zeros(wanted * 3 // 2, OBJECT)
+            grown[: len(self.objects)] = self.objects
+            self.objects = grown
+            self.stacks = np.pad(self.stacks, ((0, len(grown) - len(self.stacks)), (0, 0)), constant_values=-1)
+            self.manual_spans = np.pad(self.manual_spans, (0, len(grown) - len(self.manual_spans)))
+
+
+NOT_HANDLES = np.array(
+    [Kind.SNAP_RANGE, Kind.SNAP_SPAN, Kind.SNAP_PAGE_CACHE, Kind.SNAP_PADDING, *range(48, 64)], np.uint8
+)
+
+
+def replay(
+    trace: Trace,
+    design: Design,
+    *,
+    design_name: str,
+    every: str | int = "gc",
+    check: bool = False,
+    hints: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Replay a trace through an allocator of the given design.
+
+    Args:
+        trace: the events; read to the end.
+        design: the allocator.
+        design_name: what reports call it.
+        every: "gc" for a sample at each mark termination, or a number of events.
+        check: walk all invariants of the heap (allocator.md 12.1) after each batch.
+        hints: obey what the recording tells about sweeping, flushes and manual spans, where it does.
+        progress: called with the number of events replayed so far.
+
+    Raises:
+        ReplayError: an event that the heap cannot take, or a broken invariant; the message names the event.
+        TraceError: the trace cannot be read.
+    """
+    started = time.perf_counter()
+    run = Run(trace, design, hints and trace.header.hints, every, check)
+    for batch in trace.batches:
+        run.feed(batch)
+        if progress:
+            progress(run.events)
+    run.sample(Reason.END)
+    return run.outcome(design_name, time.perf_counter() - started)
+
+
+class Run:
+    """A replay under way."""
+
+    def __init__(self, trace: Trace, design: Design, hinted: bool, every: str | int, check: bool) -> None:
+        header = trace.header
+        self.trace = trace
+        self.design = design
+        self.check = check
+        self.every = every
+        if not 1 <= header.gomaxprocs <= PS:
+            raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}; the model holds 1 to {PS} Ps")
+        self.heap = new_heap(design, header.gomaxprocs, header.heap_base if hinted and header.heap_base else None)
+        self.heap.gc.hinted = int(hinted)
+        self.tables = Tables()
+        self.events = 0
+        self.time_ns = 0
+        self.counts = np.zeros(64, np.int64)
+        self.samples: list[NDArray[np.void]] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.types: list[str] = [""]
+        self.names: list[str] = [""]
+
+    def feed(self, batch: Batch) -> None:
+        """Apply one batch, taking the samples that fall in it."""
+        self.types += [t.name for t in batch.new_types]
+        self.names += batch.new_names
+        self.tables.fit(batch)
+        kinds = batch.kind & KIND_MASK
+        self.counts += np.bincount(kinds, minlength=64)
+        times = np.flatnonzero(kinds == Kind.TIME)
+        first = self.events
+        at = 0
+        while at < len(batch):
+            stop = len(batch)
+            if isinstance(self.every, int):
+                stop = min(stop, at + self.every - (first + at) % self.every)
+            at = self.run_to(batch, at, stop)
+            self.events = first + at
+            before = times[times < at]
+            if len(before):
+                self.time_ns = int(batch.size[before[-1]])
+            self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
+        if self.check and (broken := check_heap(self.heap, self.tables.objects)):
+            raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
+
+    def run_to(self, batch: Batch, at: int, stop: int) -> int:
+        """Apply events from `at` on, up to `stop` or a point where a sample is due."""
+        t = self.tables
+        columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
+        done = replay_batch(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at)
+        if self.heap.fault:
+            number = self.events - at + done if at else self.events + done
+            kind = Kind(int(batch.kind[done]) & KIND_MASK).name.lower()
+            raise ReplayError(
+                f"{self.trace.name}: event {number} ({kind}, handle {batch.id[done]}): {FAULTS[int(self.heap.fault)]}"
+            )
+        return int(done)
+
+    def take_due_samples(self, last: Kind, arg: int) -> None:
+        """Take the sample that the event just applied, or the number of events, asks for."""
+        if last is Kind.CHECKPOINT:
+            name = self.names[arg] if arg < len(self.names) else ""
+            row = self.sample(Reason.CHECKPOINT, arg)
+            self.checkpoints.append(survey.checkpoint(self.heap, name, row))
+        elif last is Kind.SNAP_END:
+            self.sample(Reason.START)
+        elif self.every == "gc" and last is Kind.GC_END:
+            self.sample(Reason.GC)
+        elif isinstance(self.every, int) and self.events % self.every == 0:
+            self.sample(Reason.EVERY)
+
+    def sample(self, reason: Reason, name: int = 0) -> np.void:
+        """Take a sample of the heap now."""
+        row = np.zeros(1, SAMPLE)
+        sample_heap(self.heap, row[0])
+        row["event"], row["time_ns"], row["reason"], row["name"] = self.events, self.time_ns, reason, name
+        self.samples.append(row)
+        return row[0]
+
+    def outcome(self, design_name: str, seconds: float) -> Outcome:
+        """Everything that was found out."""
+        heap = self.heap
+        last = self.samples[-1]
+        spans = survey.spans(heap)
+        pinned = survey.pin_types(spans, self.tables.objects)
+        peak = last if heap.stats.peak_open else np.array([heap.peak], SAMPLE)
+        hinted = bool(heap.gc.hinted)
+        return Outcome(
+            trace_name=self.trace.name,
+            header=self.trace.header,
+            design=self.design,
+            design_name=design_name,
+            events={k.name.lower(): int(self.counts[k]) for k in Kind if self.counts[k]},
+            hints={k.name.lower(): int(self.counts[k]) for k in (*SNAP_KINDS, *HINT_KINDS) if hinted and self.counts[k]},
+            seconds=seconds,
+            names=self.names,
+            samples=np.concatenate(self.samples),
+            peak=peak,
+            memstats=survey.memstats(heap, last[0]),
+            checkpoints=self.checkpoints,
+            classes=survey.classes(heap, spans),
+            spans=spans,
+            pins=survey.pins(spans, pinned, self.types),
+            mcaches=survey.mcaches(heap),
+            central=survey.central(heap),
+            arenas=survey.arenas(heap),
+            external=survey.external(heap),
+            large=survey.large(heap),
+            tiny=survey.tiny(heap),
+            locks=survey.locks(heap),
+            sweep=survey.sweeps(heap),
+            notes=self.notes(),
+        )
+
+    def notes(self) -> list[str]:
+        """What the reader must know about the figures."""
+        notes = list(self.trace.header.notes)
+        if self.heap.gc.hinted:
+            notes.append(
+                "The recording's own sweep progress, flushes and manual spans were followed (see hints); "
+                "released memory at its start is taken to be all that was idle."
+            )
+        if self.heap.stacks.unplaced:
+            notes.append(f"{self.heap.stacks.unplaced} stack allocations had no place that the recording tells.")
+        return notes

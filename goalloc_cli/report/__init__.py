@@ -1,0 +1,1 @@
+"""From an Outcome to tables for people and documents for machines."""

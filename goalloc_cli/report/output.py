@@ -1,0 +1,39 @@
+"""A document in the format that was asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from goalloc_cli.report.layout import Paper
+from goalloc_cli.report.render import to_csv, to_markdown, to_text
+from goalloc_cli.report.reports import blocks, part_of
+
+Document = dict[str, Any]
+
+
+def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
+    """The reports `names` of a document, as a file of format `form` holds them.
+
+    Without names, formats for people hold the answer that fits a screen, and formats for machines everything.
+    A document saved as msgpack is always whole, so that any of its reports can be shown later.
+    """
+    if form == "msgpack":
+        return packed(document)
+    if form == "json":
+        return f"{json.dumps(part_of(document, names), indent=2)}\n".encode()
+    if form == "csv":
+        text = to_csv(blocks(document, names or ("all",)))
+    elif form == "markdown":
+        text = to_markdown(blocks(document, names))
+    else:
+        text = to_text(blocks(document, names), Paper())
+    return text.encode("utf-8", "backslashreplace")
+
+
+def packed(document: Document) -> bytes:
+    """The document behind a first field that tells what the file is, as in a trace."""
+    import msgpack  # type: ignore[import-untyped]
+
+    data: bytes = msgpack.packb({"format": document["schema"], **document}, unicode_errors="surrogatepass")
+    return data

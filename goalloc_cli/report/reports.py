@@ -1,0 +1,75 @@
+"""The reports by name: from a document to what is shown of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from goalloc_cli.report import answer, memory, objects, systems, trace_tables
+from goalloc_cli.report.names import REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report.table import Block
+
+Document = dict[str, Any]
+Report = Callable[[Document], list[Block]]
+
+REPLAY: dict[str, Report] = {
+    "summary": memory.summary,
+    "fragmentation": memory.fragmentation,
+    "classes": objects.classes,
+    "spans": objects.spans,
+    "large": objects.large,
+    "tiny": objects.tiny,
+    "mcaches": systems.mcaches,
+    "central": systems.central,
+    "arenas": systems.arenas,
+    "locks": systems.locks,
+    "timeline": memory.timeline,
+}
+STATS: dict[str, Report] = {
+    "events": trace_tables.events,
+    "sizes": trace_tables.sizes,
+    "lifetimes": trace_tables.lifetimes,
+    "types": trace_tables.types,
+    "stacks": trace_tables.stacks,
+    "cycles": trace_tables.cycles,
+}
+assert tuple(REPLAY) == REPLAY_REPORTS and tuple(STATS) == STATS_REPORTS
+
+SECTIONS = {
+    "summary": ("memstats", "checkpoints"),
+    "arenas": ("mcaches",),
+    "locks": ("sweep",),
+    "central": ("classes",),
+}
+"""Parts of a replay's document that belong to a report beside the one of its own name."""
+
+ALWAYS = (
+    "schema",
+    "schema_version",
+    "goalloc_version",
+    "model_version",
+    "trace",
+    "design",
+    "notes",
+    "run",
+    "summary",
+)
+
+
+def blocks(document: Document, names: tuple[str, ...]) -> list[Block]:
+    """What is shown of `names`; of none, the answer that fits a screen; of "all", everything."""
+    replay = document["schema"] == "goalloc replay"
+    if not names:
+        return answer.replay(document) if replay else answer.trace(document)
+    reports = REPLAY if replay else STATS
+    wanted = tuple(reports) if "all" in names else names
+    shown = [block for name in wanted for block in reports[name](document)]
+    return [*answer.head(document), *shown, *answer.notes(document)]
+
+
+def part_of(document: Document, names: tuple[str, ...]) -> Document:
+    """The document itself, or what belongs to the reports `names`."""
+    if not names or "all" in names or document["schema"] != "goalloc replay":
+        return document
+    keys = {*ALWAYS, *names, *(section for name in names for section in SECTIONS.get(name, ()))}
+    return {key: value for key, value in document.items() if key in keys}

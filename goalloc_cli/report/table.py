@@ -1,0 +1,75 @@
+"""A table as data: what every report is made of, and every output format is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Cell = str | int | float | bool | None
+"""None where there is nothing to say: "-" for people, an empty field for machines."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. Its cells are raw values; `unit` says how people read them."""
+
+    key: str
+    """For machines: lower case, the unit in the name."""
+    title: str
+    """For people."""
+    unit: str = "count"
+    """"text", "count", "bytes", "share" (0..1), "ns", "address", "bar" (a share, drawn on a terminal alone),
+    "machine" (in CSV alone), "people" (a text, not in CSV) or "by unit" (the row's machine cell names it)."""
+    rank: int = 0
+    """0 is always shown; of the others the highest go first where the width does not suffice."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns, and a sentence or two about them."""
+
+    name: str
+    """For machines: what CSV puts in its first field."""
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = ()
+    total: bool = False
+    """The last row is the sum of the others."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure over time: drawn on a terminal, one line; left out of all other formats."""
+
+    title: str
+    values: Sequence[int]
+    unit: str = "bytes"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph for people; the first line may be a headline."""
+
+    text: str
+    style: str = ""
+    """"headline", "note" or plain."""
+
+
+Block = Table | Chart | Text
+
+
+def text(key: str, title: str, rank: int = 0) -> Column:
+    return Column(key, title, "text", rank)
+
+
+def count(key: str, title: str, rank: int = 0) -> Column:
+    return Column(key, title, "count", rank)
+
+
+def size(key: str, title: str, rank: int = 0) -> Column:
+    return Column(key, title, "bytes", rank)
+
+
+def share(key: str, title: str, rank: int = 0) -> Column:
+    return Column(key, title, "share", rank)

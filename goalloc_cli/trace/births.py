@@ -1,0 +1,65 @@
+"""Finds the birth of every object that dies, batch by batch, without a loop over events."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+SIZE, CLOCK, CYCLE = range(3)
+"""What is kept of a birth: bytes of the object, bytes allocated before it, GC cycles before it."""
+
+BEFORE_TRACE = -1
+"""The cycle in which an object of the snapshot was born: nobody knows."""
+UNBORN = -2
+"""The cycle of a handle that never had an owner."""
+
+
+class Births:
+    """The birth of each live object by its handle; as long as the largest handle."""
+
+    def __init__(self) -> None:
+        self.rows = unborn(1024)
+
+    def follow(self, at: Ints, handles: Ints, is_death: NDArray[np.bool_], birth: Ints) -> tuple[Ints, Ints]:
+        """The position in its batch of every death, and the row of its birth.
+
+        `at` are the positions of births and deaths in the batch, and what `handles` and `is_death` belong to.
+        `birth` has a row for every event of the batch: what to keep of it if it is a birth.
+        """
+        if not len(at):
+            return at, unborn(0)
+        key = handles << 17 | at << 1 | is_death  # one sort in place of an argsort: three times as fast
+        key.sort()
+        handles, at, is_death = key >> 17, key >> 1 & 0xFFFF, (key & 1).astype(bool)
+        self.make_room(int(handles[-1]))
+        first = np.empty(len(key), bool)
+        first[0] = True
+        np.not_equal(handles[1:], handles[:-1], out=first[1:])
+
+        early = np.flatnonzero(is_death & first)  # born in an earlier batch
+        late = np.flatnonzero(is_death & ~first)  # the event before is its birth
+        rows = np.concatenate(
+            [self.rows.take(handles.take(early), axis=0), birth.take(at.take(late - 1), axis=0)],
+        )
+        kept = np.flatnonzero(np.append(first[1:], True) & ~is_death)
+        self.rows[handles.take(kept)] = birth.take(at.take(kept), axis=0)
+        return np.concatenate([at.take(early), at.take(late)]), rows
+
+    def make_room(self, handle: int) -> None:
+        if handle >= len(self.rows):
+            more = max(len(self.rows), handle + 1 - len(self.rows))
+            self.rows = np.concatenate([self.rows, unborn(more)])
+
+
+def unborn(handles: int) -> Ints:
+    rows = np.zeros((handles, 3), np.int64)
+    rows[:, CYCLE] = UNBORN
+    return rows
+
+
+def bit_length(values: Ints) -> Ints:
+    """0 for 0, else floor(log2) + 1, read off the exponent of a float."""
+    exponent: Ints = (values.astype(np.float64).view(np.int64) >> 52) - 1022
+    return exponent.clip(min=0)

@@ -1,0 +1,268 @@
+"""Go execution traces (Go 1.23 and later) recorded with GODEBUG=traceallocfree=1.
+
+The whole recording is read, checked and ordered before the first event is handed out: what a span is at the start shows
+only later. The steps, one file each: `exectrace_wire` (batches), `exectrace_tables` (strings, stacks, types),
+`exectrace_decode` (events), `exectrace_order` (time), `exectrace_slots` (which slot; contradictions),
+`exectrace_cycles` (collector), `exectrace_late` (events that came late), `exectrace_snapshot` and `exectrace_start` (the
+heap at the start), `exectrace_emit` (everything after).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import kernel
+from goalloc_cli.trace.event import BATCH, Batch, TraceError, TypeInfo
+from goalloc_cli.trace.exectrace_check import check, went_unseen
+from goalloc_cli.trace.exectrace_cycles import Act, Cycles, code_events, find_cycles, swept_bytes
+from goalloc_cli.trace.exectrace_decode import Events, decode
+from goalloc_cli.trace.exectrace_emit import (
+    CLASSES, OUT, STATE, Held, Source, emit, find_sweepers, record,
+)  # fmt: skip
+from goalloc_cli.trace.exectrace_handles import new_handles
+from goalloc_cli.trace.exectrace_late import late_allocs
+from goalloc_cli.trace.exectrace_order import Clock
+from goalloc_cli.trace.exectrace_sizes import SLOT_OF
+from goalloc_cli.trace.exectrace_slots import MANUAL, PAGE, TINY_SPC, Slots, follow
+from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
+from goalloc_cli.trace.exectrace_start import snapshot_events
+from goalloc_cli.trace.exectrace_wire import Wire, read_wire
+from goalloc_cli.trace.trace import Header, Trace
+
+ARENA_BYTES = 64 << 20
+ROUNDS = 8
+"""Most attempts at correcting the order."""
+UNKNOWN_BASE = 0xC000000000
+"""Where page 0 is put when the recording does not tell."""
+SPARE = 64
+"""Room kept in a batch for the events that one event of the recording can become."""
+EARLY_OBJECTS = 10_000
+"""A recording that starts with at most this many objects is taken to start with the program."""
+
+Array = NDArray[np.int64]
+
+
+@kernel
+def map_types(kind, generation, b, base, index):
+    """Replace the type ids of allocs by indices; return the first event whose type is not in the tables, -1."""
+    for i in range(len(kind)):
+        if kind[i] == 131 or kind[i] == 132:
+            at = base[generation[i]] + b[i]
+            if at >= base[generation[i] + 1] or index[at] < 0:
+                return i
+            b[i] = index[at]
+    return -1
+
+
+def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
+    """Read an execution trace.
+
+    Args:
+        stream: the recording, read to its end.
+        name: what messages call it.
+        partial: accept a recording that was cut off and use its whole generations.
+
+    Raises:
+        TraceError: not an execution trace, without alloc/free events, damaged, incomplete, or contradicting itself.
+    """
+    data = stream.read()
+    wire = read_wire(data, name, partial)
+    try:
+        return _read(wire, name, len(data))
+    except TraceError as error:
+        raise TraceError(f"{name}: {error}") from None
+
+
+def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
+    events = decode(wire)
+    types = _types(wire, events)
+    ps = int(events.p.max(initial=0)) + 1
+    inline_marks = wire.release == "1.26"
+    clock = Clock(events, ps > 1)
+    order, slots = _ordered(clock, events, inline_marks)
+    code = code_events(events, wire.generations, wire.tables)
+    swept_bytes(events)
+    cycles = find_cycles(events, order, wire.generations, wire.tables, code)
+    snapshot = take_snapshot(events, order, slots, cycles, ps, inline_marks)
+    version = _version(wire, events, slots)
+    notes = check(events, slots, snapshot is not None, version, ps)
+    late = late_allocs(events, order, slots, cycles, ps)
+    if snapshot is not None and len(snapshot.spans) and _objects(events) > EARLY_OBJECTS:
+        notes.append(f"The recording starts with {_objects(events)} objects already live: totals are relative to that.")
+    header = Header(
+        go_version=version,
+        gomaxprocs=max(ps, _gomaxprocs(events)),
+        sizes="slot",
+        source="execution trace",
+        from_start=snapshot is not None and _objects(events) <= EARLY_OBJECTS,
+        heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
+        hints=True,
+        witnesses=True,
+        notes=tuple(notes),
+    )
+    source = _source(events, order, slots, cycles, clock, late, types)
+    tick_ns = 1e9 / wire.ticks_per_second
+    base_addr = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr
+    batches = _batches(source, events, slots, snapshot, cycles, types, ps, base_addr, tick_ns)
+    return Trace(name=name, header=header, batches=batches, size_bytes=size_bytes)
+
+
+def _ordered(clock: Clock, events: Events, inline_marks: bool) -> tuple[Array, Slots]:
+    """The order of the events in which fewest contradict each other."""
+    best: tuple[Array, Slots] | None = None
+    for _ in range(ROUNDS):
+        order = clock.order()
+        slots = follow(events, order, inline_marks)
+        if best is None or len(slots.pairs) < len(best[1].pairs):
+            best = order, slots
+        if not len(slots.pairs) or not clock.correct(slots.pairs):
+            break
+    assert best is not None
+    return best
+
+
+def _types(wire: Wire, events: Events) -> list[TypeInfo]:
+    """All types of the recording, each once, the first for "not known"; type ids of `events` become indices of it.
+
+    Raises:
+        TraceError: an event has a type that its generation's tables do not hold.
+    """
+    types = [TypeInfo("", 0, 0)]
+    index_of: dict[TypeInfo, int] = {}
+    base, parts, end = [0], [], 0
+    for generation in wire.generations:
+        ids, infos = wire.tables.types(generation)
+        part = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
+        part[0] = 0
+        for key, info in zip(ids.tolist(), infos, strict=True):
+            if info not in index_of:
+                index_of[info] = len(types)
+                types.append(info)
+            part[key] = index_of[info]
+        parts.append(part)
+        end += len(part)
+        base.append(end)
+    missing = int(
+        map_types(events.kind, events.generation, events.b, np.array(base, np.int64), np.concatenate(parts))
+    )
+    if missing >= 0:
+        generation = wire.generations[int(events.generation[missing])]
+        raise TraceError(
+            f"type {int(events.b[missing])} of generation {generation} is not in the recording: batches are lost, or it was "
+            "cut off; record it again"
+        )
+    return types
+
+
+def _objects(events: Events) -> int:
+    return int(np.count_nonzero(events.kind == 131))
+
+
+def _gomaxprocs(events: Events) -> int:
+    return int(events.a[events.kind == 9].max(initial=1))
+
+
+def _version(wire: Wire, events: Events, slots: Slots) -> str:
+    """The release, as far as it can be told; the newer of two where it cannot.
+
+    1.24 and later trace every tiny allocation, 1.23 only those that open a block (malloc.go, mallocgcTiny).
+    """
+    if wire.release == "1.26":
+        return "1.27"
+    if wire.release != "1.23":
+        return wire.release
+    allocs = np.flatnonzero((events.kind == 132) & (slots.owner >= 0))
+    tiny = allocs[slots.spans["spc"][slots.row[allocs]] == TINY_SPC]
+    packed = int(np.count_nonzero(slots.owner[tiny] != tiny))
+    return "1.23" if len(tiny) > 50 and not packed else "1.24"
+
+
+def _source(
+    events: Events, order: Array, slots: Slots, cycles: Cycles, clock: Clock, late: Array, types: list[TypeInfo]
+) -> Source:
+    """Everything that the walk in `exectrace_emit` reads."""
+    actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
+    if len(cycles.starts) and cycles.starts[0] < 0:
+        actions.append((0, int(Act.GC_START), int(cycles.explicit[0]), -1))
+    actions.sort(key=lambda action: action[:2])
+    is_late = np.zeros(len(events), np.bool_)
+    is_late[late[:, 0]] = True
+    sweepers = np.zeros((256, 2), np.int64)
+    count = int(find_sweepers(events.kind, events.a, events.c, events.m, cycles.code, sweepers))
+    lost_by, lost_next = went_unseen(slots)
+    return Source(
+        order=order, kind=events.kind, a=events.a, b=events.b, c=events.c, m=events.m, p=events.p, next_p=events.next_p,
+        key=clock.key, code=cycles.code, row=slots.row, slot=slots.slot, owner=slots.owner, late=is_late,
+        spans=slots.spans, actions=np.array(actions, np.int64).reshape(-1, 4), ends=np.append(cycles.ends, len(order)),
+        explicit=cycles.explicit, started_at=cycles.starts, type_bytes=np.array([t.size for t in types], np.int64),
+        slot_of=SLOT_OF, sweepers=sweepers[:count], lost_by=lost_by, lost_next=lost_next,
+    )  # fmt: skip
+
+
+def _held(source: Source, snapshot: Snapshot | None, ps: int, types: int) -> Held:
+    """The state of the walk in `exectrace_emit` before its first event."""
+    spans = source.spans
+    objects = new_handles(len(source.order) + 1)
+    manual = new_handles(len(spans))
+    stacks = new_handles(int(np.count_nonzero((source.kind == 134) | (source.kind == 135))) + 1)
+    current, cached_by = np.full(ps * CLASSES, -1, np.int64), np.full(len(spans), -1, np.int64)
+    for r, p in (snapshot.cached_by if snapshot else {}).items():
+        current[p * CLASSES + int(spans["spc"][r])] = r
+        cached_by[r] = p
+    pages = int((spans["base"] + spans["npages"]).max(initial=0)) + 1
+    bounds = np.append(source.ends[:-1], len(source.order))
+    frees = np.cumsum(source.kind[source.order] == 133)
+    most = int(np.diff(np.append(0, frees[np.maximum(bounds - 1, 0)])).max(initial=0)) + 1 if len(frees) else 1
+    return Held(
+        low=objects.low, middle=objects.middle, top=objects.top, handle=np.full(len(source.kind), -1, np.int64),
+        span_low=manual.low, span_middle=manual.middle, span_top=manual.top,
+        span_handle=np.full(len(spans), -1, np.int64),
+        stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
+        stack_at=np.zeros(pages * 4, np.int32), dying=np.zeros(most, np.int64), swept=np.full(len(spans), -1, np.int64),
+        cached_by=cached_by, current=current, flushed=np.zeros(ps, np.int64),
+        goroutine=np.full(int(source.m.max(initial=0)) + 1, -1, np.int64),
+        context=np.zeros(int(source.m.max(initial=0)) + 1, np.int64),
+        number=np.full(types, -1, np.int64), fresh=np.zeros(types, np.int64),
+    )  # fmt: skip
+
+
+def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> Batch:
+    columns = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
+    return Batch(**columns, new_types=types, new_names=names)
+
+
+def _batches(
+    source: Source, events: Events, slots: Slots, snapshot: Snapshot | None, cycles: Cycles, types: list[TypeInfo], ps: int,
+    base_addr: int, tick_ns: float,
+) -> Iterator[Batch]:  # fmt: skip
+    """The whole trace, batch by batch."""
+    held = _held(source, snapshot, ps, len(types))
+    rows, fresh = snapshot_events(snapshot, events, slots, source, held, base_addr)
+    new_types = [types[u] for u in fresh.tolist()]
+    names = list(cycles.names)
+    for first in range(0, len(rows), BATCH):
+        yield _batch(rows[first : first + BATCH], new_types, names)
+        new_types, names = [], []
+    state = np.zeros(1, STATE)
+    st = record(state)
+    st["stop_m"] = -1
+    st["types"] = len(fresh)
+    out = np.zeros(BATCH, OUT)
+    first_key = float(source.key[source.order[0]]) if len(source.order) else 0.0
+    room = BATCH - SPARE - 4 * ps
+    while st["q"] < len(source.order) or st["free_next"] < st["free_end"]:
+        emit(out, st, source, held, room, ps > 1, base_addr, first_key, tick_ns)
+        if st["free_end"] and not st["free_next"]:
+            held.dying[: int(st["free_end"])].sort()
+        if st["count"] >= room:
+            yield _batch(out[: int(st["count"])], [types[u] for u in held.fresh[: int(st["new_types"])].tolist()], [])
+            st["count"], st["new_types"] = 0, 0
+    if st["count"]:
+        yield _batch(out[: int(st["count"])], [types[u] for u in held.fresh[: int(st["new_types"])].tolist()], [])
+
+
+__all__ = ["MANUAL", "PAGE", "read_exectrace"]

@@ -1,0 +1,214 @@
+"""What the scheduler's and the collector's events mean: sweep contexts, cycles, stops, checkpoints.
+
+Go: runtime/mgc.go (gcStart, gcMarkTermination), runtime/mgcsweep.go (who sweeps), runtime/mstats.go (ReadMemStats).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_tables import Tables
+
+CHECKPOINT_KEY = "memstats"
+"""Category of the trace.Log messages that name a checkpoint."""
+
+
+class Code(IntEnum):
+    """What the strings and stacks of an event say. 0: nothing of interest."""
+
+    SWEEP_CREDIT = 1
+    """GCSweepBegin: an allocation sweeps to pay for its memory (deductSweepCredit)"""
+    SWEEP_CACHE = 2
+    """GCSweepBegin: a refill looks for a slot (mcentral.cacheSpan)"""
+    SWEEP_RECLAIM = 3
+    """GCSweepBegin: the page reclaimer (mheap.reclaim)"""
+    SWEEP_OTHER = 4
+    YIELD_BACKGROUND = 5
+    """GoStop: the background sweeper yields after a batch of spans"""
+    YIELD_GC = 6
+    """GoStop: runtime.GC yields after each span"""
+    DRAINED = 7
+    """GoBlock: the background sweeper has nothing left"""
+    STOP_MEMSTATS = 8
+    STOP_SWEEP_TERMINATION = 9
+    STOP_MARK_TERMINATION = 10
+    GC_EXPLICIT = 11
+    """GCBegin: runtime.GC"""
+    GC_MALLOC = 12
+    """GCBegin: an allocation, whose own event comes after its goroutine runs again"""
+    BACKGROUND = 13
+    """GoStop or GoBlock of the background sweeper for another reason"""
+
+
+class Act(IntEnum):
+    """What to put before an event of the merged order."""
+
+    LATE_ALLOC = 0
+    """the alloc of event `value`, whose own event comes later"""
+    GC_START = 1
+    """`value`: 1 for an explicit one"""
+    FLUSH = 2
+    CHECKPOINT = 3
+    """`value`: index of the name"""
+    IDLE_FLUSH = 4
+    """the mcache and page cache of P `value` were flushed while it was idle"""
+
+
+@dataclass
+class Cycles:
+    """Positions in the merged order."""
+
+    code: NDArray[np.uint8]
+    """A `Code` for every event."""
+    starts: NDArray[np.int64]
+    """Position of the start of the cycle that each GC_END ends, or that no one ended; the first is -1 where marking was
+    under way."""
+    ends: NDArray[np.int64]
+    """Position of every GCEnd."""
+    explicit: NDArray[np.int64]
+    """1 for each cycle that runtime.GC asked for."""
+    actions: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(position, `Act`, value, P), to be done before the event at that position."""
+    names: list[str] = field(default_factory=list)
+    """Of the checkpoints, each once."""
+    stopped_until: dict[int, int] = field(default_factory=dict)
+    """For each position of a GCEnd: that of the end of its stop."""
+
+
+def code_events(events: Events, generations: list[int], tables: Tables) -> NDArray[np.uint8]:
+    """The `Code` of every event."""
+    code = np.zeros(len(events), np.uint8)
+
+    def assign(kind: Ev, meaning: Callable[[int, int, int], int]) -> None:
+        """Look up every different (generation, a, b) of one kind once."""
+        at = np.flatnonzero(events.kind == kind)
+        if not len(at):
+            return
+        keys = np.stack([events.generation[at].astype(np.int64), events.a[at], events.b[at]], axis=1)
+        different, inverse = np.unique(keys, axis=0, return_inverse=True)
+        meanings = [meaning(generations[g], a, b) for g, a, b in different.tolist()]
+        code[at] = np.array(meanings, np.uint8)[inverse.reshape(-1)]
+
+    def sweep(generation: int, stack: int, _b: int) -> int:
+        names = tables.stack(generation, stack)
+        if names and names[0].endswith("(*mheap).alloc"):
+            return Code.SWEEP_RECLAIM
+        if any("deductSweepCredit" in name for name in names):
+            return Code.SWEEP_CREDIT
+        if any("cacheSpan" in name for name in names):
+            return Code.SWEEP_CACHE
+        return Code.SWEEP_OTHER
+
+    def stop(generation: int, reason: int, stack: int) -> int:
+        names = tables.stack(generation, stack)
+        yields = tables.string(generation, reason) == "runtime.Gosched"
+        if "runtime.bgsweep" in names:
+            return Code.YIELD_BACKGROUND if yields else Code.BACKGROUND
+        if names[:2] == ("runtime.Gosched", "runtime.GC"):
+            return Code.YIELD_GC
+        return 0
+
+    def block(generation: int, reason: int, stack: int) -> int:
+        if "runtime.bgsweep" not in tables.stack(generation, stack):
+            return 0
+        drained = tables.string(generation, reason) == "GC background sweeper wait"
+        return Code.DRAINED if drained else Code.BACKGROUND
+
+    stops = {
+        "read mem stats": Code.STOP_MEMSTATS,
+        "GC sweep termination": Code.STOP_SWEEP_TERMINATION,
+        "GC mark termination": Code.STOP_MARK_TERMINATION,
+    }
+
+    def begin(generation: int, _sequence: int, stack: int) -> int:
+        names = tables.stack(generation, stack)
+        if "runtime.GC" in names:
+            return Code.GC_EXPLICIT
+        return Code.GC_MALLOC if any(name.startswith("runtime.mallocgc") for name in names[:3]) else 0
+
+    assign(Ev.GC_SWEEP_BEGIN, sweep)
+    assign(Ev.GO_STOP, stop)
+    assign(Ev.GO_BLOCK, block)
+    assign(Ev.STW_BEGIN, lambda g, reason, _stack: stops.get(tables.string(g, reason), 0))
+    assign(Ev.GC_BEGIN, begin)
+    return code
+
+
+def swept_bytes(events: Events) -> None:
+    """Write into `b` of each GCSweepBegin the bytes that its GCSweepEnd counts."""
+    at = np.flatnonzero((events.kind == Ev.GC_SWEEP_BEGIN) | (events.kind == Ev.GC_SWEEP_END))
+    if len(at) < 2:
+        return
+    begin, end = at[:-1], at[1:]
+    paired = (events.kind[begin] == Ev.GC_SWEEP_BEGIN) & (events.kind[end] == Ev.GC_SWEEP_END)
+    paired &= events.m[begin] == events.m[end]
+    events.b[begin[paired]] = events.a[end[paired]]
+
+
+_WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)
+
+
+def find_cycles(
+    events: Events, order: NDArray[np.int64], generations: list[int], tables: Tables, code: NDArray[np.uint8]
+) -> Cycles:
+    """Find the cycles, stops and checkpoints.
+
+    A stop is asked for by STWBegin; the world stands still at the latest when the same M writes ProcsChange
+    (startTheWorld), and all that the stop is for lies before that. So a cycle starts, and a flush happens, there.
+    """
+    walked = np.zeros(256, np.bool_)
+    walked[list(_WALKED)] = True
+    positions = np.flatnonzero(walked[events.kind[order]])
+    cycles = Cycles(code, *(np.zeros(0, np.int64) for _ in range(3)))
+    starts: list[int] = []
+    ends: list[int] = []
+    explicit: list[int] = []
+    asked: dict[int, int] = {}
+    """Code of the stop that each M has asked for, until its ProcsChange."""
+    begun: int | None = None
+    running = False
+    named: list[int] = []
+    names: dict[str, int] = {}
+    stop_of: dict[int, int] = {}
+    for q in positions.tolist():
+        i = int(order[q])
+        kind, m, p = int(events.kind[i]), int(events.m[i]), int(events.p[i])
+        if kind == Ev.STW_BEGIN:
+            asked[m] = int(code[i])
+        elif kind == Ev.GC_BEGIN:
+            begun = i
+        elif kind == Ev.PROCS_CHANGE:
+            reason = asked.pop(m, 0)
+            if reason == Code.STOP_SWEEP_TERMINATION and begun is not None:
+                starts.append(q)
+                explicit.append(int(code[begun] == Code.GC_EXPLICIT))
+                cycles.actions.append((q, Act.GC_START, explicit[-1], p))
+                begun, running = None, True
+            elif reason == Code.STOP_MEMSTATS:
+                cycles.actions.append((q, Act.FLUSH, 0, p))
+                cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in named]
+                named = []
+        elif kind == Ev.GC_END:
+            if not running:
+                # Marking was under way when the recording started.
+                starts.append(-1)
+                explicit.append(0)
+            running = False
+            ends.append(q)
+            stop_of[m] = q
+        elif kind == Ev.STW_END and m in stop_of:
+            cycles.stopped_until[stop_of.pop(m)] = q
+        elif kind == Ev.USER_LOG:
+            generation = generations[int(events.generation[i])]
+            if tables.string(generation, int(events.b[i])) == CHECKPOINT_KEY:
+                name = tables.string(generation, int(events.c[i]))
+                named.append(names.setdefault(name, len(names)))
+    cycles.starts, cycles.ends = np.array(starts, np.int64), np.array(ends, np.int64)
+    cycles.explicit, cycles.names = np.array(explicit, np.int64), list(names)
+    return cycles

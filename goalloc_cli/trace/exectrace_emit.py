@@ -1,0 +1,443 @@
+"""The events of a recording, in order and without addresses, as events of a trace.
+
+The kernel here walks the merged order once and writes a batch at each call. What it decides is small: handles, the
+program's view of death (an object dies when the cycle that frees it starts), and the hints that only the order of
+events tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.exectrace_cycles import Act, Code
+from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_handles import bare, give_handle, take_handle
+from goalloc_cli.trace.exectrace_late import CLASSES, goroutine_after
+from goalloc_cli.trace.exectrace_sizes import request
+from goalloc_cli.trace.exectrace_slots import PAGE, TINY_SPC
+
+TIME_STEP_NS = 1_000_000
+"""A TIME event comes at least this often in a trace's own time."""
+BACKGROUND_SPANS, GC_SPANS = 10, 1
+"""Spans swept between two yields (mgcsweep.go, bgsweep; mgc.go, GC)."""
+BACKGROUND, EXPLICIT, OTHER = 0, 1, 2
+"""Sweepers, as SWEEP_TO and SWEEP_COUNT name them."""
+STACK_PAGES_SHIFT = 2
+"""Stack ids count units of 2 KiB: four to a page."""
+
+ALLOC, FREE, TINY = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY)
+K_STACK_ALLOC, K_STACK_FREE = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE)
+K_GC_START, K_GC_END, K_FLUSH = int(Kind.GC_START), int(Kind.GC_END), int(Kind.FLUSH)
+K_CHECKPOINT, K_TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
+SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT), int(Kind.SWEEP_DRAINED)
+K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
+MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
+MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
+SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
+SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
+
+PROC_START, GO_STOP, GO_BLOCK, STW_END = int(Ev.PROC_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK), int(Ev.STW_END)
+GC_SWEEP_BEGIN, GC_SWEEP_END, GC_END = int(Ev.GC_SWEEP_BEGIN), int(Ev.GC_SWEEP_END), int(Ev.GC_END)
+HEAP_ALLOC, SPAN_ALLOC, SPAN_FREE = int(Ev.HEAP_ALLOC), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)
+OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
+STACK_ALLOC, STACK_FREE = int(Ev.STACK_ALLOC), int(Ev.STACK_FREE)
+
+LATE_ALLOC, GC_START, FLUSH = int(Act.LATE_ALLOC), int(Act.GC_START), int(Act.FLUSH)
+CHECKPOINT, IDLE_FLUSH = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH)
+CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
+YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
+OTHER_BACKGROUND = int(Code.BACKGROUND)
+
+OUT = np.dtype(
+    [("size", np.int64), ("addr", np.int64), ("id", np.uint32), ("arg", np.uint32), ("p", np.uint16), ("kind", np.uint8)],
+    align=True,
+)
+"""One event of a trace, as `event.COLUMNS`."""
+
+STATE = np.dtype([(name, np.int64) for name in (
+    "q", "act", "count", "free_next", "free_end", "cycle", "ends", "new_types", "types", "stop_m", "unknown_stacks",
+    "unborn",
+)] + [("last_ns", np.int64)])  # fmt: skip
+"""q, act: next position of the order, next action. count: events written. free_next, free_end: dead objects still to be
+written. cycle: cycles started. ends: cycles ended. new_types, types: types first used in this batch, ever. stop_m: M
+that ends a cycle, until its stop ends; -1. unknown_stacks: frees of stacks never seen. unborn: objects freed by a cycle
+that started before they came."""
+
+
+class Source(NamedTuple):
+    """What the walk reads; one entry per event unless said."""
+
+    order: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    """Of an alloc: the index of its type."""
+    c: NDArray[np.int64]
+    m: NDArray[np.int32]
+    p: NDArray[np.int16]
+    next_p: NDArray[np.int16]
+    key: NDArray[np.float64]
+    code: NDArray[np.uint8]
+    row: NDArray[np.int32]
+    slot: NDArray[np.int16]
+    owner: NDArray[np.int64]
+    late: NDArray[np.bool_]
+    """Written by an action, not at its own place."""
+    spans: NDArray[np.void]
+    actions: NDArray[np.int64]
+    """(position, `Act`, value, P)."""
+    ends: NDArray[np.int64]
+    """Positions of the GCEnd events, and one past the last event."""
+    explicit: NDArray[np.int64]
+    started_at: NDArray[np.int64]
+    """Per cycle: position of its start."""
+    type_bytes: NDArray[np.int64]
+    """Per type."""
+    slot_of: NDArray[np.int64]
+    sweepers: NDArray[np.int64]
+    """(goroutine, sweeper)."""
+    lost_by: NDArray[np.int64]
+    """Per span: row of a span under it whose free was lost, -1."""
+    lost_next: NDArray[np.int64]
+    """Per span: the next such row."""
+
+
+class Held(NamedTuple):
+    """What the walk keeps."""
+
+    low: NDArray[np.uint64]
+    middle: NDArray[np.uint64]
+    top: NDArray[np.uint64]
+    handle: NDArray[np.int64]
+    """Per event: handle of the object; -1."""
+    span_low: NDArray[np.uint64]
+    span_middle: NDArray[np.uint64]
+    span_top: NDArray[np.uint64]
+    span_handle: NDArray[np.int64]
+    """Per span: handle of a manual span; -1."""
+    stack_low: NDArray[np.uint64]
+    stack_middle: NDArray[np.uint64]
+    stack_top: NDArray[np.uint64]
+    stack_at: NDArray[np.int32]
+    """Handle + 1 of the stack at each unit of 2 KiB."""
+    dying: NDArray[np.int64]
+    """Handles of the dead set that is being written."""
+    swept: NDArray[np.int64]
+    """Per span: cycles ended when it was last seen swept."""
+    cached_by: NDArray[np.int64]
+    current: NDArray[np.int64]
+    """Per P and span class: the span in its mcache, -1."""
+    flushed: NDArray[np.int64]
+    """Per P: cycles ended when its mcache was last flushed."""
+    goroutine: NDArray[np.int64]
+    context: NDArray[np.int64]
+    """Per M: the sweep it is in."""
+    number: NDArray[np.int64]
+    """Per type: its number in the trace, -1."""
+    fresh: NDArray[np.int64]
+    """Types first used in this batch."""
+
+
+@bare
+def put(out, st, kind, p, handle, size, arg, addr):
+    """Write one event."""
+    event = out[st.count]
+    event.kind, event.p, event.id, event.size, event.arg, event.addr = kind, p, handle, size, arg, addr
+    st.count += 1
+
+
+@bare
+def put_time(out, st, ns, step):
+    """Write the time, if it is `step` later than the last one written."""
+    if ns - st.last_ns >= step:
+        put(out, st, K_TIME, NO_P, 0, ns, 0, 0)
+        st.last_ns = ns
+
+
+@bare
+def numbered(st, held, u):
+    """The number of type `u` in the trace, given at its first use."""
+    if u == 0:
+        return np.int64(0)
+    if held.number[u] < 0:
+        st.types += 1
+        held.number[u] = st.types
+        held.fresh[st.new_types] = u
+        st.new_types += 1
+    return held.number[u]
+
+
+@bare
+def uncache(held, p, spc):
+    """Note that P `p` no longer holds spans of class `spc` and below."""
+    for k in range(p * CLASSES, p * CLASSES + spc + 1):
+        if held.current[k] >= 0:
+            held.cached_by[held.current[k]] = -1
+            held.current[k] = -1
+
+
+@bare
+def flush_once(out, st, held, p):
+    """Flush the mcache of P `p` if it was not yet in this cycle (mcache.go, prepareForSweep)."""
+    if held.flushed[p] != st.ends:
+        put(out, st, MCACHE_FLUSH, p, 0, 0, 0, 0)
+        held.flushed[p] = st.ends
+        uncache(held, p, CLASSES - 1)
+
+
+@bare
+def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
+    """Write the alloc of event `i` by P `p`."""
+    r = src.row[i]
+    span = src.spans[r]
+    arg = numbered(st, held, src.b[i])
+    noscan = NOSCAN if span.spc & 1 else 0
+    if src.owner[i] != i:
+        known = 0 < src.type_bytes[src.b[i]] < 16
+        put(out, st, TINY if known else TINY | BOUND, p, held.handle[src.owner[i]],
+            src.type_bytes[src.b[i]] if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
+        return
+    size, bound = request(span.spc, span.size, span.npages, src.type_bytes[src.b[i]], src.slot_of)
+    if p != NO_P and span.spc > 1:
+        if several_ps and st.ends:
+            flush_once(out, st, held, p)
+        at = p * CLASSES + span.spc
+        if held.current[at] != r:
+            if held.current[at] >= 0:
+                held.cached_by[held.current[at]] = -1
+            held.current[at] = r
+            held.cached_by[r] = p
+    handle = take_handle(held.low, held.middle, held.top)
+    held.handle[i] = handle
+    put(out, st, ALLOC | noscan | bound, p, handle, size, arg, base_addr + span.base * PAGE + src.slot[i] * span.size)
+
+
+@bare
+def gather_dead(st, src, held):
+    """Collect the handles of what the starting cycle will free."""
+    count = 0
+    if st.cycle < len(src.ends) - 1:
+        for q in range(src.ends[st.cycle], src.ends[st.cycle + 1]):
+            i = src.order[q]
+            if src.kind[i] == OBJECT_FREE and src.owner[i] >= 0:
+                if held.handle[src.owner[i]] >= 0:
+                    held.dying[count] = held.handle[src.owner[i]]
+                    count += 1
+                else:
+                    st.unborn += 1
+    st.free_next, st.free_end = 0, count
+
+
+@bare
+def put_sweep_hint(out, st, src, held, i, handle):
+    """Write who swept the span of the free `i`, at its first free in a cycle."""
+    r = src.row[i]
+    if held.swept[r] == st.ends:
+        return
+    held.swept[r] = st.ends
+    m = src.m[i]
+    if st.stop_m == m:
+        return
+    holder = held.cached_by[r]
+    if holder >= 0:
+        put(out, st, MCACHE_FLUSH, holder, 0, 0, src.spans[r].spc, 0)
+        uncache(held, holder, src.spans[r].spc)
+        return
+    p = src.next_p[i] if src.next_p[i] >= 0 else NO_P
+    if held.context[m] == RECLAIM:
+        put(out, st, K_SWEEP_RECLAIM, p, handle, 0, 0, 0)
+    elif held.context[m] != CREDIT and held.context[m] != CACHE:
+        sweeper = OTHER
+        for k in range(len(src.sweepers)):
+            if src.sweepers[k, 0] == held.goroutine[m]:
+                sweeper = src.sweepers[k, 1]
+        put(out, st, SWEEP_TO, p, handle, 0, sweeper, 0)
+
+
+@bare
+def put_span_free(out, st, src, held, r, p, base_addr):
+    """Write that span `r` was given back."""
+    if src.spans[r].spc >= 0:
+        put(out, st, SAW_SPAN_FREE, p, 0, 0, 0, base_addr + src.spans[r].base * PAGE)
+        if held.cached_by[r] >= 0:
+            held.current[held.cached_by[r] * CLASSES + src.spans[r].spc] = -1
+            held.cached_by[r] = -1
+    elif held.span_handle[r] >= 0:
+        put(out, st, MANUAL_FREE, p, held.span_handle[r], 0, 0, base_addr + src.spans[r].base * PAGE)
+        give_handle(held.span_low, held.span_middle, held.span_top, held.span_handle[r])
+        held.span_handle[r] = -1
+
+
+@bare
+def put_span_alloc(out, st, src, held, i, p, several_ps, base_addr):
+    """Write that the span of event `i` was made; first, that those are gone that stood there (Go 1.23 loses frees)."""
+    r = src.row[i]
+    span = src.spans[r]
+    lost = src.lost_by[r]
+    while lost >= 0:
+        put_span_free(out, st, src, held, lost, p, base_addr)
+        lost = src.lost_next[lost]
+    if span.spc >= 0:
+        if p != NO_P and several_ps and st.ends:
+            flush_once(out, st, held, p)
+        put(out, st, SAW_SPAN_ALLOC, p, 0, span.npages, span.spc, base_addr + span.base * PAGE)
+        return
+    handle = take_handle(held.span_low, held.span_middle, held.span_top)
+    held.span_handle[r] = handle
+    put(out, st, MANUAL_ALLOC, p, handle, span.npages, 0 if span.stacks else 1, base_addr + span.base * PAGE)
+
+
+@bare
+def put_stack(out, st, src, held, i, p, base_addr):
+    """Write an alloc or free of a goroutine stack; a stack that was not seen before cannot be freed."""
+    at = src.a[i]
+    known = 0 <= at < len(held.stack_at)
+    handle = held.stack_at[at] - 1 if known else -1
+    if handle >= 0:
+        put(out, st, K_STACK_FREE, p, handle, 0, 0, base_addr + at * 2048)
+        give_handle(held.stack_low, held.stack_middle, held.stack_top, handle)
+        held.stack_at[at] = 0
+    elif src.kind[i] == STACK_FREE:
+        st.unknown_stacks += 1
+    if src.kind[i] == STACK_ALLOC and known and 0 < src.b[i] < 48:
+        handle = take_handle(held.stack_low, held.stack_middle, held.stack_top)
+        held.stack_at[at] = handle + 1
+        put(out, st, K_STACK_ALLOC, p, handle, 1 << (src.b[i] - 1), 0, base_addr + at * 2048)
+
+
+@bare
+def act(out, st, src, held, ns, several_ps, base_addr):
+    """Do the next action."""
+    what, value = src.actions[st.act, 1], src.actions[st.act, 2]
+    p = src.actions[st.act, 3] if src.actions[st.act, 3] >= 0 else NO_P
+    st.act += 1
+    if what == LATE_ALLOC:
+        put_alloc(out, st, src, held, value, p, several_ps, base_addr)
+    elif what == GC_START:
+        put_time(out, st, ns, 1)
+        put(out, st, K_GC_START, p, 0, 0, value, 0)
+        st.cycle += 1
+    elif what == FLUSH:
+        put(out, st, K_FLUSH, p, 0, 0, 0, 0)
+        for q in range(len(held.flushed)):
+            held.flushed[q] = st.ends
+            uncache(held, q, CLASSES - 1)
+    elif what == CHECKPOINT:
+        put_time(out, st, ns, 1)
+        put(out, st, K_CHECKPOINT, p, 0, 0, value + 1, 0)
+    elif what == IDLE_FLUSH:
+        flush_once(out, st, held, value)
+        put(out, st, PAGE_CACHE_FLUSH, value, 0, 0, 0, 0)
+
+
+@bare
+def control(out, st, src, held, i, ns, several_ps):
+    """Follow an event of the scheduler or the collector."""
+    k, m = src.kind[i], src.m[i]
+    p = src.p[i] if src.p[i] >= 0 else NO_P
+    if k == HEAP_ALLOC:
+        put(out, st, SAW_HEAP_LIVE, p, 0, src.a[i], 0, 0)
+        return
+    if k == GC_SWEEP_BEGIN:
+        held.context[m] = src.code[i]
+        if src.code[i] == CREDIT and p != NO_P:
+            if several_ps and st.ends:
+                flush_once(out, st, held, p)
+            put(out, st, K_SWEEP_CREDIT, p, 0, src.b[i], 0, 0)
+    elif k == GC_SWEEP_END:
+        held.context[m] = 0
+    elif k == GC_END:
+        put_time(out, st, ns, 1)
+        put(out, st, K_GC_END, p, 0, 0, src.explicit[st.ends], 0)
+        st.ends += 1
+        st.stop_m = m
+        if p != NO_P:
+            held.flushed[p] = st.ends
+            uncache(held, p, CLASSES - 1)
+    elif k == STW_END and st.stop_m == m:
+        st.stop_m = -1
+    elif k == PROC_START and several_ps and st.ends:
+        flush_once(out, st, held, src.a[i])
+    elif k == GO_STOP and not several_ps and src.code[i] == YIELD_BACKGROUND:
+        put(out, st, SWEEP_COUNT, p, 0, BACKGROUND_SPANS, BACKGROUND, 0)
+    elif k == GO_STOP and not several_ps and src.code[i] == YIELD_GC:
+        put(out, st, SWEEP_COUNT, p, 0, GC_SPANS, EXPLICIT, 0)
+    elif k == GO_BLOCK and src.code[i] == DRAINED:
+        put(out, st, SWEEP_DRAINED, p, 0, 0, 0, 0)
+    held.goroutine[m] = goroutine_after(k, src.a[i], src.c[i], held.goroutine[m])
+
+
+@bare
+def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick):
+    """Write events until `room` are written, the recording ends, or `dying` is to be sorted (`free_next` is 0 then)."""
+    while st.count < room and (st.q < len(src.order) or st.free_next < st.free_end):
+        if st.free_next < st.free_end:
+            put(out, st, FREE, NO_P, held.dying[st.free_next], 0, 0, 0)
+            st.free_next += 1
+            continue
+        i = src.order[st.q]
+        ns = max(st.last_ns, np.int64((src.key[i] - first_key) * ns_per_tick))
+        if st.act < len(src.actions) and src.actions[st.act, 0] == st.q:
+            if src.actions[st.act, 1] == GC_START and st.free_end == 0:
+                gather_dead(st, src, held)
+                if st.free_end:
+                    return
+            st.free_next, st.free_end = 0, 0
+            act(out, st, src, held, ns, several_ps, base_addr)
+            continue
+        st.q += 1
+        k = src.kind[i]
+        if k < 128:
+            control(out, st, src, held, i, ns, several_ps)
+            continue
+        put_time(out, st, ns, TIME_STEP_NS)
+        p = src.p[i] if src.p[i] >= 0 else NO_P
+        if k == OBJECT_ALLOC:
+            if src.owner[i] >= 0 and not src.late[i]:
+                put_alloc(out, st, src, held, i, p, several_ps, base_addr)
+        elif k == OBJECT_FREE:
+            if src.owner[i] >= 0 and held.handle[src.owner[i]] >= 0:
+                handle = held.handle[src.owner[i]]
+                put_sweep_hint(out, st, src, held, i, handle)
+                give_handle(held.low, held.middle, held.top, handle)
+        elif k == SPAN_ALLOC:
+            if src.row[i] >= 0:
+                put_span_alloc(out, st, src, held, i, p, several_ps, base_addr)
+        elif k == SPAN_FREE:
+            if src.row[i] >= 0:
+                put_span_free(out, st, src, held, src.row[i], p, base_addr)
+        elif k == STACK_ALLOC or k == STACK_FREE:
+            put_stack(out, st, src, held, i, p, base_addr)
+
+
+@bare
+def find_sweepers(kind, a, c, m, code, found):
+    """Write (goroutine, sweeper) of every goroutine seen to sweep in the background or in runtime.GC; return how many."""
+    count = 0
+    running = np.int64(-1)
+    for i in range(len(kind)):
+        if i == 0 or m[i] != m[i - 1]:
+            running = np.int64(-1)
+        who = -1
+        if code[i] == YIELD_BACKGROUND or code[i] == DRAINED or code[i] == OTHER_BACKGROUND:
+            who = BACKGROUND
+        elif code[i] == YIELD_GC and kind[i] == GO_STOP:
+            who = EXPLICIT
+        if who >= 0 and running >= 0:
+            new = True
+            for k in range(count):
+                new = new and found[k, 0] != running
+            if new and count < len(found):
+                found[count, 0], found[count, 1] = running, who
+                count += 1
+        running = goroutine_after(kind[i], a[i], c[i], running)
+    return count
+
+
+def record(array: NDArray[np.void]) -> Any:
+    """The first row of a structured array, as a reference that kernels can write to."""
+    return array[0]

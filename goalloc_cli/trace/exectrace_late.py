@@ -1,0 +1,139 @@
+"""Allocs whose event came late.
+
+An object's event is written after its slot was taken and the goroutine may be preempted again, or starts a cycle: the
+event can stand much later, on another M and P. What gives it away, and where it belongs:
+
+- the alloc that starts a cycle: before that cycle's GCBegin (malloc.go, mallocgc: gcStart comes before the event);
+- a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
+  ascending order, mcache.go, nextFree);
+- a slot of a span that its P had left for another: before the refill;
+- an object that the running cycle freed although it came after its start: before the start (new objects are marked).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import kernel
+from goalloc_cli.trace.exectrace_cycles import Code, Cycles
+from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_slots import Slots
+
+GO_START, GO_STOP, GO_BLOCK = int(Ev.GO_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK)
+GO_DESTROY, GO_DESTROY_SYSCALL = int(Ev.GO_DESTROY), int(Ev.GO_DESTROY_SYSCALL)
+GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
+GO_SWITCH, GO_SWITCH_DESTROY = int(Ev.GO_SWITCH), int(Ev.GO_SWITCH_DESTROY)
+GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
+OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
+STW_BEGIN = int(Ev.STW_BEGIN)
+GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
+GO_RUNNING = 2
+"""State in a GoStatus event (tracev2.GoStatus)."""
+CLASSES = 136
+
+
+@kernel
+def goroutine_after(kind, a, c, running):
+    """The goroutine that an M runs after an event of it, -1: none."""
+    if kind == GO_START or kind == GO_SWITCH or kind == GO_SWITCH_DESTROY:
+        return a
+    if kind == GO_STOP or kind == GO_BLOCK or kind == GO_DESTROY or kind == GO_DESTROY_SYSCALL:
+        return -1
+    if (kind == GO_STATUS or kind == GO_STATUS_STACK) and c == GO_RUNNING:
+        return a
+    return running
+
+
+@kernel
+def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, ms, ps, moves):
+    """Write (event, position it belongs before, P) of every late alloc; return their number.
+
+    `moves` has shape (n, 3); what does not fit is dropped.
+    """
+    rows = len(spc_of)
+    top = np.full(rows, -1, np.int64)
+    last = np.full(rows, -1, np.int64)
+    left = np.full(rows, -1, np.int64)
+    before = np.full(len(order), -1, np.int32)
+    position = np.zeros(len(order), np.int32)
+    goroutine = np.full(ms, -1, np.int64)
+    refilled = np.full(ms, -1, np.int64)
+    current = np.full(ps * CLASSES, -1, np.int64)
+    moved = np.zeros(len(order), np.bool_)
+    count = 0
+    cycle = 0
+    starter, starter_at = np.int64(-1), 0
+    for q in range(len(order)):
+        i = order[q]
+        k = kind[i]
+        if k < 128:
+            if k == GC_BEGIN and code[i] == GC_MALLOC:
+                starter, starter_at = goroutine[m[i]], q
+            elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
+                # Every mcache is flushed: what a P held may come back to it with room left.
+                current[:] = -1
+                cycle += k == GC_END
+            elif k == HEAP_ALLOC:
+                refilled[m[i]] = q
+            goroutine[m[i]] = goroutine_after(k, a[i], c[i], goroutine[m[i]])
+            continue
+        if k == OBJECT_FREE and owner[i] >= 0:
+            r = row[i]
+            top[r], last[r], left[r] = -1, -1, -1
+            alloc = owner[i]
+            start = starts[cycle - 1] if cycle else -1
+            if start >= 0 and kind[alloc] == OBJECT_ALLOC and position[alloc] > start and not moved[alloc]:
+                if count < len(moves):
+                    moves[count, 0], moves[count, 1], moves[count, 2] = alloc, start, p[alloc]
+                    count += 1
+                moved[alloc] = True
+            continue
+        if k != OBJECT_ALLOC or owner[i] < 0:
+            continue
+        position[i] = q
+        target, target_p = np.int64(-1), p[i]
+        if starter >= 0 and goroutine[m[i]] == starter and cycle < len(starts) and q > starts[cycle] > starter_at:
+            # What gcStart itself allocates (its workers) comes before the world stops.
+            starter = np.int64(-1)
+            if owner[i] == i:
+                target, target_p = starter_at, p[order[starter_at]]
+        if owner[i] != i:
+            continue
+        r = row[i]
+        at = p[i] * CLASSES + spc_of[r]
+        if target < 0 and slot[i] < top[r]:
+            t = last[r]
+            while t >= 0 and slot[order[t]] > slot[i]:
+                target = t
+                t = before[t]
+            target_p = p[order[target]]
+        if target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0:
+            target = left[r]
+        if target >= 0:
+            if count < len(moves):
+                moves[count, 0], moves[count, 1], moves[count, 2] = i, target, target_p
+                count += 1
+            moved[i] = True
+            continue
+        if p[i] >= 0 and current[at] != r:
+            if current[at] >= 0 and refilled[m[i]] >= 0:
+                left[current[at]] = refilled[m[i]]
+            current[at] = r
+        refilled[m[i]] = -1
+        top[r] = slot[i]
+        before[q] = last[r]
+        last[r] = q
+    return count
+
+
+def late_allocs(events: Events, order: NDArray[np.int64], slots: Slots, cycles: Cycles, ps: int) -> NDArray[np.int64]:
+    """(event, position in the order that it belongs before, P) of every late alloc, shape (n, 3)."""
+    moves = np.zeros((1 << 16, 3), np.int64)
+    count = int(
+        find_late(
+            events.kind, events.a, events.c, events.m, events.p, cycles.code, order, slots.row, slots.slot, slots.owner,
+            slots.spans["spc"].copy(), cycles.starts, len(events.bounds), ps, moves,
+        )
+    )  # fmt: skip
+    return moves[:count]

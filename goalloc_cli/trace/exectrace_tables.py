@@ -1,0 +1,182 @@
+"""Strings, stacks and types of an execution trace. Their ids hold within one generation only.
+
+Go: runtime/tracestring.go, tracestack.go, tracetype.go. A table is indexed when it is read; an entry is decoded when
+it is asked for, which few are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import kernel
+from goalloc_cli.trace.event import TraceError, TypeInfo
+
+STRING, STACK = 5, 3
+"""First byte of an entry of either table."""
+MAX_FRAMES = 128
+"""Frames of a stack (tracev2.MaxFramesPerStack)."""
+
+Index = NDArray[np.int64]
+
+
+@kernel
+def uvarint_at(data, at, stop):
+    """The number at `at` and the offset behind it; an offset of -1 where `stop` cuts it off."""
+    value = np.uint64(0)
+    shift = np.uint64(0)
+    for i in range(at, min(at + 10, stop)):
+        byte = data[i]
+        value |= np.uint64(byte & 0x7F) << shift
+        if byte < 0x80:
+            return np.int64(value), i + 1
+        shift += np.uint64(7)
+    return np.int64(0), -1
+
+
+@kernel
+def index_strings(data, at, stop, out):
+    """Write (id, first byte, length) of each string; return their number, or -(offset of the damage) - 1."""
+    count = 0
+    while at < stop:
+        first = at
+        if data[at] != STRING:
+            return -first - 1
+        key, at = uvarint_at(data, at + 1, stop)
+        if at < 0:
+            return -first - 1
+        length, at = uvarint_at(data, at, stop)
+        if at < 0 or length < 0 or at + length > stop:
+            return -first - 1
+        out[count, 0] = key
+        out[count, 1] = at
+        out[count, 2] = length
+        at += length
+        count += 1
+    return count
+
+
+@kernel
+def index_stacks(data, at, stop, out):
+    """Write (id, first byte, frames) of each stack; return their number, or -(offset of the damage) - 1."""
+    count = 0
+    while at < stop:
+        first = at
+        if data[at] != STACK:
+            return -first - 1
+        key, at = uvarint_at(data, at + 1, stop)
+        if at < 0:
+            return -first - 1
+        frames, at = uvarint_at(data, at, stop)
+        if at < 0 or frames < 0 or frames > MAX_FRAMES:
+            return -first - 1
+        out[count, 0] = key
+        out[count, 1] = at
+        out[count, 2] = frames
+        for _ in range(4 * frames):
+            _value, at = uvarint_at(data, at, stop)
+            if at < 0:
+                return -first - 1
+        count += 1
+    return count
+
+
+@kernel
+def index_types(data, at, stop, out):
+    """Write (id, size, pointer bytes, first byte of the name, length) of each type; return as `index_strings`."""
+    count = 0
+    while at < stop:
+        first = at
+        key, at = uvarint_at(data, at, stop)
+        if at < 0:
+            return -first - 1
+        _addr, at = uvarint_at(data, at, stop)
+        if at < 0:
+            return -first - 1
+        size, at = uvarint_at(data, at, stop)
+        if at < 0:
+            return -first - 1
+        pointer_bytes, at = uvarint_at(data, at, stop)
+        if at < 0:
+            return -first - 1
+        length, at = uvarint_at(data, at, stop)
+        if at < 0 or length < 0 or at + length > stop:
+            return -first - 1
+        out[count, 0] = key
+        out[count, 1] = size
+        out[count, 2] = pointer_bytes
+        out[count, 3] = at
+        out[count, 4] = length
+        at += length
+        count += 1
+    return count
+
+
+class Tables:
+    """The tables of all generations, keyed by (generation, id)."""
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._strings: dict[tuple[int, int], tuple[int, int]] = {}
+        self._stacks: dict[tuple[int, int], tuple[int, int]] = {}
+        self._functions: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._types: dict[int, list[Index]] = {}
+
+    def add_strings(self, data: bytes, at: int, stop: int, generation: int) -> None:
+        """Index the strings in bytes `at` to `stop`.
+
+        Raises:
+            TraceError: the bytes are not a table of strings.
+        """
+        for key, first, length in self._index(index_strings, data, at, stop, 3, "strings").tolist():
+            self._strings[generation, key] = (first, length)
+
+    def add_stacks(self, data: bytes, at: int, stop: int, generation: int) -> None:
+        """Index the stacks in bytes `at` to `stop`; raises as `add_strings`."""
+        for key, first, frames in self._index(index_stacks, data, at, stop, 3, "stacks").tolist():
+            self._stacks[generation, key] = (first, frames)
+
+    def add_types(self, data: bytes, at: int, stop: int, generation: int) -> None:
+        """Index the types in bytes `at` to `stop`; raises as `add_strings`."""
+        self._types.setdefault(generation, []).append(self._index(index_types, data, at, stop, 5, "types"))
+
+    def _index(self, index_table: object, data: bytes, at: int, stop: int, width: int, what: str) -> Index:
+        self._data = data
+        out = np.zeros(((stop - at) // 3 + 1, width), np.int64)
+        count = int(index_table(np.frombuffer(data, np.uint8), at, stop, out))  # type: ignore[operator]
+        if count < 0:
+            raise TraceError(f"byte {-count - 1}: the table of {what} is damaged; record it again")
+        return out[:count]
+
+    def string(self, generation: int, key: int) -> str:
+        """The string with this id, "" where there is none."""
+        first, length = self._strings.get((generation, key), (0, 0))
+        return self._data[first : first + length].decode("utf-8", "replace")
+
+    def stack(self, generation: int, key: int) -> tuple[str, ...]:
+        """The names of the functions on this stack, innermost first; empty where there is none."""
+        known = self._functions.get((generation, key))
+        if known is not None:
+            return known
+        at, frames = self._stacks.get((generation, key), (0, 0))
+        data, names = np.frombuffer(self._data, np.uint8), []
+        for _ in range(frames):
+            _pc, at = uvarint_at(data, at, len(data))
+            function, at = uvarint_at(data, at, len(data))
+            _file, at = uvarint_at(data, at, len(data))
+            _line, at = uvarint_at(data, at, len(data))
+            names.append(self.string(generation, function))
+        self._functions[generation, key] = tuple(names)
+        return tuple(names)
+
+    def types(self, generation: int) -> tuple[Index, list[TypeInfo]]:
+        """The ids of a generation's types, and the types."""
+        parts = self._types.get(generation)
+        if not parts:
+            return np.zeros(0, np.int64), []
+        rows = np.concatenate(parts)
+        infos = [
+            TypeInfo(self._data[first : first + length].decode("utf-8", "replace"), size, pointer_bytes)
+            for size, pointer_bytes, first, length in rows[:, 1:].tolist()
+        ]
+        return rows[:, 0], infos

@@ -1,0 +1,329 @@
+"""The container of a Go execution trace: header, batches, generations; all but the events themselves.
+
+Go: runtime/tracebuf.go (batches), runtime/trace.go, traceAdvance (generations), internal/trace/batch.go and
+generation.go (the reader that rejects what this one rejects).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.exectrace_tables import Tables
+
+HEADER_BYTES = 16
+MAX_BATCH_BYTES = 64 << 10
+NO_M = (1 << 64) - 1
+"""M id of a batch that no M wrote (runtime/tracebuf.go, unsafeTraceWriter)."""
+
+EVENT_BATCH = 1
+STACKS = 2
+STRINGS = 4
+CPU_SAMPLES = 6
+FREQUENCY = 8
+EXPERIMENTAL_BATCH = 49
+SYNC = 50
+CLOCK_SNAPSHOT = 51
+END_OF_GENERATION = 52
+ALLOC_FREE = 1
+"""The one experiment there is (internal/trace/tracev2/events.go)."""
+TYPES_BATCH, INFO_BATCH = 0, 1
+"""First byte of an AllocFree batch (runtime/traceallocfree.go)."""
+
+RELEASES = {b"go 1.23 trace": "1.23", b"go 1.25 trace": "1.25", b"go 1.26 trace": "1.26"}
+"""Headers that can come with alloc/free events. 1.24 writes the first, 1.27 the last."""
+
+RECORD_AGAIN = "record it again (a second run is often good)"
+SET_GODEBUG = (
+    "set GODEBUG=traceallocfree=1 in the environment of the recorded program (Go 1.23 or later) and record it again"
+)
+
+
+@dataclass
+class Wire:
+    """A recording, taken apart into batches. Event batches are sorted so that each M's are one run, oldest first."""
+
+    data: NDArray[np.uint8]
+    release: str
+    """Of the header: "1.23" (or 1.24), "1.25", "1.26" (or 1.27)."""
+    start: NDArray[np.int64]
+    """Offset of the first event of every event batch."""
+    stop: NDArray[np.int64]
+    time: NDArray[np.int64]
+    """Clock at the start of every event batch, in ticks."""
+    m: NDArray[np.int64]
+    """Index into `m_ids`."""
+    generation: NDArray[np.int64]
+    """Index into `generations`."""
+    m_ids: NDArray[np.uint64]
+    generations: list[int]
+    tables: Tables
+    ticks_per_second: float
+    min_addr: int | None
+    """Address that page 0 of the recording stands for; None where the recording does not tell."""
+    alloc_free: bool
+    """True where some batch belongs to the AllocFree experiment."""
+
+
+@dataclass
+class _Scan:
+    """What one walk over the batches collects."""
+
+    tables: Tables = field(default_factory=Tables)
+    batches: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    """(M, generation, order in the file, clock, start, stop) of event batches."""
+    order: list[int] = field(default_factory=list)
+    """Generations in the order seen."""
+    ended: set[int] = field(default_factory=set)
+    frequency: dict[int, int] = field(default_factory=dict)
+    min_addr: int | None = None
+    alloc_free: bool = False
+    seen: dict[tuple[int, int, int, int, int, int], int] = field(default_factory=dict)
+    copies: list[int] = field(default_factory=list)
+    """Offsets of batches that stood in the file before."""
+
+
+class _Cut(Exception):
+    """The file ends inside a batch."""
+
+
+def uvarint(data: bytes, at: int, end: int) -> tuple[int, int]:
+    """The number at `at` and the offset behind it (encoding/binary, ReadUvarint)."""
+    value = shift = 0
+    for i in range(at, min(at + 10, end)):
+        byte = data[i]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, i + 1
+        shift += 7
+    if end - at < 10:
+        raise _Cut
+    raise TraceError(f"byte {at}: a number of more than 10 bytes; the recording is damaged: {RECORD_AGAIN}")
+
+
+def read_wire(data: bytes, name: str, partial: bool = False) -> Wire:
+    """Take a recording apart.
+
+    Args:
+        data: the whole file.
+        name: what messages call it.
+        partial: accept a file that was cut off, and use its whole generations.
+
+    Raises:
+        TraceError: not an execution trace, of a release without alloc/free events, damaged, or cut off.
+    """
+    try:
+        return _read_wire(data, partial)
+    except TraceError as error:
+        raise TraceError(f"{name}: {error}") from None
+
+
+def _read_wire(data: bytes, partial: bool) -> Wire:
+    release = _release(data)
+    scan = _Scan()
+    at, cut = HEADER_BYTES, False
+    while at < len(data) and not cut:
+        try:
+            at = _batch(data, at, release, scan)
+        except _Cut:
+            cut = True
+    if not scan.order:
+        raise TraceError(f"byte {at}: there is no whole batch in it; the program did not stop the trace: {RECORD_AGAIN}")
+    whole = _whole_generations(scan, release, cut)
+    if len(whole) < len(scan.order):
+        lost = (
+            f"byte {at}: the recording was cut off (the program ended without stopping the trace): "
+            f"{len(whole)} of its {len(scan.order)} generations are whole"
+        )
+        if not partial or not whole:
+            raise TraceError(f"{lost}; let the program call trace.Stop, and record it again")
+    if scan.copies:
+        raise TraceError(
+            f"byte {scan.copies[0]}: {len(scan.copies)} of {len(scan.seen) + len(scan.copies)} batches stand in the file "
+            f"twice: Go's tracer lost events (a known bug when goroutine stacks grow while an event is written); "
+            f"{RECORD_AGAIN}"
+        )
+    _consecutive(whole, at)
+    if not scan.alloc_free:
+        raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
+    return _sorted(data, release, scan, whole)
+
+
+def _release(data: bytes) -> str:
+    header = data[:HEADER_BYTES]
+    if len(header) < HEADER_BYTES or not header.startswith(b"go 1.") or not header.endswith(b" trace\0\0\0"):
+        raise TraceError("byte 0: this is not a Go execution trace (its first bytes should be 'go 1.NN trace')")
+    release = RELEASES.get(header.rstrip(b"\0"))
+    if release is None:
+        version = header[3:].split(b" ")[0].decode("ascii", "replace")
+        raise TraceError(
+            f"byte 0: a trace of format Go {version}; alloc/free events are read from Go 1.23 to 1.27: {SET_GODEBUG}"
+        )
+    return release
+
+
+def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
+    """Read the batch at offset `at` into `scan`; return the offset behind it."""
+    first, kind, end = at, data[at], len(data)
+    at += 1
+    if kind == END_OF_GENERATION and release == "1.26":
+        if scan.order:
+            scan.ended.add(scan.order[-1])
+        return at
+    if kind not in (EVENT_BATCH, EXPERIMENTAL_BATCH):
+        raise TraceError(f"byte {first}: byte {kind} cannot start a batch; the recording is damaged: {RECORD_AGAIN}")
+    experiment = 0
+    if kind == EXPERIMENTAL_BATCH:
+        if at == end:
+            raise _Cut
+        experiment = data[at]
+        at += 1
+    generation, at = uvarint(data, at, end)
+    m, at = uvarint(data, at, end)
+    clock, at = uvarint(data, at, end)
+    size, at = uvarint(data, at, end)
+    if size > MAX_BATCH_BYTES or generation == 0 or m >> 64 or clock >> 62:
+        raise TraceError(f"byte {first}: a batch of {size} bytes in generation {generation}: damaged; {RECORD_AGAIN}")
+    if at + size > end:
+        raise _Cut
+    _count_generation(generation, first, release, scan)
+    stop = at + size
+    key = (experiment, generation, m, clock, size, zlib.crc32(memoryview(data)[at:stop]))
+    if m != NO_M and key in scan.seen:
+        scan.copies.append(first)
+        return stop
+    scan.seen[key] = first
+    if size == 0:
+        return stop
+    if experiment:
+        _experimental(data, at, stop, generation, experiment, scan)
+    else:
+        _plain(data, at, stop, generation, release, m, clock, scan)
+    return stop
+
+
+def _count_generation(generation: int, at: int, release: str, scan: _Scan) -> None:
+    if scan.order and generation == scan.order[-1]:
+        if generation in scan.ended:
+            raise TraceError(f"byte {at}: generation {generation} goes on after its end: damaged; {RECORD_AGAIN}")
+        return
+    if generation in scan.order:
+        raise TraceError(f"byte {at}: a batch of generation {generation} among those of a later one; {RECORD_AGAIN}")
+    scan.order.append(generation)
+
+
+def _plain(
+    data: bytes, at: int, stop: int, generation: int, release: str, m: int, clock: int, scan: _Scan
+) -> None:
+    """File a batch without experiment by its first byte."""
+    kind = data[at]
+    if kind == STRINGS:
+        scan.tables.add_strings(data, at + 1, stop, generation)
+    elif kind == STACKS:
+        scan.tables.add_stacks(data, at + 1, stop, generation)
+    elif kind == CPU_SAMPLES:
+        pass
+    elif kind == FREQUENCY and release == "1.23":
+        _frequency(data, at, stop, generation, scan)
+    elif kind == SYNC and release != "1.23":
+        _frequency(data, at + 1, stop, generation, scan)
+    else:
+        scan.batches.append((m, generation, len(scan.batches), clock, at, stop))
+
+
+def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) -> None:
+    """Read ticks per second, and check the clock snapshot behind it (runtime/trace.go, traceSyncBatch)."""
+    try:
+        while at < stop:
+            kind = data[at]
+            if kind == FREQUENCY:
+                if generation in scan.frequency:
+                    raise TraceError(f"byte {at}: generation {generation} has two frequencies: damaged; {RECORD_AGAIN}")
+                scan.frequency[generation], at = uvarint(data, at + 1, stop)
+                if not 0 < scan.frequency[generation] < 1 << 50:
+                    raise TraceError(f"byte {at}: a clock of {scan.frequency[generation]} ticks a second; {RECORD_AGAIN}")
+            elif kind == CLOCK_SNAPSHOT:
+                at += 1
+                for _ in range(4):
+                    _, at = uvarint(data, at, stop)
+            else:
+                raise TraceError(f"byte {at}: event {kind} in a sync batch: damaged; {RECORD_AGAIN}")
+    except _Cut:
+        raise TraceError(f"byte {at}: a sync batch ends inside a number: damaged; {RECORD_AGAIN}") from None
+
+
+def _experimental(data: bytes, at: int, stop: int, generation: int, experiment: int, scan: _Scan) -> None:
+    if experiment != ALLOC_FREE:
+        return
+    scan.alloc_free = True
+    if data[at] == TYPES_BATCH:
+        scan.tables.add_types(data, at + 1, stop, generation)
+        return
+    if data[at] != INFO_BATCH:
+        raise TraceError(f"byte {at}: kind {data[at]} of alloc/free batch is not known; {RECORD_AGAIN}")
+    numbers, i = [], at + 1
+    try:
+        while i < stop:
+            value, i = uvarint(data, i, stop)
+            numbers.append(value)
+    except _Cut:
+        numbers = []
+    if len(numbers) != 4:
+        raise TraceError(f"byte {at}: the alloc/free parameters are damaged; {RECORD_AGAIN}")
+    if numbers[1:] != [8192, 8, 2048]:
+        raise TraceError(
+            f"byte {at}: page size, alignment and stack size are {numbers[1:]}, not 8192, 8 and 2048: "
+            "only recordings of 64-bit programs can be read"
+        )
+    scan.min_addr = numbers[0]
+
+
+def _whole_generations(scan: _Scan, release: str, cut: bool) -> list[int]:
+    """The generations that are whole.
+
+    Go 1.26+ ends each with a byte; until 1.24 its frequency comes last but for strings; 1.25 has neither.
+    """
+    if release == "1.26":
+        return [g for g in scan.order if g in scan.ended]
+    whole = [g for g in scan.order if g in scan.frequency]
+    return whole[:-1] if cut and whole and whole[-1] == scan.order[-1] else whole
+
+
+def _consecutive(generations: list[int], at: int) -> None:
+    for before, after in zip(generations, generations[1:], strict=False):
+        if after != before + 1:
+            raise TraceError(f"byte {at}: generation {after} follows generation {before}: batches are lost; {RECORD_AGAIN}")
+
+
+def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
+    """The event batches of the generations `whole`, by M, then in the order of the file."""
+    index = {g: i for i, g in enumerate(whole)}
+    batches = sorted(b for b in scan.batches if b[1] in index)
+    m_ids = sorted({b[0] for b in batches})
+    m_index = {m: i for i, m in enumerate(m_ids)}
+
+    def column(values: list[int]) -> NDArray[np.int64]:
+        return np.array(values, np.int64)
+
+    frequency = [scan.frequency[g] for g in whole if g in scan.frequency]
+    if not frequency:
+        raise TraceError(f"no batch tells the frequency of the clock; {RECORD_AGAIN}")
+    return Wire(
+        data=np.frombuffer(data, np.uint8),
+        release=release,
+        start=column([b[4] for b in batches]),
+        stop=column([b[5] for b in batches]),
+        time=column([b[3] for b in batches]),
+        m=column([m_index[b[0]] for b in batches]),
+        generation=column([index[b[1]] for b in batches]),
+        m_ids=np.array(m_ids, np.uint64),
+        generations=whole,
+        tables=scan.tables,
+        ticks_per_second=float(np.median(frequency)),
+        min_addr=scan.min_addr,
+        alloc_free=scan.alloc_free,
+    )

@@ -1,0 +1,204 @@
+"""goalloc's own trace format, chunk by chunk, both directions. Every byte: `docs/trace-format.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from reprlib import repr as brief
+from typing import Any, BinaryIO, TypeGuard, TypeVar
+
+import numpy as np
+
+from goalloc_cli.trace import event
+from goalloc_cli.trace.codec import (
+    MAX_VALUE,
+    Compress,
+    compressor,
+    decode_columns,
+    encode_columns,
+    whole_number,
+)
+from goalloc_cli.trace.event import BATCH, COLUMNS, KIND_MASK, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.ranges import RangeCheck
+from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReader, pack_header, pack_record
+from goalloc_cli.trace.trace import Header, Trace
+
+T = TypeVar("T")
+
+# Reading
+
+
+def read_native(stream: BinaryIO, name: str) -> Trace:
+    """Read the header; the batches are read as they are walked, one chunk in memory at a time.
+
+    Raise TraceError where the input is not what the format asks for, TruncatedTrace where it ends too early.
+    """
+    records = RecordReader(stream, name)
+    header = _read_header(records.header())
+    return Trace(name, header, _read_batches(records, RangeCheck(header.gomaxprocs)))
+
+
+def _read_header(record: Record) -> Header:
+    """Keys that are missing keep their default; keys that are not known go to `extra`."""
+    head = dict(record.head)
+    known: dict[str, Any] = {}
+    for key, default in vars(Header()).items():
+        value = head.pop(key, default) if key != "extra" else {}
+        if key == "notes" and _is_list_of(value, str):
+            value = tuple(value)
+        if type(value) is not type(default):
+            raise TraceError(f"{record.where}: header: {key} is {brief(value)}, no {type(default).__name__}")
+        known[key] = value
+    header = Header(**{**known, "extra": head})
+    if problem := _header_problem(header):
+        raise TraceError(f"{record.where}: header: {problem}")
+    return header
+
+
+def _header_problem(header: Header) -> str | None:
+    """What is wrong with the values of a header."""
+    if not 1 <= header.gomaxprocs < event.NO_P:
+        return f"gomaxprocs is {header.gomaxprocs}; it must be 1 to {event.NO_P - 1}"
+    if header.page_size != 8192:
+        return f"page_size is {header.page_size}; Go's pages have 8192 bytes"
+    if header.sizes not in ("requested", "slot"):
+        return f"sizes is {header.sizes!r}; it must be requested or slot"
+    if not 0 <= header.heap_base <= MAX_VALUE:
+        return f"heap_base is {header.heap_base}; it must be an address"
+    return None
+
+
+def _read_batches(records: RecordReader, ranges: RangeCheck) -> Iterator[Batch]:
+    while "chunk" in (record := records.next()).fields:
+        where = f"{record.where}: chunk {records.chunks}"
+        if record.fields["chunk"] != records.chunks:
+            raise TraceError(f"{where} was expected, but this is chunk {brief(record.fields['chunk'])}")
+        batch = _read_chunk(record, where)
+        ranges.check(batch, where)
+        records.chunks += 1
+        records.events += len(batch)
+        yield batch
+    _check_footer(record, records)
+    records.expect_end()
+
+
+def _read_chunk(record: Record, where: str) -> Batch:
+    head = record.head
+    try:
+        events = whole_number(head, "events", BATCH)
+        columns = decode_columns(head.get("columns"), record.data, events, head.get("codec"))
+        types, names = _read_types(head.get("types", [])), _read_names(head.get("names", []))
+        return Batch(**columns, new_types=types, new_names=names)
+    except ValueError as error:
+        raise TraceError(f"{where}: {error}") from error
+
+
+def _read_types(stored: object) -> list[TypeInfo]:
+    if not _is_list_of(stored, list):
+        raise ValueError("its types are no list of lists")
+    return [_read_type(entry) for entry in stored]
+
+
+def _read_type(entry: list[Any]) -> TypeInfo:
+    if len(entry) != 3 or type(entry[0]) is not str:
+        raise ValueError(f"its type {brief(entry)} is not of the form [name, size, pointer_bytes]")
+    sizes = {"size": entry[1], "pointer_bytes": entry[2]}
+    return TypeInfo(entry[0], *(whole_number(sizes, key, MAX_VALUE) for key in sizes))
+
+
+def _read_names(stored: object) -> list[str]:
+    if not _is_list_of(stored, str):
+        raise ValueError("its names are no list of texts")
+    return stored
+
+
+def _is_list_of(value: object, kind: type[T]) -> TypeGuard[list[T]]:
+    return isinstance(value, list) and all(type(entry) is kind for entry in value)
+
+
+def _check_footer(record: Record, records: RecordReader) -> None:
+    """Raise TraceError unless the record is a footer that agrees with what was read."""
+    if "footer" not in record.fields:
+        raise TraceError(f"{record.where}: neither a chunk nor the footer; a newer goalloc may know it")
+    said = record.head.get("events"), record.head.get("chunks")
+    if said != (records.events, records.chunks):
+        raise TraceError(
+            f"{record.where}: the footer says {brief(said[0])} events in {brief(said[1])} chunks, "
+            f"but there were {records.events} in {records.chunks}"
+        )
+
+
+# Writing
+
+
+def write_native(
+    header: Header, batches: Iterable[Batch], stream: BinaryIO, codec: str = "zstd", witnesses: bool = True
+) -> int:
+    """Write a trace, chunk by chunk; return its number of events. What is written can be read again.
+
+    Without `witnesses` the trace loses what the real runtime chose. Raise ValueError for an unknown codec,
+    TraceError for what a reader would refuse.
+    """
+    header = replace(header, witnesses=header.witnesses and witnesses)
+    if problem := _header_problem(header):
+        raise TraceError(f"header: {problem}")
+    compress = compressor(codec)
+    stream.write(pack_header(_header_map(header)))
+    ranges = RangeCheck(header.gomaxprocs)
+    counts = np.zeros(KIND_MASK + 1, np.int64)
+    chunks = duration_ns = 0
+    for batch in batches:
+        for part in _fitting(batch if witnesses else without_witnesses(batch)):
+            ranges.check(part, f"chunk {chunks}")
+            stream.write(_chunk_record(chunks, part, codec, compress))
+            chunks += 1
+            counts += np.bincount(part.kind & KIND_MASK, minlength=len(counts))
+            duration_ns = max(duration_ns, int(part.size[part.kind == Kind.TIME].max(initial=0)))
+    footer = {
+        "events": int(counts.sum()),
+        "chunks": chunks,
+        "kinds": {kind.name: int(counts[kind]) for kind in Kind if counts[kind]},
+        "duration_ns": duration_ns,
+    }
+    stream.write(pack_record({"footer": True}, footer))
+    return int(counts.sum())
+
+
+def without_witnesses(batch: Batch) -> Batch:
+    """The batch without `addr`, and without the events that only `verify` reads."""
+    kept = ~_IS_WITNESS[batch.kind]
+    columns = {name: getattr(batch, name)[kept] for name in COLUMNS if name != "addr"}
+    return replace(batch, **columns, addr=None)
+
+
+_IS_WITNESS = np.isin(np.arange(256) & KIND_MASK, event.WITNESS_KINDS)
+
+
+def _header_map(header: Header) -> dict[str, Any]:
+    known = {key: value for key, value in vars(header).items() if key != "extra"}
+    return {**header.extra, **known}
+
+
+def _fitting(batch: Batch) -> Iterator[Batch]:
+    """The batch; before it, empty ones that bring the types and names for which its chunk has no room."""
+    types, names = batch.new_types, batch.new_names
+    text_bytes = sum(4 * len(text) + 24 for text in [*names, *(new.name for new in types)])
+    fits = max(len(types), len(names)) <= MAX_ENTRIES and text_bytes <= MAX_HEAD // 2
+    if fits or len(types) + len(names) == 1:
+        yield batch
+        return
+    some_types, some_names = (len(types) + 1) // 2, len(names) // 2
+    columns = {name: getattr(batch, name)[:0] for name in COLUMNS if name != "addr"}
+    yield from _fitting(Batch(**columns, new_types=types[:some_types], new_names=names[:some_names]))
+    yield from _fitting(replace(batch, new_types=types[some_types:], new_names=names[some_names:]))
+
+
+def _chunk_record(number: int, batch: Batch, codec: str, compress: Compress) -> bytes:
+    columns = {name: getattr(batch, name) for name in COLUMNS if getattr(batch, name) is not None}
+    descriptors, data = encode_columns(columns, compress)
+    head: dict[str, Any] = {"events": len(batch), "codec": codec, "columns": descriptors}
+    if batch.new_types:
+        head["types"] = [[new.name, new.size, new.pointer_bytes] for new in batch.new_types]
+    if batch.new_names:
+        head["names"] = batch.new_names
+    return pack_record({"chunk": number}, head, data)

@@ -1,0 +1,148 @@
+"""Checks that every event stays within what its kind allows: the door that a foreign trace comes in by.
+
+Which handles are alive is for the replay to find out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind, TraceError
+
+MAX_BYTES = 1 << 48
+"""Most bytes in a size: what Go can address on a 64-bit machine (malloc.go, maxAlloc)."""
+
+MAX_PAGE = 1 << 35
+"""Highest page number, and most pages: `MAX_BYTES` in pages of 8 KiB."""
+
+MAX_SPAN_CLASS = 255
+"""Highest span class: Go keeps it in a byte."""
+
+MAX_TABLE_BYTES = 64 << 20
+"""Most bytes of types and names, each with `ENTRY_BYTES` more: it bounds memory, far beyond any program."""
+
+ENTRY_BYTES = 64
+"""Roughly what an entry takes beside its text."""
+
+FLAGS = {
+    Kind.ALLOC: NOSCAN | BOUND,
+    Kind.SNAP_OBJECT: NOSCAN | BOUND,
+    Kind.TINY: BOUND,
+}
+"""Flags that the kinds may carry; all others carry none."""
+
+_TYPED = (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
+_YES_NO = (Kind.GC_START, Kind.GC_END, Kind.MANUAL_ALLOC)
+_SPAN_CLASSED = (Kind.SNAP_SPAN, Kind.MCACHE_FLUSH, Kind.SAW_SPAN_ALLOC)
+_SIZED_IN_PAGES = (
+    Kind.SNAP_RANGE,
+    Kind.SNAP_SPAN,
+    Kind.SNAP_STACK_SPAN,
+    Kind.SNAP_PAGE_CACHE,
+    Kind.SNAP_PADDING,
+    Kind.MANUAL_ALLOC,
+    Kind.SAW_SPAN_ALLOC,
+)
+_COUNTED = (Kind.TIME, Kind.SWEEP_COUNT)
+_IN_SLOT = (Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
+"""Kinds whose `p` is a slot."""
+
+
+def _all_flags(kind: Kind) -> list[int]:
+    """Every byte that may stand for this kind in the column `kind`."""
+    return [kind | flags for flags in (0, NOSCAN, BOUND, NOSCAN | BOUND) if not flags & ~FLAGS.get(kind, 0)]
+
+
+_KNOWN = bytes(byte for kind in Kind for byte in _all_flags(kind))
+
+
+class RangeCheck:
+    """Follows a trace, batch by batch, and knows how many types and names it has brought so far."""
+
+    def __init__(self, gomaxprocs: int) -> None:
+        self.events = 0
+        self._table_bytes = 0
+        # Entry 0 of both tables means "not known".
+        self._types = 1
+        self._names = 1
+        # The most that a kind allows, by the whole byte of the column `kind`.
+        self._most_size = np.full(256, MAX_BYTES, "u8")
+        self._most_arg = np.full(256, (1 << 32) - 1, "u4")
+        self._most_p = np.full(256, gomaxprocs, "u2")  # of p + 1, where NO_P has become 0
+        self._set(self._most_size, _SIZED_IN_PAGES, MAX_PAGE)
+        self._set(self._most_size, _COUNTED, (1 << 63) - 1)
+        self._set(self._most_arg, _YES_NO, 1)
+        self._set(self._most_arg, _SPAN_CLASSED, MAX_SPAN_CLASS)
+        self._set(self._most_p, _IN_SLOT, NO_P)
+        self._set(self._most_p, (Kind.SNAP_STACK_SPAN,), 2)
+        self._set_table_limits()
+
+    def check(self, batch: Batch, where: str) -> None:
+        """Raise TraceError, with `where` in front, at the first event of the batch that is out of range."""
+        if len(batch) > BATCH:
+            raise TraceError(f"{where}: {len(batch)} events in one batch; at most {BATCH} are allowed")
+        self._learn(batch, where)
+        if batch.kind.tobytes().translate(None, _KNOWN):
+            first = int(np.argmin(np.isin(batch.kind, list(_KNOWN))))
+            unknown = _describe(int(batch.kind[first]))
+            self._refuse(where, first, f"unknown kind {unknown}; a newer goalloc may know it")
+        kind = batch.kind.astype(np.intp)
+        for column, values, most in (
+            # Seen as unsigned, a negative size is a very large one.
+            ("size", batch.size.view(np.uint64), self._most_size),
+            ("arg", batch.arg, self._most_arg),
+            ("p", batch.p + np.uint16(1), self._most_p),
+        ):
+            over = values > most.take(kind)
+            if over.any():
+                first = int(over.argmax())
+                limit = int(most[batch.kind[first]])
+                self._refuse(where, first, _problem(batch, column, first, limit))
+        self.events += len(batch)
+
+    def _learn(self, batch: Batch, where: str) -> None:
+        """Count the new types and names; raise TraceError if they are too many."""
+        if not batch.new_types and not batch.new_names:
+            return
+        self._types += len(batch.new_types)
+        self._names += len(batch.new_names)
+        self._set_table_limits()
+        names = [*batch.new_names, *(new.name for new in batch.new_types)]
+        self._table_bytes += sum(map(len, names)) + ENTRY_BYTES * len(names)
+        if self._table_bytes > MAX_TABLE_BYTES:
+            raise TraceError(f"{where}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
+
+    def _set_table_limits(self) -> None:
+        self._set(self._most_arg, _TYPED, self._types - 1)
+        self._set(self._most_arg, (Kind.CHECKPOINT,), self._names - 1)
+
+    def _refuse(self, where: str, index: int, problem: str) -> None:
+        raise TraceError(f"{where}: event {index} (event {self.events + index} of the trace): {problem}")
+
+    @staticmethod
+    def _set(most: NDArray[np.unsignedinteger], kinds: tuple[Kind, ...], value: int) -> None:
+        for kind in kinds:
+            most[_all_flags(kind)] = value
+
+
+def _problem(batch: Batch, column: str, index: int, limit: int) -> str:
+    """What is wrong with the value in a column, in words."""
+    kind = Kind(int(batch.kind[index]) & KIND_MASK)
+    value = int(getattr(batch, column)[index])
+    if column == "arg" and kind in _TYPED:
+        reason = f"the trace has only {limit} types so far"
+    elif column == "arg" and kind == Kind.CHECKPOINT:
+        reason = f"the trace has only {limit} names so far"
+    elif column == "p" and kind != Kind.SNAP_STACK_SPAN:
+        reason = f"the header says gomaxprocs {limit}"
+    else:
+        reason = f"it can be 0 to {limit if column != 'p' else limit - 1}"
+    return f"{kind.name} with {column} {value}, but {reason}"
+
+
+def _describe(byte: int) -> str:
+    """The number of a kind, and its flags if these are what is wrong."""
+    number = byte & KIND_MASK
+    flags = [name for name, flag in (("NOSCAN", NOSCAN), ("BOUND", BOUND)) if byte & flag]
+    return " with ".join([str(number), *([" and ".join(flags)] if flags else [])])

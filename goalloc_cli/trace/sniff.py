@@ -1,0 +1,144 @@
+"""Opens a trace of any kind: what it is shows in its first bytes, never in its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.trace.source import Source, open_source
+from goalloc_cli.trace.trace import Trace
+
+HEAD = 512
+"""Bytes that are looked at."""
+
+Reader = Callable[[BinaryIO, str], Trace]
+
+
+class NotATraceError(TraceError):
+    """The input is something else than a trace of allocations."""
+
+
+class SavedReplayError(NotATraceError):
+    """The input is a replay that goalloc saved: it holds the outcome, no events."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of input, and how to read it."""
+
+    what: str
+    first_bytes: re.Pattern[bytes]
+    read: str
+    """"module:function" in this package, imported when it is needed; it takes a stream and its name."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """A form of input that is known, but is no trace."""
+
+    what: str
+    first_bytes: re.Pattern[bytes]
+    advice: str
+    error: type[NotATraceError] = NotATraceError
+
+
+def _starts(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
+_MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
+
+FORMS = (
+    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native"),
+    Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace"),
+)
+"""What can be read. The first form whose pattern matches is taken."""
+
+_RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
+
+OTHERS = (
+    Other(
+        "a replay saved by goalloc",
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc replay"),
+        "give it to a report, or replay the trace that it was made from",
+        SavedReplayError,
+    ),
+    Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
+    Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
+    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
+    Other("a program", _starts(rb"\x7fELF|MZ|\xcf\xfa\xed\xfe|#!"), f"run it; {_RECORD}"),
+    Other("compressed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
+    Other(
+        "a packed file",
+        _starts(rb"PK\x03\x04|BZh|\xfd7zXZ"),
+        "unpack it first; goalloc unpacks gzip and zstd",
+    ),
+    Other("JSON", _starts(rb"\s*[\[{]"), _RECORD),
+    Other("text", _starts(rb"[\t\n\r\x20-\x7e]{16}"), _RECORD),
+)
+"""What is known well enough to say what it is."""
+
+
+def open_trace(path: str | Path) -> Trace:
+    """Open the trace at a path, or on the standard input for "-".
+
+    Raise TraceError where it is none that goalloc reads, OSError where it cannot be opened.
+    """
+    source = open_source(path)
+    try:
+        trace = _reader(source)(source.stream, source.name)
+    except BaseException:
+        source.close()
+        raise
+    return replace(
+        trace,
+        batches=_closing(trace.batches, source),
+        size_bytes=source.size_bytes,
+        events=_events(trace, source),
+    )
+
+
+def _reader(source: Source) -> Reader:
+    head = source.peek(HEAD)
+    for form in FORMS:
+        if form.first_bytes.match(head):
+            module, function = form.read.split(":")
+            return cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function))
+    raise _not_a_trace(source.name, head)
+
+
+def _not_a_trace(name: str, head: bytes) -> NotATraceError:
+    if not head:
+        return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
+    for other in OTHERS:
+        if other.first_bytes.match(head):
+            return other.error(
+                f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}"
+            )
+    readable = " and ".join(form.what for form in FORMS)
+    return NotATraceError(
+        f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}"
+    )
+
+
+def _closing(batches: Iterator[Batch], source: Source) -> Iterator[Batch]:
+    try:
+        yield from batches
+    finally:
+        source.close()
+
+
+def _events(trace: Trace, source: Source) -> int | None:
+    """How many events there will be, if the trace says so or its last bytes do."""
+    if trace.events is not None or not source.tail:
+        return trace.events
+    from goalloc_cli.trace.records import footer_head
+
+    footer = footer_head(source.tail) or {}
+    events = footer.get("events")
+    return events if type(events) is int else None

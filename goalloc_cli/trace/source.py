@@ -1,0 +1,165 @@
+"""Opens a path or "-" as a stream of bytes, through gzip and zstd, whose first bytes can be looked at."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import zstandard
+
+from goalloc_cli.trace.event import TraceError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+PIECE = 1 << 16
+"""Bytes asked of the input, or of gzip, at once."""
+
+ZSTD_PIECE = 256
+"""Compressed bytes given to zstd at once. Four can become 128 KiB, so this keeps a hostile file to 8 MiB. More
+would hardly be faster."""
+
+TAIL = 4096
+"""Bytes at the end of a plain file that are kept, for formats that end with a summary."""
+
+
+class TruncatedTrace(TraceError):  # noqa: N818 (it names what the input is)
+    """The input ends before its own end. The whole `chunks` and `events` before that have been handed on."""
+
+    def __init__(self, message: str, chunks: int = 0, events: int = 0) -> None:
+        super().__init__(message)
+        self.chunks = chunks
+        self.events = events
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input that has been opened; its stream is past any gzip or zstd."""
+
+    name: str
+    """The path, or "-" for the standard input."""
+    stream: io.BufferedReader
+    close: Callable[[], None]
+    size_bytes: int | None
+    """Length of the input as it is stored; None for pipes."""
+    tail: bytes
+    """The last bytes of a plain file; empty for pipes and compressed files."""
+
+    def peek(self, length: int) -> bytes:
+        """The first bytes, which stay to be read: `length` of them (at most `PIECE`), or all there are."""
+        return self.stream.peek(length)[:length]
+
+
+def open_source(path: str | Path) -> Source:
+    """Open a file, or the standard input for "-"; raise OSError or TraceError."""
+    name = str(path)
+    if name == "-":
+        return _source(name, sys.stdin.buffer, close=lambda: None)
+    file = Path(path).open("rb")  # noqa: SIM115 (the Source closes it)
+    try:
+        return _source(name, file, close=file.close)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _source(name: str, file: BinaryIO, close: Callable[[], None]) -> Source:
+    if file.isatty():
+        raise TraceError(f"{name}: is a terminal; name a file, or pipe a trace in")
+    size_bytes, tail = _size_and_tail(file)
+    plain = _stream(name, iter(lambda: file.read(PIECE), b""))
+    for magic, unpack in _PACKERS.items():
+        if plain.peek(len(magic)).startswith(magic):
+            return Source(name, _stream(name, unpack(plain)), close, size_bytes, tail=b"")
+    return Source(name, plain, close, size_bytes, tail)
+
+
+def _stream(name: str, pieces: Iterator[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(_Pieces(name, pieces), PIECE)
+
+
+class _Pieces(io.RawIOBase):
+    """A raw stream made of pieces. It gives less than was asked only at its end, so a peek sees enough."""
+
+    def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
+        self._name = name
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        wanted = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(wanted) and self._next():
+            take = min(len(wanted) - filled, len(self._rest))
+            wanted[filled : filled + take] = self._rest[:take]
+            self._rest = self._rest[take:]
+            filled += take
+        return filled
+
+    def _next(self) -> bool:
+        """Have bytes in `_rest`; return False at the end of the input."""
+        while not self._rest:
+            try:
+                piece = next(self._pieces, None)
+            except EOFError as error:
+                raise TruncatedTrace(f"{self._name}: its compressed data was cut short") from error
+            except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+                raise TraceError(f"{self._name}: its compressed data is damaged ({error})") from error
+            if piece is None:
+                return False
+            self._rest = memoryview(piece)
+        return True
+
+
+def _gunzip(packed: BinaryIO) -> Iterator[bytes]:
+    """Raise EOFError where the data ends within a member."""
+    with gzip.GzipFile(fileobj=packed) as file:
+        while piece := file.read1(PIECE):
+            yield piece
+
+
+def _unzstd(packed: BinaryIO) -> Iterator[bytes]:
+    """Raise EOFError where the data ends within a frame; zstandard's own stream reader would not tell."""
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    while piece := packed.read(ZSTD_PIECE):
+        while piece:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(piece)
+            piece = frame.unused_data if frame.eof else b""
+    if not frame.eof:
+        raise EOFError
+
+
+_PACKERS: dict[bytes, Callable[[BinaryIO], Iterator[bytes]]] = {
+    b"\x1f\x8b\x08": _gunzip,
+    b"\x28\xb5\x2f\xfd": _unzstd,
+}
+"""What unpacks a stream, by the bytes that it starts with."""
+
+
+def _size_and_tail(file: BinaryIO) -> tuple[int | None, bytes]:
+    """Length and last bytes of a regular file; (None, b"") for anything else."""
+    try:
+        descriptor = file.fileno()
+    except OSError:  # not a file of the system: a test's BytesIO
+        return None, b""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return None, b""
+    start = file.tell()
+    file.seek(max(start, status.st_size - TAIL))
+    tail = file.read(TAIL)
+    file.seek(start)
+    return status.st_size, tail

@@ -1,0 +1,137 @@
+"""What the start and the end of a GC cycle do to the heap (mgc.go, mgcpacer.go)."""
+
+from __future__ import annotations
+
+from tests.naive.cache import prepare_for_sweep
+from tests.naive.heap import Heap, Span
+from tests.naive.sizeclasses import has_inline_marks
+from tests.naive.stacks import free_stack_spans
+from tests.naive.sweep import sweep_all, sweep_one
+
+WORKBUF_SPAN_BYTES = 32 << 10
+"""Work buffers come in spans of this size (mgcwork.go, workbufAlloc)."""
+
+SWEEP_MIN_HEAP_DISTANCE = 1 << 20
+"""Bytes that the sweeper is granted before the next cycle (mgc.go, sweepMinHeapDistance)."""
+
+NEVER = 1 << 62
+"""Goal and trigger of a heap that is not collected by its size."""
+
+
+def gc_start(h: Heap, p: int) -> None:
+    """Finish the sweep, decide what is live, take the work buffers (gcStart)."""
+    for q in range(h.nprocs):
+        prepare_for_sweep(h, q)
+    sweep_all(h)
+    for central in h.central.values():  # drops what the reclaimer left behind (finishsweep_m)
+        central.partial[h.unswept_side()].clear()
+        central.full[h.unswept_side()].clear()
+    h.marking = True
+    for s in h.spans:
+        s.marks = set(s.live)
+        s.page_mark = marking_sets_page_mark(h, s)
+    for cache in h.mcaches:
+        if cache.tiny is not None:
+            mark_tiny_block(h, *cache.tiny)
+    take_workbufs(h, p)
+
+
+def marking_sets_page_mark(h: Heap, s: Span) -> bool:
+    """Whether marking the live objects of `s` tells the page reclaimer that there are any.
+
+    Green Tea's marks in the span do not always reach pageMarks (mgcmark_greenteagc.go, tryDeferToSpanScan and
+    scanSpan): a pointer-free object is only marked in its span; objects with pointers set the page mark
+    (spanSetScans) when a second mark comes while the span waits to be scanned, but never when each mark is
+    scanned on its own, as in a linked list. An object born during marking sets it (gcmarknewobject); see
+    use_slot.
+
+    Unlike Go: the order of marking is unknown, so two marks are taken to meet.
+    """
+    if not has_inline_marks(h.design, s.elem_bytes):
+        return len(s.marks) > 0
+    if s.spc % 2 == 1:
+        return False
+    return len(s.marks) > 1
+
+
+def mark_tiny_block(h: Heap, s: Span, slot: int) -> None:
+    """Keep the current tiny block of a P through this cycle (mgcmark.go, gcMarkTinyAllocs)."""
+    s.marks.add(slot)
+    s.page_mark = s.page_mark or not has_inline_marks(h.design, s.elem_bytes)
+
+
+def take_workbufs(h: Heap, p: int) -> None:
+    """Allocate the work buffers that are not left over from the cycle before."""
+    npages = WORKBUF_SPAN_BYTES // h.design.page_size
+    while len(h.workbuf_spans) < h.design.gc_workbuf_spans:
+        h.workbuf_spans.append(h.pages.alloc(p, npages))
+        h.workbufs += WORKBUF_SPAN_BYTES
+
+
+def free_workbufs(h: Heap) -> None:
+    """Give the work buffers back (mgcwork.go, freeSomeWbufs)."""
+    npages = WORKBUF_SPAN_BYTES // h.design.page_size
+    for first_page in h.workbuf_spans:
+        h.pages.free(first_page, npages)
+        h.workbufs -= WORKBUF_SPAN_BYTES
+    h.workbuf_spans = []
+
+
+def gc_end(h: Heap, p: int, explicit: bool) -> None:
+    """Start a new sweep and the mutator's next steps in it (gcMarkTermination)."""
+    h.marking = False
+    h.heap_marked = sum(len(s.marks) * s.elem_bytes for s in h.spans)
+    h.heap_live = h.heap_marked
+    h.sweepgen += 2
+    h.drained = False
+    h.cursor = 0
+    h.pages_swept = 0
+    h.reclaim_index = 0
+    h.reclaim_end = h.pages.reserved
+    h.reclaim_credit = 0
+    set_goal_and_trigger(h)
+    set_sweep_pace(h)
+    free_stack_spans(h)
+    prepare_for_sweep(h, p)
+    background_sweep(h)
+    if explicit:
+        sweep_all(h)
+        free_workbufs(h)
+
+
+def background_sweep(h: Heap) -> None:
+    """The turns that the background sweeper gets before the program goes on (mgcsweep.go, bgsweep)."""
+    for _ in range(h.design.background_turns * h.design.background_batch):
+        if sweep_one(h) is None:
+            free_workbufs(h)
+            return
+
+
+def set_goal_and_trigger(h: Heap) -> None:
+    """When the next cycle should start and end (mgcpacer.go, commit, heapGoalInternal, trigger).
+
+    Unlike Go: no runway, no stack scan and no memory limit, so the trigger is at its upper bound.
+    """
+    gogc, floor, marked = h.design.gogc, h.design.heap_minimum, h.heap_marked
+    if gogc < 0:
+        h.goal = h.trigger = NEVER
+        return
+    goal = max(marked + (marked + h.design.globals_scan_bytes) * gogc // 100, floor * gogc // 100)
+    lowest = 0 if h.drained else h.heap_live + SWEEP_MIN_HEAP_DISTANCE
+    h.goal = h.trigger = goal = max(goal, lowest)
+    if marked >= goal:
+        return
+    lowest = max(lowest, marked, marked + (goal - marked) // 64 * 45)
+    highest = max(lowest, marked + (goal - marked) // 64 * 61, goal - floor)
+    h.trigger = min(goal, highest)
+
+
+def set_sweep_pace(h: Heap) -> None:
+    """How many pages to sweep per byte allocated (mgcsweep.go, gcPaceSweeper)."""
+    if h.design.gogc < 0 or h.drained:
+        h.pages_per_byte = 0.0
+        return
+    distance = max(h.design.page_size, h.trigger - h.heap_live - SWEEP_MIN_HEAP_DISTANCE)
+    h.pages_per_byte = max(0, h.pages_in_use - h.pages_swept) / distance
+    h.live_basis = h.heap_live
+    h.swept_basis = h.pages_swept
