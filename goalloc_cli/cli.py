@@ -84,9 +84,7 @@ def explained(error: Exception) -> tuple[int, str]:
         return CONTRADICTION, str(error)
     if isinstance(error, TraceError):
         return MALFORMED, str(error)
-    if isinstance(
-        error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError
-    ):
+    if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError):
         return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if isinstance(error, OSError):
         return UNEXPECTED, f"{error.filename}: {error.strerror}" if error.filename else str(error)

@@ -13,7 +13,7 @@ from goalloc_cli.design import Design
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
 from goalloc_cli.model.heap import FAULTS, OBJECT, PS, new_heap
-from goalloc_cli.model.loop import replay_batch, sample_heap
+from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
@@ -107,9 +107,9 @@ class Run:
             raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}; the model holds 1 to {PS} Ps")
         self.heap = new_heap(design, header.gomaxprocs, header.heap_base if hinted and header.heap_base else None)
         self.heap.gc.hinted = int(hinted)
+        begin(self.heap)
         self.tables = Tables()
         self.events = 0
-        self.time_ns = 0
         self.counts = np.zeros(64, np.int64)
         self.samples: list[NDArray[np.void]] = []
         self.checkpoints: list[Checkpoint] = []
@@ -123,8 +123,7 @@ class Run:
         self.tables.fit(batch)
         kinds = batch.kind & KIND_MASK
         self.counts += np.bincount(kinds, minlength=64)
-        times = np.flatnonzero(kinds == Kind.TIME)
-        first = self.events
+        first = self.heap.event = self.events
         at = 0
         while at < len(batch):
             stop = len(batch)
@@ -132,9 +131,6 @@ class Run:
                 stop = min(stop, at + self.every - (first + at) % self.every)
             at = self.run_to(batch, at, stop)
             self.events = first + at
-            before = times[times < at]
-            if len(before):
-                self.time_ns = int(batch.size[before[-1]])
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
@@ -145,7 +141,7 @@ class Run:
         columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
         done = replay_batch(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at)
         if self.heap.fault:
-            number = self.events - at + done if at else self.events + done
+            number = int(self.heap.event) + done
             kind = Kind(int(batch.kind[done]) & KIND_MASK).name.lower()
             raise ReplayError(
                 f"{self.trace.name}: event {number} ({kind}, handle {batch.id[done]}): {FAULTS[int(self.heap.fault)]}"
@@ -169,7 +165,7 @@ class Run:
         """Take a sample of the heap now."""
         row = np.zeros(1, SAMPLE)
         sample_heap(self.heap, row[0])
-        row["event"], row["time_ns"], row["reason"], row["name"] = self.events, self.time_ns, reason, name
+        row["event"], row["reason"], row["name"] = self.events, reason, name
         self.samples.append(row)
         return row[0]
 
@@ -210,12 +206,12 @@ class Run:
 
     def notes(self) -> list[str]:
         """What the reader must know about the figures."""
-        notes = list(self.trace.header.notes)
+        notes: list[str] = []
         if self.heap.gc.hinted:
             notes.append(
                 "The recording's own sweep progress, flushes and manual spans were followed (see hints); "
                 "released memory at its start is taken to be all that was idle."
             )
         if self.heap.stacks.unplaced:
-            notes.append(f"{self.heap.stacks.unplaced} stack allocations had no place that the recording tells.")
+            notes.append(f"Stack allocations whose place the recording does not tell: {self.heap.stacks.unplaced}.")
         return notes

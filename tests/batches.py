@@ -19,14 +19,10 @@ NODE = TypeInfo("main.Node", 24, 16)
 TWO_PS = Header(gomaxprocs=2)
 
 
-def batch(
-    rows: Iterable[Row], types: Iterable[TypeInfo] = (), names: Iterable[str] = (), addr: bool = True
-) -> Batch:
+def batch(rows: Iterable[Row], types: Iterable[TypeInfo] = (), names: Iterable[str] = (), addr: bool = True) -> Batch:
     """A batch of rows; without its column `addr` if so asked."""
     table = list(rows)
-    columns = {
-        name: np.array([row[i] for row in table], dtype) for i, (name, dtype) in enumerate(COLUMNS.items())
-    }
+    columns = {name: np.array([row[i] for row in table], dtype) for i, (name, dtype) in enumerate(COLUMNS.items())}
     if not addr:
         del columns["addr"]
     return Batch(**columns, new_types=list(types), new_names=list(names))
@@ -82,18 +78,17 @@ def same(one: tuple[Header, list[Batch]], other: tuple[Header, list[Batch]]) -> 
 
 
 def one_chunk(
-    columns: dict[str, object] | None = None, data: bytes = b"", events: int = 1, **head: object
+    columns: dict[str, object] | None = None,
+    data: bytes = b"",
+    events: int = 1,
+    head: dict[str, object] | None = None,
 ) -> bytes:
-    """A file made by hand: one chunk, in which all is 0 but what is given, and `kind` is ALLOC."""
+    """A file made by hand: one chunk, in which `kind` is ALLOC and the rest 0, but for what is given."""
     zeros = {name: {"value": 0} for name in ("p", "id", "size", "arg")}
-    head = {
-        "events": events,
-        "codec": "none",
-        "columns": {"kind": {"value": 1}, **zeros, **(columns or {})},
-        **head,
-    }
+    columns = {"kind": {"value": 1}} | zeros | (columns or {})
+    chunk_head = {"events": events, "codec": "none", "columns": columns} | (head or {})
     return (
         pack_header({})
-        + pack_record({"chunk": 0}, head, data)
+        + pack_record({"chunk": 0}, chunk_head, data)
         + pack_record({"footer": True}, {"events": events, "chunks": 1})
     )

@@ -44,9 +44,7 @@ SMALL_CLASSES = (
 
 def header(**changes: Any) -> Header:
     """A recording of Go 1.27 with hints, whose sizes are known."""
-    known = Header(
-        go_version="1.27", gomaxprocs=4, source="execution trace", hints=True, witnesses=True, heap_base=BASE
-    )
+    known = Header(go_version="1.27", gomaxprocs=4, source="execution trace", hints=True, witnesses=True, heap_base=BASE)
     return replace(known, **changes)
 
 
@@ -139,9 +137,7 @@ def heap() -> tuple[np.ndarray, np.ndarray]:
              tail, 0, (slots - alive) * elem_size, alive * 5)
         )  # fmt: skip
     spans.append((BASE + page * PAGE, 32, 1, 0, 1, 1, 1, 4, Place.LARGE, 7))
-    classes.append(
-        (1, 0, 32, 1, 1, 32 * PAGE, 1, 1, 1, 260_000, 0, 90, 89, 90, 89, 4, 4, 4, 4, 0, 0, 0, 2144)
-    )
+    classes.append((1, 0, 32, 1, 1, 32 * PAGE, 1, 1, 1, 260_000, 0, 90, 89, 90, 89, 4, 4, 4, 4, 0, 0, 0, 2144))
     return rows(SPAN, spans), rows(CLASS, sorted(classes))
 
 
@@ -156,9 +152,7 @@ def timeline() -> np.ndarray:
         s["num_gc"] = min(i, 21) if i < 6 else min(i - 1, 21)
         scale = (1 + i if i <= 13 else 27 - i) * 1_000_003
         fill_ledger(s, scale)
-        s["heap_alloc"] = (
-            s["heap_inuse"] - s["free_slots"] - s["free_slots_cached"] - s["tail_waste"] - s["span_metadata"]
-        )
+        s["heap_alloc"] = s["heap_inuse"] - s["free_slots"] - s["free_slots_cached"] - s["tail_waste"] - s["span_metadata"]
         s["heap_released"], s["heap_idle"] = 9 * MIB + i, 20 * MIB + 3 * i
         s["heap_sys"] = s["heap_inuse"] + s["heap_idle"]
         s["page_cache_bytes"] = 48 * PAGE
@@ -205,5 +199,6 @@ def empty() -> Outcome:
     return outcome(
         header=header(hints=False), events={}, hints={}, seconds=0.0, samples=start, peak=start, memstats={},
         checkpoints=[], classes=none[CLASS], spans=none[SPAN], pins=[], mcaches=none[MCACHE],
-        central=none[CENTRAL], arenas=none[ARENA], external=External(), large=Large(), tiny=Tiny(), locks={}, sweep={},
+        central=none[CENTRAL], arenas=none[ARENA], external=External(), large=Large(), tiny=Tiny(),
+        locks={}, sweep={},
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 
 from goalloc_cli.design import Design
 from goalloc_cli.trace.event import Kind
+from tests.kernels import Kernels
 from tests.naive import Naive
 from tests.story import Story, story
 
@@ -37,17 +38,18 @@ class Result:
         return max(row[0] for row in self.heap.spans() if row[0] <= self.addr[name])
 
 
-class NaiveRunner:
-    """Runs stories on the naive model."""
+class Runner:
+    """Runs stories on one of the two."""
 
-    name = "naive"
+    def __init__(self, name: str, implementation: type) -> None:
+        self.name = name
+        self.implementation = implementation
 
-    @staticmethod
-    def run(text: str, design: Design) -> Result:
+    def run(self, text: str, design: Design) -> Result:
         """The result of the events of `text`."""
         told = story(text)
         nprocs = 1 + max((event[1] for event in told.events), default=0)
-        heap = Naive(design, nprocs)
+        heap = self.implementation(design, nprocs)
         result = Result(heap, told)
         names = {
             False: {handle: name for name, handle in told.objects.items()},
@@ -60,5 +62,5 @@ class NaiveRunner:
         return result
 
 
-IMPLEMENTATIONS = [NaiveRunner]
+IMPLEMENTATIONS = [Runner("naive", Naive), Runner("kernels", Kernels)]
 """Every allocator that the examples are run on."""

@@ -172,9 +172,7 @@ def test_an_error_in_the_middle_of_a_replay_is_one_line(
     assert (found, told.count("\n")) == (code, 1)
 
 
-def test_an_interrupt_is_exit_130_and_leaves_no_file(
-    trace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_is_exit_130_and_leaves_no_file(trace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> Outcome:
         raise KeyboardInterrupt
 
@@ -184,10 +182,7 @@ def test_an_interrupt_is_exit_130_and_leaves_no_file(
 
 
 def test_a_reader_that_goes_away_ends_the_run_quietly(trace: str) -> None:
-    code = (
-        "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1); "
-        "import goalloc_cli.cli as c; sys.exit(c.run())"
-    )
+    code = "import os, sys; r, w = os.pipe(); os.close(r); os.dup2(w, 1); import goalloc_cli.cli as c; sys.exit(c.run())"
     found = subprocess.run(
         [sys.executable, "-c", code, "stats", trace, "--format", "json"],
         cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False,
@@ -278,9 +273,7 @@ def test_a_saved_replay_shows_its_reports_in_stats(
     assert capsys.readouterr().out == then
 
 
-def test_a_saved_replay_holds_all_whatever_report_was_asked_for(
-    trace: str, tmp_path: Path, replays: object
-) -> None:
+def test_a_saved_replay_holds_all_whatever_report_was_asked_for(trace: str, tmp_path: Path, replays: object) -> None:
     saved = str(tmp_path / "saved.msgpack")
     cli.run(["replay", trace, "--report", "tiny", "--format", "msgpack", "-o", saved])
     assert cli.run(["stats", saved, "--report", "all"]) == 0
@@ -353,9 +346,7 @@ def test_import_writes_a_trace_that_stats_reads(trace: str, tmp_path: Path) -> N
         (["--color", "never"], {"FORCE_COLOR": "1"}, False),
     ],
 )
-def test_a_pipe_gets_colour_only_on_demand(
-    args: list[str], environ: dict[str, str], coloured: bool, trace: str
-) -> None:
+def test_a_pipe_gets_colour_only_on_demand(args: list[str], environ: dict[str, str], coloured: bool, trace: str) -> None:
     cleared = {"NO_COLOR": "", "FORCE_COLOR": "", **environ}
     assert ("\x1b[" in goalloc("stats", trace, *args, **cleared).stdout) == coloured
 

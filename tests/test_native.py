@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
@@ -53,7 +54,8 @@ def test_any_batches_come_back_as_they_were_written(tables, addr, codec):
 def test_a_full_batch_of_values_that_do_not_compress_comes_back():
     random = np.random.default_rng(1)
     full = batch([(Kind.FREE, 0, 0, 0, 0, 0)] * BATCH)
-    full = replace(full, id=random.integers(0, 1 << 32, BATCH, np.uint32), addr=random.integers(0, 1 << 62, BATCH))
+    ids, addrs = random.integers(0, 1 << 32, BATCH, np.uint32), random.integers(0, 1 << 62, BATCH)
+    full = replace(full, id=ids, addr=addrs)
     assert same(read(written([full])), (TWO_PS, [full]))
 
 
@@ -64,7 +66,7 @@ def test_every_column_that_is_read_is_an_array_of_its_own_which_a_kernel_may_wri
 
 
 def test_a_header_comes_back_with_the_keys_of_a_newer_version():
-    header = Header("1.24", "arm64", 8, sizes="slot", heap_base=1 << 38, notes=("a", "b"), extra={"cpu": ["x", 1]})
+    header = Header("1.24", "arm64", 8, sizes="slot", heap_base=1, notes=("a", "b"), extra={"cpu": ["x", 1]})
     assert read(written([], header))[0] == header
 
 
@@ -87,12 +89,12 @@ def test_a_trace_can_be_read_from_a_pipe_while_it_is_written():
     read_end, write_end = os.pipe()
 
     def write() -> None:
-        with open(write_end, "wb") as stream:
+        with os.fdopen(write_end, "wb") as stream:
             write_native(TWO_PS, SMALL, stream)
 
     writer = threading.Thread(target=write)
     writer.start()
-    with open(read_end, "rb") as stream:
+    with os.fdopen(read_end, "rb") as stream:
         trace = read_native(stream, "-")
         assert same((trace.header, list(trace.batches)), (TWO_PS, SMALL))
     writer.join()
@@ -122,7 +124,7 @@ def test_a_name_longer_than_a_head_is_not_written():
 
 
 def test_an_event_that_a_reader_would_refuse_is_not_written():
-    with pytest.raises(TraceError, match="chunk 1: event 0 .event 3 of the trace.: ALLOC with arg 2"):
+    with pytest.raises(TraceError, match=r"chunk 1: event 0 \(event 3 of the trace\): ALLOC with arg 2"):
         written([SMALL[0], batch([(Kind.ALLOC, 0, 0, 8, 2, 0)])])
 
 
@@ -152,10 +154,8 @@ def test_a_flipped_byte_is_noticed_or_changes_nothing(codec, flip):
     unflipped = read(bytes(whole))
     for i in range(len(whole)):
         whole[i] ^= flip
-        try:
+        with contextlib.suppress(TraceError):
             assert same(read(bytes(whole)), unflipped), f"byte {i} was believed"
-        except TraceError:
-            pass
         whole[i] ^= flip
 
 

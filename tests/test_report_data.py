@@ -75,9 +75,7 @@ def test_what_requested_may_be_too_high_by_rounding_is_too_low_by() -> None:
 
 def test_memstats_carry_the_names_of_the_runtime() -> None:
     found = document(report_samples.outcome())
-    assert {"HeapAlloc", "HeapInuse", "BySize"} <= set(found["memstats"]) & set(
-        found["checkpoints"][0]["memstats"]
-    )
+    assert {"HeapAlloc", "HeapInuse", "BySize"} <= set(found["memstats"]) & set(found["checkpoints"][0]["memstats"])
 
 
 def test_the_histogram_counts_every_span_of_small_objects_once() -> None:

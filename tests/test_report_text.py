@@ -52,9 +52,7 @@ def test_markdown_reads_as_it_did() -> None:
 
 
 def test_a_terminal_gets_bars_and_a_sparkline() -> None:
-    assert_golden(
-        "terminal-100.txt", text(report_samples.outcome(), "spans", "timeline", width=100, drawings=True)
-    )
+    assert_golden("terminal-100.txt", text(report_samples.outcome(), "spans", "timeline", width=100, drawings=True))
 
 
 def test_the_answer_fits_a_screen_of_fifty_lines() -> None:
@@ -109,9 +107,7 @@ def test_a_name_cannot_break_a_markdown_table() -> None:
 
 
 def test_a_long_type_name_keeps_both_its_ends() -> None:
-    pin = report_samples.PinRow(
-        "github.com/an/organisation/with/a/long/name/internal/cache.(*Entry)", 1, 8192, 8
-    )
+    pin = report_samples.PinRow("github.com/an/organisation/with/a/long/name/internal/cache.(*Entry)", 1, 8192, 8)
     shown = text(report_samples.outcome(pins=[pin]), "spans", width=60)
     assert re.search(r"  github\.com/\S+\.\.\S+\(\*Entry\)  ", shown)
 

@@ -115,9 +115,7 @@ def test_a_cycle_knows_when_it_ended_and_what_was_allocated_before() -> None:
 
 
 def test_stacks_are_counted_at_their_peak() -> None:
-    stats = described(
-        (Kind.STACK_ALLOC, 0, 1, 2048, 0), (Kind.STACK_ALLOC, 0, 2, 8192, 0), (Kind.STACK_FREE, 0, 1, 0, 0)
-    )
+    stats = described((Kind.STACK_ALLOC, 0, 1, 2048, 0), (Kind.STACK_ALLOC, 0, 2, 8192, 0), (Kind.STACK_FREE, 0, 1, 0, 0))
     assert (stats.stacks.peak, stats.stacks.peak_bytes, stats.stacks.by_size) == (
         2,
         10_240,
@@ -188,9 +186,7 @@ def web() -> TraceStats:
     random = np.random.default_rng(7)
     events: list[Event] = [time(0), *((Kind.STACK_ALLOC, p, p, 2048 << p % 3, 0) for p in range(9))]
     for i in range(6000):
-        size = int(
-            random.choice([8, 24, 48, 96, 512, 4096, 70_000], p=[0.3, 0.2, 0.2, 0.15, 0.1, 0.04, 0.01])
-        )
+        size = int(random.choice([8, 24, 48, 96, 512, 4096, 70_000], p=[0.3, 0.2, 0.2, 0.15, 0.1, 0.04, 0.01]))
         flags = (NOSCAN if i % 3 == 0 else 0) | (BOUND if i % 5 == 0 else 0)
         events.append(alloc(i, size, i % 4, i % 2, flags))
         if i % 11 == 0:
@@ -198,9 +194,7 @@ def web() -> TraceStats:
         if i % 1000 == 999:
             dead = [j for j in range(i - 999, i) if j % 10] + ([i - 1990] if i > 2000 else [])
             events += [time(i * 1000), GC, *(free(j) for j in dead)]
-    return described(
-        *events, gomaxprocs=2, source="execution trace", sizes="slot", notes=("One batch was lost.",)
-    )
+    return described(*events, gomaxprocs=2, source="execution trace", sizes="slot", notes=("One batch was lost.",))
 
 
 def test_the_description_reads_as_it_did() -> None:

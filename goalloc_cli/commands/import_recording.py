@@ -10,12 +10,8 @@ from goalloc_cli.commands.show import say
 
 @click.command("import", short_help="Make a trace from a recording of a Go program.")
 @click.argument("recording", metavar="RECORDING")
-@click.option(
-    "-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.'
-)
-@click.option(
-    "--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them)."
-)
+@click.option("-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.')
+@click.option("--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them).")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
 def import_recording(recording: str, output: str, no_witnesses: bool, force: bool, quiet: bool) -> None:

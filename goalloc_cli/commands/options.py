@@ -44,9 +44,7 @@ def refuse_early(options: dict[str, Any]) -> None:
     if options["form"] == "msgpack" and to_stdout and sys.stdout.isatty():
         raise click.UsageError("msgpack is not for a terminal; name a file with -o, or pipe it on")
     if not to_stdout and os.path.lexists(output) and not options["force"] and not is_device(output):
-        raise click.UsageError(
-            f"{output}: exists already; choose another name, or pass --force to replace it"
-        )
+        raise click.UsageError(f"{output}: exists already; choose another name, or pass --force to replace it")
 
 
 def is_device(path: str) -> bool:

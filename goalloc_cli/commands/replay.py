@@ -25,13 +25,9 @@ if TYPE_CHECKING:
     metavar="NAME",
     help=f"What to show: {', '.join(REPLAY_REPORTS)} or all. Repeatable. Without it: the main figures.",
 )
-@click.option(
-    "--every", metavar="gc|N", default="gc", show_default=True, help="Sample at each GC, or each N events."
-)
+@click.option("--every", metavar="gc|N", default="gc", show_default=True, help="Sample at each GC, or each N events.")
 @click.option("--go", "go_version", metavar="VERSION", help="Use the allocator of this Go release.")
-@click.option(
-    "--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. May be given again."
-)
+@click.option("--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. May be given again.")
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
 @output_options
 @click.pass_context
@@ -61,9 +57,7 @@ def replay(
     found = open_trace(trace)
     design, name, hints = choose_design(found.header, go_version, knobs)
     with progress_line("replay", found.events, options["quiet"]) as progress:
-        outcome = run_replay(
-            found, design, design_name=name, every=step, check=check, hints=hints, progress=progress
-        )
+        outcome = run_replay(found, design, design_name=name, every=step, check=check, hints=hints, progress=progress)
     show(ctx, document(outcome, found.size_bytes), reports, **options)
 
 
@@ -86,9 +80,7 @@ def choose_design(header: Header, go_version: str | None, knobs: tuple[str, ...]
         hints = go_version is None or base == release(header.go_version)
     except DesignError as error:
         if go_version is None:
-            raise click.UsageError(
-                f"the trace was made by Go {header.go_version}: {error}; choose with --go"
-            ) from None
+            raise click.UsageError(f"the trace was made by Go {header.go_version}: {error}; choose with --go") from None
         try:
             design, hints = release(go_version), False
         except DesignError:

@@ -45,9 +45,7 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], **
     known = REPLAY_REPORTS if found and found["schema"] == "goalloc replay" else STATS_REPORTS
     unknown = [name for name in reports if name not in (*known, "all")]
     if unknown:
-        raise click.UsageError(
-            f"there is no report {unknown[0]!r} of this; there are {', '.join(known)} and all"
-        )
+        raise click.UsageError(f"there is no report {unknown[0]!r} of this; there are {', '.join(known)} and all")
     if found is None:
         opened = open_trace(path)
         with progress_line("stats", opened.events, options["quiet"]) as progress:

@@ -16,7 +16,7 @@ WORKBUF_BYTES = 32 << 10
 
 
 @inner
-def gc_start(heap, p, forced):
+def gc_start(heap, p):
     """Marking starts: sweeping is finished, and what is live now will survive."""
     gc = heap.gc
     if gc.marking:
@@ -27,7 +27,6 @@ def gc_start(heap, p, forced):
     finish_sweep(heap)
     gc.cycle += 1
     gc.marking = 1
-    gc.forced = forced
     gc.marked = heap.stats.live_bytes
     mark_tiny_blocks(heap)
     if not gc.hinted:
@@ -76,8 +75,8 @@ def free_workbufs(heap):
 
 
 @inner
-def gc_end(heap, p):
-    """Mark termination by P: the sweep of this cycle begins."""
+def gc_end(heap, p, explicit):
+    """Mark termination by P: the sweep begins. An explicit runtime.GC returns only when sweeping is done."""
     gc = heap.gc
     if not gc.marking:
         heap.fault = FAULT_GC_ORDER
@@ -101,7 +100,7 @@ def gc_end(heap, p):
     prepare_for_sweep(heap, p)
     for _ in range(heap.knobs.background_turns):
         background_turn(heap)
-    if gc.forced:
+    if explicit:
         finish_sweep(heap)
     if not gc.sweeping:
         free_workbufs(heap)

@@ -22,7 +22,7 @@ PAGES = 1 << 23
 """Pages of address space that the model can hold: 64 GiB of 8 KiB pages."""
 SPANS = PAGES
 """Rows for spans: as many as there can be pages. Row 0 is never used: it is NO_SPAN."""
-SLOT_WORDS = 96 << 20
+SLOT_WORDS = 80 << 20
 """Words for the slot bitmaps of all spans."""
 QUEUE_NODES = 12 << 20
 """Places in the queues of all mcentrals."""
@@ -51,10 +51,10 @@ def table(name: str, **columns: str) -> np.dtype:
     hidden = [c for c in columns if hasattr(np.recarray, c)]
     if hidden:
         raise TypeError(f"{name}: column {hidden[0]!r} is an attribute of NumPy arrays; choose another name")
-    return np.dtype(list(columns.items()))
+    return np.dtype(list(columns.items()), align=True)
 
 
-KNOBS = np.dtype([(f.name, "<i8") for f in fields(Design)] + [("small_limit", "<i8"), ("page_shift", "<i8")])
+KNOBS = np.dtype([(f.name, "<i8") for f in fields(Design)] + [("small_limit", "<i8"), ("page_shift", "<i8")], align=True)
 """Every knob of the Design, and two values that follow from them."""
 
 SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", header="<i8", metadata="<i8", least="<i8")
@@ -62,27 +62,30 @@ SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", head
 
 SPAN = table(
     "SPAN",
-    start_addr="<i8",
-    npages="<i8",
-    elem_size="<i8",
+    # What every allocation and free reads: one cache line.
     alloc_cache="<u8",  # bit i is set: slot alloc_word * 64 + i is free
     bits="<i8",  # first word of its slot bitmaps (slotbits.py)
-    nelems="<i4",
+    elem_size="<i8",
+    spc="<i4",
+    sweepgen="<i4",
     nwords="<i4",
     alloc_word="<i4",
     alloc_count="<i4",
-    alloc_count_at_cache="<i4",
-    sweepgen="<i4",
-    spc="<i4",
-    state="<i4",
     mark_cycle="<i4",  # cycle whose marks are kept apart from the live bits
     black_cycle="<i4",  # cycle in whose mark phase an object was allocated here
+    nelems="<i4",
+    state="<i4",
+    owner="<i4",  # P that caches it, or NONE
+    # The rest.
+    start_addr="<i8",
+    npages="<i8",
+    alloc_count_at_cache="<i4",
     hint_cycle="<i4",  # cycle in which the recording saw the reclaimer sweep this span
     born_cycle="<i4",
-    owner="<i4",  # P that caches it, or NONE
     next="<i4",
     prev="<i4",
     free_list="<i4",  # first free piece of a stack span, or NONE
+    spare="(6,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
 )
 
 MCACHE = table(
@@ -130,6 +133,7 @@ BY_SPC = table(
     requested="<i8",  # bytes, of live objects
     bound="<i8",  # live objects whose requested size is not known
     spans="<i8",
+    span_bytes="<i8",
     span_allocs="<i8",
     span_frees="<i8",
     large_alloc_bytes="<i8",  # span classes 0 and 1 only
@@ -149,7 +153,6 @@ GC = table(
     "GC",
     cycle="<i8",
     marking="<i8",
-    forced="<i8",
     sweepgen="<i8",
     parity="<i8",  # of the swept queues
     sweep_class="<i8",
@@ -262,6 +265,9 @@ HEAP = np.dtype(
         ("stats", STATS),
         ("stacks", STACKS),
         ("peak", SAMPLE),  # the ledger when in_use was last at its highest
+        ("event", "<i8"),  # number of events before the batch, and the index in it of the event under way
+        ("event_in_batch", "<i8"),
+        ("time_ns", "<i8"),
         ("fault", "<i8"),
         ("fault_at", "<i8"),
         ("base_addr", "<i8"),
@@ -289,7 +295,8 @@ HEAP = np.dtype(
         ("nodes", NODE, (QUEUE_NODES,)),
         ("spans", SPAN, (SPANS,)),
         ("bits", "<u8", (SLOT_WORDS,)),
-    ]
+    ],
+    align=True,
 )
 
 OBJECT = table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")

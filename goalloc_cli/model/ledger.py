@@ -10,8 +10,10 @@ from goalloc_cli.model.slotbits import TINY_SPC
 
 @inner
 def take_sample(heap, row):
-    """Fill in all fields of a SAMPLE row that the heap knows; event, time, reason and name are the caller's."""
+    """Fill in all fields of a SAMPLE row but for reason and name, which are the caller's."""
     stats = heap.stats
+    row.event = heap.event + heap.event_in_batch
+    row.time_ns = heap.time_ns
     row.num_gc = heap.gc.cycle
     row.heap_inuse = stats.in_use
     row.heap_idle = stats.free + stats.released
@@ -41,6 +43,8 @@ def sample_objects(heap, row):
         row.total_alloc += by.large_alloc_bytes
         row.large_rounding += by.large_live_bytes - by.requested
         row.dead_unswept += by.large_used_bytes - by.large_live_bytes
+        # A span that was just swept, and is about to be given back, is one free slot.
+        row.free_slots += by.span_bytes - by.large_used_bytes
         row.bound_slot_bytes += by.bound * page
         row.bound_rounding += by.bound * (page - 1)
         add_counts(row, by)
@@ -61,8 +65,7 @@ def sample_objects(heap, row):
             row.bound_rounding += by.bound * (size - spanclass.header - spanclass.least)
         row.bound_slot_bytes += by.bound * size
         row.span_metadata += by.spans * spanclass.metadata
-        span_bytes = spanclass.npages * page
-        row.tail_waste += by.spans * (span_bytes - spanclass.metadata - spanclass.nelems * size)
+        row.tail_waste += by.span_bytes - by.spans * (spanclass.metadata + spanclass.nelems * size)
         row.dead_unswept += (by.used - by.live) * size
         row.free_slots += (by.spans * spanclass.nelems - by.used) * size
         add_counts(row, by)

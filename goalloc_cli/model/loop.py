@@ -11,6 +11,7 @@ from goalloc_cli.model.heap import FAULT_P, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, 
 from goalloc_cli.model.ledger import take_sample
 from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.pacer import commit
 from goalloc_cli.model.pallocbits import ZERO
 from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
 
@@ -28,6 +29,7 @@ GC_START = 6
 GC_END = 7
 FLUSH = 8
 CHECKPOINT = 9
+TIME = 10
 SNAP_RANGE = 16
 SNAP_SPAN = 17
 SNAP_UNSWEPT = 18
@@ -59,6 +61,7 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
         Index of the first event not applied; after a fault, of the event that could not be applied.
     """
     for i in range(start, len(kind)):
+        heap.event_in_batch = i
         flags = kind[i]
         k = flags & KIND_MASK
         who = np.int64(p[i])
@@ -74,6 +77,8 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
         elif k == TINY:
             heap.mcaches[who].tiny_allocs += 1
             heap.stats.tiny_packed += 1
+        elif k == TIME:
+            heap.time_ns = size[i]
         elif k >= FIRST_WITNESS:
             continue
         elif k >= FIRST_HINT:
@@ -83,9 +88,9 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
             prepare_for_sweep(heap, who)
             stack_event(heap, stacks, k, who, obj, size[i])
         elif k == GC_START:
-            gc_start(heap, who, np.int64(arg[i]))
+            gc_start(heap, who)
         elif k == GC_END:
-            gc_end(heap, who)
+            gc_end(heap, who, np.int64(arg[i]))
         elif k == FLUSH:
             flush_all(heap)
         elif k >= SNAP_RANGE:
@@ -96,6 +101,12 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
         if k == GC_END or k == CHECKPOINT or k == SNAP_END:
             return i + 1
     return len(kind)
+
+
+@kernel
+def begin(heap):
+    """Set the first cycle's goal, before any event."""
+    commit(heap)
 
 
 @kernel

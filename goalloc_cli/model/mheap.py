@@ -47,10 +47,7 @@ def alloc_span(heap, p, npages, spc, cause):
     if heap.fault:
         return NO_SPAN
     account_pages(heap, npages, released)
-    count_in_use(heap, npages)
-    by = heap.by_spc[spc]
-    by.spans += 1
-    by.span_allocs += 1
+    count_in_use(heap, spc, npages)
     return s
 
 
@@ -137,10 +134,15 @@ def account_pages(heap, npages, released):
 
 
 @inner
-def count_in_use(heap, npages):
-    """Pages entered a heap span."""
+def count_in_use(heap, spc, npages):
+    """Pages entered a heap span of class spc."""
     stats = heap.stats
-    stats.in_use += npages << heap.knobs.page_shift
+    span_bytes = npages << heap.knobs.page_shift
+    by = heap.by_spc[spc]
+    by.spans += 1
+    by.span_bytes += span_bytes
+    by.span_allocs += 1
+    stats.in_use += span_bytes
     stats.spans += 1
     heap.gc.pages_in_use += npages
     if stats.in_use >= stats.max_in_use:
@@ -163,10 +165,12 @@ def free_span(heap, s):
     span = heap.spans[s]
     if heap.stats.peak_open:
         close_peak(heap)
+    span_bytes = span.npages << heap.knobs.page_shift
     by = heap.by_spc[span.spc]
     by.spans -= 1
+    by.span_bytes -= span_bytes
     by.span_frees += 1
-    heap.stats.in_use -= span.npages << heap.knobs.page_shift
+    heap.stats.in_use -= span_bytes
     heap.stats.spans -= 1
     heap.gc.pages_in_use -= span.npages
     drop_slot_bits(heap, span)

@@ -15,7 +15,8 @@ def alloc_pages(heap, npages):
         The first page, or NONE after a fault; and how many of the pages were released memory.
     """
     page = pagealloc_radix.find_run(heap, npages)
-    if page == NONE:
+    # Twice at most: padding may leave too little of the first growth.
+    while page == NONE:
         note_growth(heap, npages)
         pagealloc_radix.grow(heap, npages)
         if heap.fault:

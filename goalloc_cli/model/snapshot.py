@@ -68,10 +68,7 @@ def take_span(heap, page, npages, spc, p):
     init_heap_span(heap, s, spc)
     if heap.fault:
         return NO_SPAN
-    count_in_use(heap, npages)
-    by = heap.by_spc[spc]
-    by.spans += 1
-    by.span_allocs += 1
+    count_in_use(heap, spc, npages)
     if p != NONE and spc >= 2:
         heap.spans[s].owner = p
         heap.spans[s].sweepgen = heap.gc.sweepgen + 3

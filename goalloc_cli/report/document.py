@@ -58,7 +58,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "model_version": MODEL_VERSION,
         "trace": trace_identity(outcome.trace_name, outcome.header, trace_bytes, outcome.events),
         "design": design(outcome),
-        "notes": [*outcome.header.notes, *outcome.notes],
+        "notes": list(dict.fromkeys([*outcome.header.notes, *outcome.notes])),
         "run": {
             "seconds": outcome.seconds,
             "events_per_second": total / outcome.seconds if outcome.seconds else 0.0,
@@ -90,9 +90,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
     }
 
 
-def trace_identity(
-    name: str, header: Header, trace_bytes: int | None, events: dict[str, int]
-) -> dict[str, Any]:
+def trace_identity(name: str, header: Header, trace_bytes: int | None, events: dict[str, int]) -> dict[str, Any]:
     """What tells one trace from another."""
     known = {f.name: getattr(header, f.name) for f in fields(Header) if f.name not in ("notes", "extra")}
     return {"name": name, "bytes": trace_bytes, **known, "events": plain(events)}
@@ -144,8 +142,7 @@ def external(outcome: Outcome) -> dict[str, Any]:
     histogram = outcome.external.run_histogram
     found["largest_run_share"] = ratio(outcome.external.largest_run, outcome.external.free_pages)
     found["run_histogram"] = [
-        {"from_pages": 1 << i, "to_pages": (2 << i) - 1, "runs": int(runs)}
-        for i, runs in enumerate(histogram)
+        {"from_pages": 1 << i, "to_pages": (2 << i) - 1, "runs": int(runs)} for i, runs in enumerate(histogram)
     ]
     return plain(found)  # type: ignore[no-any-return]
 

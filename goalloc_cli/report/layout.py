@@ -153,9 +153,7 @@ def shrink(fit: Fit, column: int, least: int, width: int) -> bool:
     return fit.total() <= width
 
 
-def row_lines(
-    fit: Fit, table: Table, row: list[str], values: Sequence[Cell], style: str, paper: Paper
-) -> list[Line]:
+def row_lines(fit: Fit, table: Table, row: list[str], values: Sequence[Cell], style: str, paper: Paper) -> list[Line]:
     """One row; more lines than one where its explanation is wrapped."""
     last = fit.shown[-1]
     column = table.columns[last]

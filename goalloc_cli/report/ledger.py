@@ -48,9 +48,7 @@ def ledger(sample: np.void, header: Header) -> list[dict[str, Any]]:
         value = int(sample[name])
         figure, low, high = certainty(name, value, sample, header)
         share = value / inuse if inuse else None
-        rows.append(
-            {"name": name, "bytes": value, "share": share, "figure": figure, "low": low, "high": high}
-        )
+        rows.append({"name": name, "bytes": value, "share": share, "figure": figure, "low": low, "high": high})
     return rows
 
 

@@ -50,9 +50,8 @@ def memstats_table(document: Document, names: Sequence[str]) -> Table:
         text("meaning", "what it counts", 1),
     )
     at = document["summary"]["peak"]
-    note = (
-        f"The peak of HeapInuse was last seen at event {at['event']:,}, after {plural(gcs(at), 'GC cycle')}."
-    )
+    when = f"at event {at['event']:,}, " if at["event"] else ""
+    note = f"HeapInuse was at its peak for the last time {when}after {plural(gcs(at), 'GC cycle')}."
     return Table("memstats", "Memory", columns, rows, (note,))
 
 
@@ -124,11 +123,7 @@ def ledger_table(document: Document, meanings: bool = False) -> Table:
         share("end_share", "share"),
         text("figure", "figure"),
         Column("meaning", "what it is", "text" if meanings else "machine", 1),
-        *(
-            Column(f"{when}_{bound}_bytes", "", "machine")
-            for when in ("peak", "end")
-            for bound in ("low", "high")
-        ),
+        *(Column(f"{when}_{bound}_bytes", "", "machine") for when in ("peak", "end") for bound in ("low", "high")),
     )
     return Table("ledger", "Where HeapInuse goes", columns, rows, ledger_notes(peak, end), total=True)
 
@@ -139,16 +134,12 @@ def whole(part: dict[str, Any]) -> float | None:
 
 def ledger_notes(peak: dict[str, Any], end: dict[str, Any]) -> list[str]:
     adds_up = all(part["ledger_sum"] == part["heap_inuse"] for part in (peak, end))
-    notes = [
-        "The rows add up to HeapInuse."
-        if adds_up
-        else "The rows do NOT add up to HeapInuse: please report it."
-    ]
+    notes = ["The rows add up to HeapInuse." if adds_up else "The rows do NOT add up to HeapInuse: please report it."]
     asked = end["ledger"][0]
     if asked["figure"] == "bounded":
         notes.append(
-            "bounded: the recording names the slot of some objects, not the size asked for. At the end "
-            f"{iec(asked['low'])} to {iec(asked['high'])} were requested; the rest of that range is rounding."
+            "bounded: the recording names the slot of some objects, not the size asked for. At the end up to "
+            f"{iec(asked['high'] - asked['low'])} of what counts as requested may be rounding."
         )
     if any(row["figure"] == "unknown" for row in end["ledger"]):
         notes.append("unknown: the recording does not say how much of a tiny block was used.")

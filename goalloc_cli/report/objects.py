@@ -25,9 +25,10 @@ def spc_name(spc: int, elem_size: int) -> str:
 
 
 def classes(document: Document) -> list[Block]:
-    """golang/go#11890's list, in three tables that fit 80 columns."""
-    rows = document["classes"]
-    return [occupancy(rows), waste(rows), turnover(rows)]
+    """golang/go#11890's list, in three tables that fit 80 columns; large objects come last."""
+    rows = sorted(document["classes"], key=lambda r: (not r["elem_size"], r["spc"]))
+    held = [r for r in rows if r["spans"]]
+    return [occupancy(held), waste(held), turnover(rows)]
 
 
 def occupancy(rows: list[dict[str, Any]]) -> Table:
@@ -43,9 +44,7 @@ def occupancy(rows: list[dict[str, Any]]) -> Table:
         size("requested_bytes", "requested", 1),
         count("bound_objects", "size not known", 2),
     )
-    notes = (
-        "At the end. live: live objects. occupancy: live objects / slots. requested: what they asked for.",
-    )
+    notes = ("At the end. live: live objects. occupancy: live objects / slots. requested: what they asked for.",)
     return Table("classes", "Size classes: occupancy", columns, [cells(r, keys) for r in rows], notes)
 
 
@@ -99,8 +98,7 @@ def turnover(rows: list[dict[str, Any]]) -> Table:
     )
     flow = [(*cells(aged(r), keys), ages(r)) for r in rows]
     notes = (
-        "Since the start of the trace. span ages: least/median/mean/most of the spans in use at the end, "
-        "in GC cycles.",
+        "Since the start of the trace. span ages: least/median/mean/most of the spans in use at the end, in GC cycles.",
     )
     return Table("class_turnover", "Size classes: turnover", columns, flow, notes)
 
@@ -156,9 +154,7 @@ def utilisation(found: dict[str, Any]) -> list[Block]:
     total = sum(found["histogram"])
     rows: list[Sequence[Cell]] = [
         (label, spans, held, part(spans, total), part(spans, total))
-        for label, spans, held in zip(
-            found["bins"], found["histogram"], found["histogram_bytes"], strict=True
-        )
+        for label, spans, held in zip(found["bins"], found["histogram"], found["histogram_bytes"], strict=True)
     ]
     columns = (
         text("live_of_slots", "live/slots"),
@@ -207,8 +203,7 @@ PLACES = {
 
 def places(found: dict[str, Any]) -> Table:
     rows: list[Sequence[Cell]] = [
-        (p["place"].replace("_", " "), p["spans"], p["bytes"], PLACES.get(p["place"], ""))
-        for p in found["places"]
+        (p["place"].replace("_", " "), p["spans"], p["bytes"], PLACES.get(p["place"], "")) for p in found["places"]
     ]
     columns = (
         text("place", "place"),
@@ -224,8 +219,7 @@ def pins(found: dict[str, Any]) -> list[Block]:
     if not found["pins"]:
         return []
     rows: list[Sequence[Cell]] = [
-        (p["type_name"] or "(type not known)", p["spans"], p["span_bytes"], p["live_bytes"])
-        for p in found["pins"][:TOP]
+        (p["type_name"] or "(type not known)", p["spans"], p["span_bytes"], p["live_bytes"]) for p in found["pins"][:TOP]
     ]
     columns = (
         text("type", "type"),
@@ -233,9 +227,7 @@ def pins(found: dict[str, Any]) -> list[Block]:
         size("span_bytes", "in spans"),
         size("live_bytes", "live"),
     )
-    notes = [
-        "A span counts for the type of its first live object. Moving or freeing these lets the spans go."
-    ]
+    notes = ["A span counts for the type of its first live object. Moving or freeing these lets the spans go."]
     left = len(found["pins"]) - TOP
     if left > 0:
         notes.append(f"{plural(left, 'more type')}: see --format json.")

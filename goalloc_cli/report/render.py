@@ -62,11 +62,7 @@ def to_csv(blocks: Sequence[Block]) -> str:
     writer.writeheader()
     for table in tables:
         for row in table.rows:
-            cells = {
-                c.key: csv_cell(v)
-                for c, v in zip(table.columns, row, strict=True)
-                if c.unit not in NOT_IN_CSV
-            }
+            cells = {c.key: csv_cell(v) for c, v in zip(table.columns, row, strict=True) if c.unit not in NOT_IN_CSV}
             writer.writerow({"table": table.name, **cells})
     return out.getvalue()
 

@@ -43,12 +43,8 @@ def decoded(path: str, data: bytes) -> Document:
     try:
         found = msgpack.unpackb(data, strict_map_key=False, unicode_errors="surrogatepass")
     except (ValueError, msgpack.UnpackException) as error:
-        raise TraceError(
-            f"{path}: this saved report is damaged or cut short ({error or 'it ends early'})"
-        ) from error
+        raise TraceError(f"{path}: this saved report is damaged or cut short ({error or 'it ends early'})") from error
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != document.SCHEMA_VERSION:
-        raise TraceError(
-            f"{path}: saved with schema version {version}, this goalloc reads {document.SCHEMA_VERSION}"
-        )
+        raise TraceError(f"{path}: saved with schema version {version}, this goalloc reads {document.SCHEMA_VERSION}")
     return {key: value for key, value in found.items() if key != "format"}

@@ -81,7 +81,5 @@ def places(outcome: Outcome) -> list[dict[str, Any]]:
     for place in Place:
         there = outcome.spans[outcome.spans["place"] == place]
         pages = int(there["npages"].sum())
-        found.append(
-            {"place": place.name.lower(), "spans": len(there), "bytes": pages * outcome.design.page_size}
-        )
+        found.append({"place": place.name.lower(), "spans": len(there), "bytes": pages * outcome.design.page_size})
     return found

@@ -23,9 +23,7 @@ def mcaches(document: Document) -> list[Block]:
         size("stack_cache_bytes", "stack cache", 3),
     )
     rows = [tuple(m[c.key] for c in columns) for m in document["mcaches"]]
-    note = (
-        "An mcache holds a span of each class for its P. A refill trades a full span for one with free slots."
-    )
+    note = "An mcache holds a span of each class for its P. A refill trades a full span for one with free slots."
     return [Table("mcaches", "mcaches, one for each P", columns, rows, (note,))]
 
 
@@ -94,8 +92,7 @@ def locks(document: Document) -> list[Block]:
     columns = (text("cause", "cause"), count("acquisitions", "acquisitions"), share("share", "share"))
     notes = [f"One in {events / total:,.0f} events takes the heap lock."] if total else []
     swept: list[Sequence[Cell]] = [
-        (who.replace("_", " "), spans)
-        for who, spans in sorted(document["sweep"].items(), key=lambda item: -item[1])
+        (who.replace("_", " "), spans) for who, spans in sorted(document["sweep"].items(), key=lambda item: -item[1])
     ]
     sweep_columns = (text("sweeper", "sweeper"), count("spans", "spans swept"))
     return [

@@ -90,9 +90,7 @@ def sizes(document: Document) -> list[Block]:
 def lifetimes(document: Document) -> list[Block]:
     cycles = document["lifetimes_cycles"]
     bytes_rows = histogram(coarse(document["lifetimes_bytes"]), lambda upto: f"< {short_size(upto)}")
-    notes = [
-        "A death is seen when the trace says so: recordings of real programs learn of it at the next GC."
-    ]
+    notes = ["A death is seen when the trace says so: recordings of real programs learn of it at the next GC."]
     if document["live_objects"]:
         notes.append(f"{plural(document['live_objects'], 'object')} left out: alive at the end.")
     if document["dead_of_unknown_age"]:
@@ -182,8 +180,7 @@ def types_by(document: Document, key: str, name: str, title: str, most: int) -> 
     )
     total = sum(t[key] for t in rows)
     cells: list[Sequence[Cell]] = [
-        (t["name"] or "(not known)", t["allocs"], t["alloc_bytes"], t[key] / total if total else None)
-        for t in rows[:most]
+        (t["name"] or "(not known)", t["allocs"], t["alloc_bytes"], t[key] / total if total else None) for t in rows[:most]
     ]
     left = len(rows) - len(cells)
     notes = ["The element's type for slices and arrays."]
@@ -194,9 +191,7 @@ def types_by(document: Document, key: str, name: str, title: str, most: int) -> 
 
 def stacks(document: Document) -> list[Block]:
     found = document["stacks"]
-    rows: list[Sequence[Cell]] = [
-        (short_size(int(stack)), int(stack), allocs) for stack, allocs in found["by_size"].items()
-    ]
+    rows: list[Sequence[Cell]] = [(short_size(int(stack)), int(stack), allocs) for stack, allocs in found["by_size"].items()]
     if not rows and not found["at_start"]:
         return []
     columns = (

@@ -70,9 +70,7 @@ def _unzstd(stored: memoryview, length: int) -> bytes:
         raise ValueError(str(error)) from error
 
 
-def encode_column(
-    name: str, values: NDArray[Any], at: int, compress: Compress
-) -> tuple[dict[str, Any], bytes]:
+def encode_column(name: str, values: NDArray[Any], at: int, compress: Compress) -> tuple[dict[str, Any], bytes]:
     """The descriptor of a column of integers >= 0, and its bytes, which will be stored from byte `at` on."""
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     if low < 0:
@@ -89,9 +87,7 @@ def encode_column(
     return descriptor | {"at": at, "bytes": len(stored)}, stored
 
 
-def decode_column(
-    name: str, descriptor: object, data: memoryview, events: int, decompress: Decompress
-) -> NDArray[Any]:
+def decode_column(name: str, descriptor: object, data: memoryview, events: int, decompress: Decompress) -> NDArray[Any]:
     """The column as a writable array of `events` values in its dtype; raise ValueError if that cannot be."""
     if not isinstance(descriptor, dict):
         raise ValueError("its descriptor is no map")

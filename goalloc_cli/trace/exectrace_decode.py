@@ -70,7 +70,7 @@ KEPT = np.zeros(256, np.bool_)
 for _ev in Ev:
     KEPT[_ev] = True
 
-RUNNING, SYSCALL = 1, 3
+RUNNING, IDLE, SYSCALL = 1, 2, 3
 """States in a ProcStatus event (tracev2.ProcStatus)."""
 
 PROC_START, PROC_STOP = int(Ev.PROC_START), int(Ev.PROC_STOP)
@@ -84,6 +84,9 @@ class Events:
     kind: NDArray[np.uint8]
     time: NDArray[np.int64]
     """Ticks."""
+    chained: NDArray[np.bool_]
+    """Every event of the M since the one before in these columns is stamped at most one tick after the last: the stamp may
+    have been pushed, and real time may be behind it (runtime/traceevent.go, event)."""
     a: NDArray[np.int64]
     """First argument."""
     b: NDArray[np.int64]
@@ -128,7 +131,7 @@ def count_events(data, start, stop, arity, kept):
 
 
 @kernel
-def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, kind, ticks, a, b, c, m_of, p_of, g_of):
+def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, kind, ticks, chained, a, b, c, m_of, p_of, g_of):
     """Fill the columns of the kept events, and find the P of each.
 
     The P of an M is told on its own stream: ProcStart and ProcStatus(running) give it, ProcStop and a ProcSteal from
@@ -136,15 +139,20 @@ def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, ki
     """
     count = 0
     p = -1
+    now = np.int64(0)
+    chain = False
     args = np.zeros(6, np.int64)
     for k in range(len(start)):
         if k == 0 or m[k] != m[k - 1]:
             p = -1
+            chain = False
+        chain = chain and 0 <= time[k] - now <= 1
         at, end, now = start[k], stop[k], time[k]
         while at < end:
             ev = data[at]
             dt, at = uvarint_at(data, at + 1, end)
             now += dt
+            chain = chain and dt <= 1
             for j in range(arity[ev]):
                 args[j], at = uvarint_at(data, at, end)
             if not kept[ev]:
@@ -153,6 +161,8 @@ def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, ki
                 p = args[0]
             kind[count] = ev
             ticks[count] = now
+            chained[count] = chain
+            chain = True
             arguments = arity[ev]
             a[count] = args[0] if arguments > 0 else 0
             b[count] = args[1] if arguments > 1 else 0
@@ -192,6 +202,7 @@ def decode(wire: Wire) -> Events:
     events = Events(
         kind=np.empty(count, np.uint8),
         time=np.empty(count, np.int64),
+        chained=np.empty(count, np.bool_),
         a=np.empty(count, np.int64),
         b=np.empty(count, np.int64),
         c=np.empty(count, np.int64),
@@ -203,7 +214,7 @@ def decode(wire: Wire) -> Events:
     )
     decode_events(
         wire.data, wire.start, wire.stop, wire.time, wire.m, wire.generation, wire.m_ids, ARITY, KEPT,
-        events.kind, events.time, events.a, events.b, events.c, events.m, events.p, events.generation,
+        events.kind, events.time, events.chained, events.a, events.b, events.c, events.m, events.p, events.generation,
     )  # fmt: skip
     find_next_p(events.kind, events.m, events.p, events.a, events.next_p)
     events.bounds[:] = np.searchsorted(events.m, np.arange(len(wire.m_ids) + 1))

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
-from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
+PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)
+PROC_STEAL, PROC_STATUS, GO_SYSCALL_BEGIN = int(Ev.PROC_STEAL), int(Ev.PROC_STATUS), int(Ev.GO_SYSCALL_BEGIN)
+STW_BEGIN = int(Ev.STW_BEGIN)
 FREE_TICKS = 0.8
 """Real cost of a traced free, in ticks: measured between 0.3 and 1, 0.8 gave the best refills."""
 OTHER_TICKS = 0.9
@@ -24,19 +27,18 @@ LEAST_TICKS = 0.01
 
 
 @kernel
-def find_bursts(ticks, bounds, burst):
-    """Number the bursts: runs of events of one M, each at most one tick after the last. Returns their number."""
+def find_bursts(chained, burst):
+    """Number the bursts: runs of chained events of one M. Returns their number."""
     count = 0
-    for m in range(len(bounds) - 1):
-        for i in range(bounds[m], bounds[m + 1]):
-            if i == bounds[m] or not 0 <= ticks[i] - ticks[i - 1] <= 1:
-                count += 1
-            burst[i] = count - 1
+    for i in range(len(chained)):
+        if not chained[i]:
+            count += 1
+        burst[i] = count - 1
     return count
 
 
 @kernel
-def squeeze(kind, ticks, bounds, burst, free_ticks, key):
+def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, key):
     """Write the corrected time of every event. It never falls within one M (buffers are reused, so stamps may)."""
     for m in range(len(bounds) - 1):
         first, end = bounds[m], bounds[m + 1]
@@ -47,7 +49,7 @@ def squeeze(kind, ticks, bounds, burst, free_ticks, key):
             while j < end and burst[j] == burst[i]:
                 j += 1
             cost = free_ticks[burst[i]]
-            other = OTHER_TICKS * min(1.0, cost / FREE_TICKS + 0.2)
+            other = other_ticks[burst[i]]
             key[i] = max(float(ticks[i]), last)
             for k in range(i + 1, j):
                 key[k] = key[k - 1] + (cost if kind[k] == OBJECT_FREE else other)
@@ -71,54 +73,159 @@ def stamped(ticks, bounds, key):
 
 
 @kernel
-def merge(key, bounds, order):
-    """Write the events of all Ms in the order of `key`; at a tie the lower M comes first."""
-    ms = len(bounds) - 1
-    head = bounds[:-1].copy()
-    written = 0
-    while True:
-        best, second = -1, -1
-        for m in range(ms):
-            if head[m] == bounds[m + 1]:
-                continue
-            if best < 0 or key[head[m]] < key[head[best]]:
-                second = best
-                best = m
-            elif second < 0 or key[head[m]] < key[head[second]]:
-                second = m
-        if best < 0:
-            return
-        end = bounds[best + 1]
-        if second < 0:
-            while head[best] < end:
-                order[written] = head[best]
-                head[best] += 1
-                written += 1
-            continue
-        limit = key[head[second]]
-        while head[best] < end and (key[head[best]] < limit or (key[head[best]] == limit and best < second)):
-            order[written] = head[best]
-            head[best] += 1
-            written += 1
+def is_ready(kind, a, b, m, owner, sequence, asked):
+    """Whether the Ps are in the state that an event of M `m` needs.
+
+    A P starts when it has stopped elsewhere, and its starts, steals and system calls are numbered; the world stands still
+    (ProcsChange of the M that asked for it) when no other M has a P.
+    """
+    if kind == PROC_START:
+        return owner[a] < 0 and (sequence[a] < 0 or sequence[a] == b - 1)
+    if kind == PROC_STEAL:
+        return sequence[a] < 0 or sequence[a] == b - 1
+    if kind == PROCS_CHANGE and asked[m]:
+        for p in range(len(owner)):
+            if owner[p] >= 0 and owner[p] != m:
+                return False
+    return True
 
 
 @kernel
-def tighten(pairs, key, bounds, m_of, burst, free_ticks):
-    """Squeeze the burst of each free that stands after the event it made room for; return how many could be."""
+def follow_ps(kind, a, b, p, m, owner, sequence, asked):
+    """Keep the state of the Ps; return whether an event may have made another M's ready."""
+    if kind == PROC_START:
+        owner[a], sequence[a] = m, b
+    elif kind == PROC_STEAL:
+        owner[a], sequence[a] = -1, b
+    elif kind == PROC_STOP:
+        if p >= 0:
+            owner[p] = -1
+    elif kind == PROC_STATUS:
+        # The first event of a P in a generation: its numbers begin again.
+        sequence[a] = 0
+        owner[a] = m if p == a and (b == RUNNING or b == SYSCALL) else owner[a]
+        if b == IDLE:
+            owner[a] = -1
+    elif kind == GO_SYSCALL_BEGIN:
+        if p >= 0:
+            sequence[p] = a
+    elif kind == STW_BEGIN:
+        asked[m] = True
+        return False
+    elif kind == PROCS_CHANGE:
+        asked[m] = False
+    else:
+        return False
+    return True
+
+
+@kernel
+def merge(key, ticks, bounds, kind, a, b, p_of, ps, order, pairs):
+    """Write the events of all Ms in the order of `key`, but none before the Ps are ready for it.
+
+    A ProcsChange that ends a stop comes before every start of a P that is stamped later, unless it waits for one of them
+    (a stamp is never before the real time). At a tie the lower M comes first.
+    Where nothing is ready, the earliest event comes all the same, and `pairs` gets the stops that wait (event, start of a P
+    that must come after it). Returns the number of pairs.
+    """
+    ms = len(bounds) - 1
+    head = bounds[:-1].copy()
+    owner, sequence = np.full(ps, -1, np.int64), np.full(ps, -1, np.int64)
+    started = np.full(ps, -1, np.int64)
+    asked = np.zeros(ms, np.bool_)
+    written = 0
+    found = 0
+    while True:
+        best, second, waiting, held = -1, -1, -1, -1
+        still = np.inf
+        for m in range(ms):
+            i = head[m]
+            if i < bounds[m + 1] and kind[i] == PROCS_CHANGE and asked[m]:
+                still = min(still, key[i])
+        for m in range(ms):
+            i = head[m]
+            if i == bounds[m + 1]:
+                continue
+            if not is_ready(kind[i], a[i], b[i], m, owner, sequence, asked):
+                if waiting < 0 or key[i] < key[head[waiting]]:
+                    waiting = m
+            elif kind[i] == PROC_START and ticks[i] >= still:
+                if held < 0 or key[i] < key[head[held]]:
+                    held = m
+            elif best < 0 or key[i] < key[head[best]]:
+                second = best
+                best = m
+            elif second < 0 or key[i] < key[head[second]]:
+                second = m
+        if best < 0 and held >= 0:
+            best = held
+        elif best < 0:
+            if waiting < 0:
+                return found
+            best = waiting
+            for m in range(ms):
+                i = head[m]
+                if i == bounds[m + 1] or kind[i] != PROCS_CHANGE or not asked[m]:
+                    continue
+                for p in range(ps):
+                    if owner[p] >= 0 and owner[p] != m and ticks[started[p]] > key[i] and found < len(pairs):
+                        pairs[found, 0], pairs[found, 1] = i, started[p]
+                        found += 1
+        end = bounds[best + 1]
+        limit = key[head[second]] if second >= 0 else np.inf
+        first = True
+        while head[best] < end:
+            i = head[best]
+            k = kind[i]
+            if not first and (key[i] > limit or (key[i] == limit and best > second) or k == PROCS_CHANGE
+                              or (k < PROC_STATUS and (ticks[i] >= still or not is_ready(
+                                  k, a[i], b[i], best, owner, sequence, asked)))):  # fmt: skip
+                break
+            first = False
+            order[written] = i
+            written += 1
+            head[best] += 1
+            if k == PROC_START:
+                started[a[i]] = i
+            if k < 128 and follow_ps(k, a[i], b[i], p_of[i], best, owner, sequence, asked) and (waiting >= 0 or held >= 0):
+                break
+
+
+@kernel
+def burst_start(i, bounds, m_of, burst):
+    """First event of the burst of event `i`: the one whose stamp is the real time."""
+    while i > bounds[m_of[i]] and burst[i - 1] == burst[i]:
+        i -= 1
+    return i
+
+
+@kernel
+def tighten(pairs, key, ticks, bounds, m_of, burst, free_ticks, other_ticks):
+    """Squeeze the burst of each free that stands after the event it made room for; return how many could be.
+
+    Where the free's own time is known, the other burst was squeezed too far: it is stretched, up to its stamps.
+    """
     changed = 0
     for q in range(len(pairs)):
         free, after = pairs[q, 0], pairs[q, 1]
         if m_of[free] == m_of[after]:
             continue
-        first = free
-        while first > bounds[m_of[free]] and burst[first - 1] == burst[free]:
-            first -= 1
-        if first == free:
+        first = burst_start(free, bounds, m_of, burst)
+        cost = 0.95 * (key[after] - key[first] - 0.5) / (free - first) if free > first else -1.0
+        if cost >= LEAST_TICKS:
+            if cost < free_ticks[burst[free]]:
+                free_ticks[burst[free]] = cost
+                other_ticks[burst[free]] = min(other_ticks[burst[free]], OTHER_TICKS * min(1.0, cost / FREE_TICKS + 0.2))
+                changed += 1
             continue
-        need = 0.95 * (key[after] - key[first] - 0.5) / (free - first)
-        cost = max(LEAST_TICKS, need)
-        if cost < free_ticks[burst[free]]:
-            free_ticks[burst[free]] = cost
+        first = burst_start(after, bounds, m_of, burst)
+        if after == first:
+            continue
+        cost = (key[free] + 0.5 - key[first]) / (after - first)
+        if cost > 0 and cost * (after - first) <= ticks[after] - ticks[first] and (
+                cost > free_ticks[burst[after]] or cost > other_ticks[burst[after]]):  # fmt: skip
+            free_ticks[burst[after]] = max(cost, free_ticks[burst[after]])
+            other_ticks[burst[after]] = max(cost, other_ticks[burst[after]])
             changed += 1
     return changed
 
@@ -126,33 +233,48 @@ def tighten(pairs, key, bounds, m_of, burst, free_ticks):
 class Clock:
     """The order of the events, and the corrections that it rests on."""
 
-    def __init__(self, events: Events, several_ps: bool) -> None:
+    def __init__(self, events: Events, ps: int) -> None:
         self._events = events
+        self._ps = ps
+        self.stuck: NDArray[np.int64] = np.zeros((0, 2), np.int64)
+        """(event, event that must come after it) that the last order could not place, shape (n, 2)."""
         self._burst = np.empty(len(events), np.int64)
-        count = int(find_bursts(events.time, events.bounds, self._burst))
+        count = int(find_bursts(events.chained, self._burst))
         self._free_ticks = np.full(max(count, 1), FREE_TICKS)
+        self._other_ticks = np.full(max(count, 1), OTHER_TICKS)
         self.key: NDArray[np.float64] = np.empty(len(events), np.float64)
         """Corrected time of every event, in ticks."""
-        if several_ps:
+        if ps > 1:
             self._squeeze()
         else:
             stamped(events.time, events.bounds, self.key)
 
     def _squeeze(self) -> None:
         events = self._events
-        squeeze(events.kind, events.time, events.bounds, self._burst, self._free_ticks, self.key)
+        squeeze(events.kind, events.time, events.bounds, self._burst, self._free_ticks, self._other_ticks, self.key)
 
     def order(self) -> NDArray[np.int64]:
         """The events' indices in the order of their time."""
-        order = np.empty(len(self._events), np.int64)
-        merge(self.key, self._events.bounds, order)
+        events = self._events
+        order = np.empty(len(events), np.int64)
+        pairs = np.zeros((1 << 10, 2), np.int64)
+        found = int(
+            merge(
+                self.key, events.time, events.bounds, events.kind, events.a, events.b, events.p, self._ps, order, pairs
+            )
+        )
+        self.stuck = pairs[:found]
         return order
 
     def correct(self, pairs: NDArray[np.int64]) -> bool:
         """Place each free of `pairs` (free, event that needs it done; shape (n, 2)) before its partner, as far as
         bursts can be squeezed. False where nothing could be done."""
         events = self._events
-        if not int(tighten(pairs, self.key, events.bounds, events.m, self._burst, self._free_ticks)):
+        if not int(
+            tighten(
+                pairs, self.key, events.time, events.bounds, events.m, self._burst, self._free_ticks, self._other_ticks
+            )
+        ):
             return False
         self._squeeze()
         return True

@@ -46,10 +46,13 @@ GC_END = int(Ev.GC_END)
 UNKNOWN_SPAN_ALLOC, UNKNOWN_SLOT_FREE, LIVE_SLOT, SPAN_OVERLAP, UNKNOWN_SPAN_FREE, LIVE_IN_FREED, MISPLACED, BAD_SPAN = range(8)
 FAULTS = 8
 
-SPAN_COLUMNS = ("base", "npages", "spc", "size", "nelems", "pool", "live", "stacks", "event", "under", "over", "dead")
+SPAN_COLUMNS = (
+    "base", "npages", "spc", "size", "nelems", "pool", "live", "used", "stacks", "event", "under", "over",
+    "dead",
+)
 SPANS = np.dtype([(name, np.int64) for name in SPAN_COLUMNS])
-"""base: first page. spc: span class or MANUAL. pool: first of its entries in the slot pool. live: slots in use (0 at the
-end if all went). stacks: stacks ever put in it. event: the event that made it. under, over: rows of spans that it was
+"""base: first page. spc: span class or MANUAL. pool: first of its entries in the slot pool. live: slots in use. used:
+slots ever filled. stacks: stacks ever put in it. event: the event that made it. under, over: rows of spans that it was
 laid over or that were laid over it while not yet freed; -1: none. dead: 1 once freed."""
 
 
@@ -98,12 +101,12 @@ def fault(faults, first, code, event):
 
 
 @kernel
-def walk(kind, a, b, c, order, inline_marks, size_of, base_pages, spans, page_span, base_span, pool, spare, next_spare,
+def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, base_span, pool, spare, next_spare,
          row, slot, owner, before, faults, first, pairs):  # fmt: skip
     """Follow every span and slot through the events; return the number of pairs found in the wrong order.
 
     Args:
-        base_pages: page that id 0 stands for here (ids below it exist where the start of the heap is not known).
+        lossy: frees of spans may be missing.
         page_span: row + 1 of the span on each page; base_span: of the span that begins there.
         pool: event + 1 that filled each slot; negative: filled again before its free was seen.
         spare, next_spare: heads and links of pool entries given back, per span class.
@@ -157,6 +160,7 @@ def walk(kind, a, b, c, order, inline_marks, size_of, base_pages, spans, page_sp
                 owner[i] = i
                 pool[at] = i + 1
                 span.live += 1
+                span.used += 1
             elif span.spc == TINY_SPC and k == OBJECT_ALLOC:
                 owner[i] = abs(filled) - 1
             else:
@@ -202,7 +206,8 @@ def walk(kind, a, b, c, order, inline_marks, size_of, base_pages, spans, page_sp
             base_span[base] = r + 1
         elif k == SPAN_FREE:
             r = base_span[a[i]] - 1 if a[i] < pages else -1
-            if r >= 0 and spans[r].under >= 0:
+            if r >= 0 and spans[r].under >= 0 and not (lossy and spans[r].used and not spans[r].live):
+                # The free of the span below stands too late; or (Go 1.23) it was lost, and the upper one is empty now.
                 inner = spans[r].under
                 spans[r].under = -1
                 r = inner
@@ -236,7 +241,7 @@ def walk(kind, a, b, c, order, inline_marks, size_of, base_pages, spans, page_sp
     return found
 
 
-def follow(events: Events, order: NDArray[np.int64], inline_marks: bool) -> Slots:
+def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: bool) -> Slots:
     """Walk the events in `order`.
 
     Raises:
@@ -261,7 +266,7 @@ def follow(events: Events, order: NDArray[np.int64], inline_marks: bool) -> Slot
     )
     found = int(
         walk(
-            kind, events.a, events.b, events.c, order, inline_marks, SIZE_OF, 0, slots.spans,
+            kind, events.a, events.b, events.c, order, inline_marks, lossy, SIZE_OF, slots.spans,
             np.zeros(pages, np.int32), np.zeros(pages, np.int32), np.zeros(room, np.int32), np.zeros(136, np.int64),
             np.zeros(room, np.int32), slots.row, slots.slot, slots.owner, np.full(count, -1, np.int64),
             slots.faults, slots.first, slots.pairs,

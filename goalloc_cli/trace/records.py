@@ -111,8 +111,7 @@ def _check_version(name: str, version: object) -> None:
         raise TraceError(f"{name}: its version is {brief(version)}; it must be a list of two numbers")
     if version[0] != VERSION[0]:
         raise TraceError(
-            f"{name}: this is {FORMAT} version {version[0]}; this goalloc reads {VERSION[0]}; "
-            "use a goalloc of its time"
+            f"{name}: this is {FORMAT} version {version[0]}; this goalloc reads {VERSION[0]}; use a goalloc of its time"
         )
 
 

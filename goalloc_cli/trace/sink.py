@@ -28,8 +28,9 @@ def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -
             return writer(device)
     _refuse_existing(path, force)
     temporary = path.with_name(f".goalloc-{secrets.token_hex(8)}.tmp")
+    file = temporary.open("xb")  # exclusive: it never follows a link that sits at this name
     try:
-        with temporary.open("xb") as file:  # exclusive: it never follows a link that sits at this name
+        with file:
             result = writer(file)
         _refuse_existing(path, force)  # someone else may have made it meanwhile
         temporary.replace(path)

@@ -24,7 +24,7 @@ class NotATraceError(TraceError):
 
 
 class SavedReplayError(NotATraceError):
-    """The input is a replay that goalloc saved: it holds the outcome, no events."""
+    """The input is a replay, or statistics, that goalloc saved: it holds the outcome, no events."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,16 @@ _RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
 
 OTHERS = (
     Other(
-        "a replay saved by goalloc",
-        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc replay"),
-        "give it to a report, or replay the trace that it was made from",
+        "a result saved by goalloc",
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats)"),
+        "give it to a report, or give this the trace that it was made from",
         SavedReplayError,
     ),
     Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
     Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
     Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
     Other("a program", _starts(rb"\x7fELF|MZ|\xcf\xfa\xed\xfe|#!"), f"run it; {_RECORD}"),
-    Other("compressed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
+    Other("something packed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
     Other(
         "a packed file",
         _starts(rb"PK\x03\x04|BZh|\xfd7zXZ"),
@@ -117,13 +117,9 @@ def _not_a_trace(name: str, head: bytes) -> NotATraceError:
         return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
     for other in OTHERS:
         if other.first_bytes.match(head):
-            return other.error(
-                f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}"
-            )
+            return other.error(f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}")
     readable = " and ".join(form.what for form in FORMS)
-    return NotATraceError(
-        f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}"
-    )
+    return NotATraceError(f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}")
 
 
 def _closing(batches: Iterator[Batch], source: Source) -> Iterator[Batch]:

@@ -134,7 +134,7 @@ class Counter:
     def __init__(self) -> None:
         self.events = 0
         self.kinds = np.zeros(KIND_MASK + 1, np.int64)
-        self.procs = np.zeros(NO_P + 1, np.int64)
+        self.procs = np.zeros(1, np.int64)
         self.time_ns = 0
         self.births = Births()
         self.stack_births = Births()
@@ -257,7 +257,7 @@ class Counter:
 
     def add_procs(self, batch: Batch, kind: NDArray[np.uint8]) -> None:
         did = kind <= Kind.STACK_FREE  # FREE has no P
-        self.procs += np.bincount(batch.p[did], minlength=NO_P + 1)
+        self.procs = added(self.procs, np.bincount(batch.p[did]))
 
     def add_stacks(self, batch: Batch, kind: NDArray[np.uint8], counts: NDArray[np.intp]) -> None:
         if not counts[Kind.STACK_ALLOC] + counts[Kind.STACK_FREE] + counts[Kind.SNAP_STACK]:

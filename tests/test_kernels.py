@@ -1,0 +1,87 @@
+"""The compiled model against its naive twin: after every event, every address, list and counter."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+
+from goalloc_cli.trace.event import KIND_MASK, Kind
+from tests.kernels import Kernels
+from tests.naive import Naive
+from tests.strategies import MAX_PROCS, designs, long_traces, traces
+
+COUNTERS = (
+    "heap_inuse",
+    "heap_live",
+    "heap_alloc",
+    "heap_objects",
+    "mallocs",
+    "frees",
+    "tiny_allocs",
+    "stack_inuse",
+    "workbufs",
+    "heap_sys",
+    "heap_released",
+    "pages_in_use",
+    "pages_swept",
+    "next_gc",
+    "trigger",
+)
+
+
+def counters(heap) -> dict[str, int]:
+    return {name: getattr(heap, name) for name in COUNTERS}
+
+
+def spans(naive: Naive) -> list[tuple[int, int, int, int, int, int]]:
+    """The naive model's spans with the next free slot where the kernels show it too."""
+    sweepgen = naive.heap.sweepgen
+    out = []
+    for s in naive.heap.spans:
+        slot = s.next_free()
+        slot = s.nelems if slot is None else slot
+        out.append((s.addr, s.npages, s.spc, s.alloc_count, slot, s.sweepgen - sweepgen))
+    return sorted(out)
+
+
+def state(heap, all_spans) -> dict[str, object]:
+    """All that there is to compare."""
+    spcs = sorted({row[2] for row in all_spans})
+    return {
+        "spans": all_spans,
+        "mcaches": [heap.mcache(p) for p in range(MAX_PROCS)],
+        "tiny": [heap.tiny(p) for p in range(MAX_PROCS)],
+        "page caches": [heap.page_cache(p) for p in range(MAX_PROCS)],
+        "stack caches": [heap.stack_cache(p) for p in range(MAX_PROCS)],
+        "central": {spc: heap.central(spc) for spc in spcs},
+        "free pages": heap.free_pages(),
+    }
+
+
+@given(long_traces(), designs)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_address_is_the_naive_one(events, design):
+    naive, kernels = Naive(design, MAX_PROCS), Kernels(design, MAX_PROCS)
+    for event in events:
+        assert kernels.apply(*event) == naive.apply(*event)
+
+
+@given(traces(), designs)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_counter_is_the_naive_one_after_every_event(events, design):
+    naive, kernels = Naive(design, MAX_PROCS), Kernels(design, MAX_PROCS)
+    for event in events:
+        naive.apply(*event)
+        kernels.apply(*event)
+        assert counters(kernels) == counters(naive)
+
+
+@given(long_traces(), designs)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_list_and_cache_is_the_naive_one_at_every_cycle(events, design):
+    naive, kernels = Naive(design, MAX_PROCS), Kernels(design, MAX_PROCS)
+    for event in events:
+        naive.apply(*event)
+        kernels.apply(*event)
+        if event[0] & KIND_MASK in (Kind.GC_START, Kind.GC_END, Kind.FLUSH):
+            assert state(kernels, kernels.spans()) == state(naive, spans(naive))
+    assert state(kernels, kernels.spans()) == state(naive, spans(naive))
