@@ -16,6 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from numba.core import types
+from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 
 PACKAGE = Path(__file__).parent
 
@@ -67,6 +68,44 @@ def kernel(function):
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 
 
+class _Linking:
+    """How many inner kernels are being compiled, one inside the other."""
+
+    depth = 0
+
+
+def finalize(library: CPUCodeLibrary) -> None:
+    """Close a library of compiled code.
+
+    Numba optimizes each function with everything that it calls, and again in each of its callers. An inner kernel is never run
+    by itself, so here its library is only closed; a kernel takes in all that it reaches, and is optimized once, as a whole.
+    """
+    if _Linking.depth:
+        library._finalized = True
+        return
+    reached = dict.fromkeys(library._linking_libraries)
+    waiting = list(reached)
+    while waiting:
+        for below in waiting.pop()._linking_libraries:
+            if below not in reached:
+                reached[below] = None
+                waiting.append(below)
+    library._linking_libraries = list(reached)
+    close(library)
+
+
+def set_env(codegen: JITCPUCodegen, name: str, env: object) -> None:
+    """Tell a kernel where its Python objects are; an inner kernel has none, as when it comes from the cache."""
+    if not _Linking.depth:
+        tell_env(codegen, name, env)
+
+
+close = CPUCodeLibrary.finalize
+CPUCodeLibrary.finalize = finalize
+tell_env = JITCPUCodegen.set_env
+JITCPUCodegen.set_env = set_env
+
+
 def inner(function):
     """A compiled function that only kernels call. It is compiled into them.
 
@@ -77,5 +116,13 @@ def inner(function):
         return function
     dispatcher = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     template = dispatcher.get_call_template
-    dispatcher.get_call_template = lambda args, kws: template(tuple(plain(a) for a in args), kws)
+
+    def get_call_template(args, kws):
+        _Linking.depth += 1
+        try:
+            return template(tuple(plain(a) for a in args), kws)
+        finally:
+            _Linking.depth -= 1
+
+    dispatcher.get_call_template = get_call_template
     return dispatcher

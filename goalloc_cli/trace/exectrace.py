@@ -24,10 +24,10 @@ from goalloc_cli.trace.exectrace_emit import (
     CLASSES, OUT, STATE, Held, Source, emit, find_sweepers, record,
 )  # fmt: skip
 from goalloc_cli.trace.exectrace_handles import new_handles
-from goalloc_cli.trace.exectrace_late import late_allocs
+from goalloc_cli.trace.exectrace_late import GO_RUNNING, late_allocs
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_sizes import SLOT_OF
-from goalloc_cli.trace.exectrace_slots import MANUAL, PAGE, TINY_SPC, Slots, follow
+from goalloc_cli.trace.exectrace_slots import TINY_SPC, Slots, follow
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
 from goalloc_cli.trace.exectrace_start import snapshot_events
 from goalloc_cli.trace.exectrace_wire import Wire, read_wire
@@ -40,6 +40,8 @@ UNKNOWN_BASE = 0xC000000000
 """Where page 0 is put when the recording does not tell."""
 SPARE = 64
 """Room kept in a batch for the events that one event of the recording can become."""
+FEW_TINY = 50
+"""With so few tiny blocks it says nothing that no allocation was packed into one."""
 EARLY_OBJECTS = 10_000
 """A recording that starts with at most this many objects is taken to start with the program."""
 
@@ -87,17 +89,20 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     swept_bytes(events)
     cycles = find_cycles(events, order, wire.generations, wire.tables, code)
     snapshot = take_snapshot(events, order, slots, cycles, ps, random_start=wire.release == "1.26")
-    version = _version(wire, events, slots)
-    notes = check(events, slots, snapshot is not None, version, ps)
+    version, certain = _version(wire, events, slots)
+    notes = check(events, slots, snapshot is not None, version == "1.23" or not certain, ps)
+    if version == "1.23":
+        notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     late = late_allocs(events, order, slots, cycles, ps)
-    if snapshot is not None and len(snapshot.spans) and _objects(events) > EARLY_OBJECTS:
+    from_start = snapshot is not None and _starts_with_program(events, order)
+    if snapshot is not None and not from_start:
         notes.append(f"The recording starts with {_objects(events)} objects already live: totals are relative to that.")
     header = Header(
         go_version=version,
         gomaxprocs=max(ps, _gomaxprocs(events)),
         sizes="slot",
         source="execution trace",
-        from_start=snapshot is not None and _objects(events) <= EARLY_OBJECTS,
+        from_start=from_start,
         heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
         hints=True,
         witnesses=True,
@@ -136,6 +141,9 @@ def _types(wire: Wire, events: Events) -> list[TypeInfo]:
     base, parts, end = [0], [], 0
     for generation in wire.generations:
         ids, infos = wire.tables.types(generation)
+        if wire.min_addr is None and not infos:
+            # A flight recorder keeps no tables of types.
+            events.b[(events.generation == len(parts)) & ((events.kind == 131) | (events.kind == 132))] = 0
         part = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
         part[0] = 0
         for key, info in zip(ids.tolist(), infos, strict=True):
@@ -162,23 +170,27 @@ def _objects(events: Events) -> int:
     return int(np.count_nonzero(events.kind == 131))
 
 
+def _starts_with_program(events: Events, order: Array) -> bool:
+    """Whether the main goroutine started the recording, with few objects live."""
+    running = (events.kind[order] == 25) & (events.c[order] == GO_RUNNING)
+    return _objects(events) <= EARLY_OBJECTS and bool(running.any()) and int(events.a[order[np.argmax(running)]]) == 1
+
+
 def _gomaxprocs(events: Events) -> int:
     return int(events.a[events.kind == 9].max(initial=1))
 
 
-def _version(wire: Wire, events: Events, slots: Slots) -> str:
-    """The release, as far as it can be told; the newer of two where it cannot.
+def _version(wire: Wire, events: Events, slots: Slots) -> tuple[str, bool]:
+    """The release, the newer of two where the header is of both, and whether it cannot be 1.23.
 
     1.24 and later trace every tiny allocation, 1.23 only those that open a block (malloc.go, mallocgcTiny).
     """
-    if wire.release == "1.26":
-        return "1.27"
     if wire.release != "1.23":
-        return wire.release
+        return ("1.27" if wire.release == "1.26" else wire.release), True
     allocs = np.flatnonzero((events.kind == 132) & (slots.owner >= 0))
     tiny = allocs[slots.spans["spc"][slots.row[allocs]] == TINY_SPC]
-    packed = int(np.count_nonzero(slots.owner[tiny] != tiny))
-    return "1.23" if len(tiny) > 50 and not packed else "1.24"
+    packed = bool(np.any(slots.owner[tiny] != tiny))
+    return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
 
 
 def _source(
@@ -263,6 +275,3 @@ def _batches(
             st["count"], st["new_types"] = 0, 0
     if st["count"]:
         yield _batch(out[: int(st["count"])], [types[u] for u in held.fresh[: int(st["new_types"])].tolist()], [])
-
-
-__all__ = ["MANUAL", "PAGE", "read_exectrace"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_tables import uvarint_at
-from goalloc_cli.trace.exectrace_wire import NO_M, RECORD_AGAIN, Wire
+from goalloc_cli.trace.exectrace_wire import LOST_EVENTS, NO_M, RECORD_AGAIN, SET_GODEBUG, Wire
 
 
 class Ev(IntEnum):
@@ -222,6 +222,8 @@ def decode(wire: Wire) -> Events:
         # Batches of no M tell the state of idle goroutines only.
         nobody = int(np.searchsorted(wire.m_ids, np.uint64(NO_M)))
         events.kind[events.bounds[nobody] : events.bounds[nobody + 1]] = 0
+    if not np.any(events.kind >= Ev.SPAN):
+        raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
     check_sequences(events)
     return events
 
@@ -247,6 +249,5 @@ def check_sequences(events: Events) -> None:
     missing = int(np.sum(np.where(same & (step > 1), step - 1, 0)))
     if doubled or missing:
         raise TraceError(
-            f"of {len(values)} numbered events of the Ps {missing} are missing and {doubled} come twice: Go's tracer "
-            f"lost events (a known bug when goroutine stacks grow while an event is written); {RECORD_AGAIN}"
+            f"of {len(values)} numbered events of the Ps {missing} are missing and {doubled} come twice: {LOST_EVENTS}"
         )

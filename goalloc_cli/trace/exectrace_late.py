@@ -25,12 +25,14 @@ GO_DESTROY, GO_DESTROY_SYSCALL = int(Ev.GO_DESTROY), int(Ev.GO_DESTROY_SYSCALL)
 GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
 GO_SWITCH, GO_SWITCH_DESTROY = int(Ev.GO_SWITCH), int(Ev.GO_SWITCH_DESTROY)
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
-OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
+HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STW_BEGIN = int(Ev.STW_BEGIN)
 GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
 CLASSES = 136
+LATE_SLOTS = 3
+"""A span that its P left with at most this many slots free was full: their events come late."""
 
 
 @kernel
@@ -46,7 +48,7 @@ def goroutine_after(kind, a, c, running):
 
 
 @kernel
-def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, ms, ps, moves):
+def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of, starts, ms, ps, moves):
     """Write (event, position it belongs before, P) of every late alloc; return their number.
 
     `moves` has shape (n, 3); what does not fit is dropped.
@@ -55,6 +57,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, m
     top = np.full(rows, -1, np.int64)
     last = np.full(rows, -1, np.int64)
     left = np.full(rows, -1, np.int64)
+    live = np.zeros(rows, np.int64)
     before = np.full(len(order), -1, np.int32)
     position = np.zeros(len(order), np.int32)
     goroutine = np.full(ms, -1, np.int64)
@@ -81,6 +84,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, m
         if k == OBJECT_FREE and owner[i] >= 0:
             r = row[i]
             top[r], last[r], left[r] = -1, -1, -1
+            live[r] -= 1
             alloc = owner[i]
             start = starts[cycle - 1] if cycle else -1
             if start >= 0 and kind[alloc] == OBJECT_ALLOC and position[alloc] > start and not moved[alloc]:
@@ -89,6 +93,8 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, m
                     count += 1
                 moved[alloc] = True
             continue
+        if k == HEAP_OBJECT and owner[i] >= 0:
+            live[row[i]] += 1
         if k != OBJECT_ALLOC or owner[i] < 0:
             continue
         position[i] = q
@@ -102,13 +108,15 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, starts, m
             continue
         r = row[i]
         at = p[i] * CLASSES + spc_of[r]
+        live[r] += 1
         if target < 0 and slot[i] < top[r]:
             t = last[r]
             while t >= 0 and slot[order[t]] > slot[i]:
                 target = t
                 t = before[t]
             target_p = p[order[target]]
-        if target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0:
+        if (target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0
+                and slots_of[r] - live[r] < LATE_SLOTS):  # fmt: skip
             target = left[r]
         if target >= 0:
             if count < len(moves):
@@ -133,7 +141,7 @@ def late_allocs(events: Events, order: NDArray[np.int64], slots: Slots, cycles: 
     count = int(
         find_late(
             events.kind, events.a, events.c, events.m, events.p, cycles.code, order, slots.row, slots.slot, slots.owner,
-            slots.spans["spc"].copy(), cycles.starts, len(events.bounds), ps, moves,
+            slots.spans["spc"].copy(), slots.spans["nelems"].copy(), cycles.starts, len(events.bounds), ps, moves,
         )
     )  # fmt: skip
     return moves[:count]

@@ -187,6 +187,14 @@ def merge(key, ticks, bounds, kind, a, b, p_of, ps, order, pairs):
             head[best] += 1
             if k == PROC_START:
                 started[a[i]] = i
+            elif k == PROC_STOP and still < np.inf and p_of[i] >= 0:
+                # A stop that waited for this beyond its own stamp came before the P started.
+                for m in range(ms):
+                    j = head[m]
+                    if m != best and j < bounds[m + 1] and kind[j] == PROCS_CHANGE and asked[m] and key[i] > ticks[j]:
+                        if started[p_of[i]] >= 0 and found < len(pairs):
+                            pairs[found, 0], pairs[found, 1] = j, started[p_of[i]]
+                            found += 1
             if k < 128 and follow_ps(k, a[i], b[i], p_of[i], best, owner, sequence, asked) and (waiting >= 0 or held >= 0):
                 break
 

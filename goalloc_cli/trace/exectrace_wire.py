@@ -38,6 +38,7 @@ RELEASES = {b"go 1.23 trace": "1.23", b"go 1.25 trace": "1.25", b"go 1.26 trace"
 """Headers that can come with alloc/free events. 1.24 writes the first, 1.27 the last."""
 
 RECORD_AGAIN = "record it again (a second run is often good)"
+LOST_EVENTS = f"Go's tracer lost events (a known bug when goroutine stacks grow while an event is written): {RECORD_AGAIN}"
 SET_GODEBUG = (
     "set GODEBUG=traceallocfree=1 in the environment of the recorded program (Go 1.23 or later) and record it again"
 )
@@ -65,8 +66,6 @@ class Wire:
     ticks_per_second: float
     min_addr: int | None
     """Address that page 0 of the recording stands for; None where the recording does not tell."""
-    alloc_free: bool
-    """True where some batch belongs to the AllocFree experiment."""
 
 
 @dataclass
@@ -81,7 +80,6 @@ class _Scan:
     ended: set[int] = field(default_factory=set)
     frequency: dict[int, int] = field(default_factory=dict)
     min_addr: int | None = None
-    alloc_free: bool = False
     seen: dict[tuple[int, int, int, int, int, int], int] = field(default_factory=dict)
     copies: list[int] = field(default_factory=list)
     """Offsets of batches that stood in the file before."""
@@ -144,12 +142,9 @@ def _read_wire(data: bytes, partial: bool) -> Wire:
     if scan.copies:
         raise TraceError(
             f"byte {scan.copies[0]}: {len(scan.copies)} of {len(scan.seen) + len(scan.copies)} batches stand in the file "
-            f"twice: Go's tracer lost events (a known bug when goroutine stacks grow while an event is written); "
-            f"{RECORD_AGAIN}"
+            f"twice: {LOST_EVENTS}"
         )
     _consecutive(whole, at)
-    if not scan.alloc_free:
-        raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
     return _sorted(data, release, scan, whole)
 
 
@@ -175,7 +170,10 @@ def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
             scan.ended.add(scan.order[-1])
         return at
     if kind not in (EVENT_BATCH, EXPERIMENTAL_BATCH):
-        raise TraceError(f"byte {first}: byte {kind} cannot start a batch; the recording is damaged: {RECORD_AGAIN}")
+        raise TraceError(
+            f"byte {first}: after {len(scan.seen)} batches byte {kind} cannot start another, and {len(scan.copies)} stand in "
+            f"the file twice: it is damaged, or {LOST_EVENTS}"
+        )
     experiment = 0
     if kind == EXPERIMENTAL_BATCH:
         if at == end:
@@ -259,7 +257,6 @@ def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) ->
 def _experimental(data: bytes, at: int, stop: int, generation: int, experiment: int, scan: _Scan) -> None:
     if experiment != ALLOC_FREE:
         return
-    scan.alloc_free = True
     if data[at] == TYPES_BATCH:
         scan.tables.add_types(data, at + 1, stop, generation)
         return
@@ -325,5 +322,4 @@ def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
         tables=scan.tables,
         ticks_per_second=float(np.median(frequency)),
         min_addr=scan.min_addr,
-        alloc_free=scan.alloc_free,
     )
