@@ -7,6 +7,9 @@ only later. The steps, one file each: `exectrace_wire` (batches), `exectrace_tab
 heap at the start), `exectrace_emit` (everything after).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -17,18 +20,15 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import BATCH, Batch, TraceError, TypeInfo
-from goalloc_cli.trace.exectrace_check import check, went_unseen
-from goalloc_cli.trace.exectrace_cycles import Act, Cycles, code_events, find_cycles, swept_bytes
+from goalloc_cli.trace.exectrace_check import check
+from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode
-from goalloc_cli.trace.exectrace_emit import (
-    CLASSES, OUT, STATE, Held, Source, emit, find_sweepers, record,
-)  # fmt: skip
-from goalloc_cli.trace.exectrace_handles import new_handles
+from goalloc_cli.trace.exectrace_emit import emit
 from goalloc_cli.trace.exectrace_late import GO_RUNNING, late_allocs
 from goalloc_cli.trace.exectrace_order import Clock
-from goalloc_cli.trace.exectrace_sizes import SLOT_OF
 from goalloc_cli.trace.exectrace_slots import TINY_SPC, Slots, follow
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
+from goalloc_cli.trace.exectrace_source import OUT, STATE, Source, make_held, make_source
 from goalloc_cli.trace.exectrace_start import snapshot_events
 from goalloc_cli.trace.exectrace_wire import Wire, read_wire
 from goalloc_cli.trace.trace import Header, Trace
@@ -54,7 +54,7 @@ def map_types(kind, generation, b, base, index):
     for i in range(len(kind)):
         if kind[i] == 131 or kind[i] == 132:
             at = base[generation[i]] + b[i]
-            if at >= base[generation[i] + 1] or index[at] < 0:
+            if b[i] < 0 or at >= base[generation[i] + 1] or index[at] < 0:
                 return i
             b[i] = index[at]
     return -1
@@ -82,7 +82,7 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
 def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     events = decode(wire)
     types = _types(wire, events)
-    ps = int(events.p.max(initial=0)) + 1
+    ps = events.ps
     clock = Clock(events, ps)
     order, slots = _ordered(clock, events, wire.release)
     code = code_events(events, wire.generations, wire.tables)
@@ -91,6 +91,8 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     snapshot = take_snapshot(events, order, slots, cycles, ps, random_start=wire.release == "1.26")
     version, certain = _version(wire, events, slots)
     notes = check(events, slots, snapshot is not None, version == "1.23" or not certain, ps)
+    if wire.cut_off:
+        notes.append(f"The recording was cut off: it is read up to the end of generation {wire.generations[-1]}.")
     if version == "1.23":
         notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     late = late_allocs(events, order, slots, cycles, ps)
@@ -108,7 +110,7 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
         witnesses=True,
         notes=tuple(notes),
     )
-    source = _source(events, order, slots, cycles, clock, late, types)
+    source = make_source(events, order, slots, cycles, clock, late, types)
     tick_ns = 1e9 / wire.ticks_per_second
     base_addr = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr
     batches = _batches(source, events, slots, snapshot, cycles, types, ps, base_addr, tick_ns)
@@ -138,7 +140,8 @@ def _types(wire: Wire, events: Events) -> list[TypeInfo]:
     """
     types = [TypeInfo("", 0, 0)]
     index_of: dict[TypeInfo, int] = {}
-    base, parts, end = [0], [], 0
+    base, end = [0], 0
+    parts: list[Array] = []
     for generation in wire.generations:
         ids, infos = wire.tables.types(generation)
         if wire.min_addr is None and not infos:
@@ -154,9 +157,7 @@ def _types(wire: Wire, events: Events) -> list[TypeInfo]:
         parts.append(part)
         end += len(part)
         base.append(end)
-    missing = int(
-        map_types(events.kind, events.generation, events.b, np.array(base, np.int64), np.concatenate(parts))
-    )
+    missing = int(map_types(events.kind, events.generation, events.b, np.array(base, np.int64), np.concatenate(parts)))
     if missing >= 0:
         generation = wire.generations[int(events.generation[missing])]
         raise TraceError(
@@ -193,55 +194,6 @@ def _version(wire: Wire, events: Events, slots: Slots) -> tuple[str, bool]:
     return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
 
 
-def _source(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, clock: Clock, late: Array, types: list[TypeInfo]
-) -> Source:
-    """Everything that the walk in `exectrace_emit` reads."""
-    actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
-    if len(cycles.starts) and cycles.starts[0] < 0:
-        actions.append((0, int(Act.GC_START), int(cycles.explicit[0]), -1))
-    actions.sort(key=lambda action: action[:2])
-    is_late = np.zeros(len(events), np.bool_)
-    is_late[late[:, 0]] = True
-    sweepers = np.zeros((256, 2), np.int64)
-    count = int(find_sweepers(events.kind, events.a, events.c, events.m, cycles.code, sweepers))
-    lost_by, lost_next = went_unseen(slots)
-    return Source(
-        order=order, kind=events.kind, a=events.a, b=events.b, c=events.c, m=events.m, p=events.p, next_p=events.next_p,
-        key=clock.key, code=cycles.code, row=slots.row, slot=slots.slot, owner=slots.owner, late=is_late,
-        spans=slots.spans, actions=np.array(actions, np.int64).reshape(-1, 4), ends=np.append(cycles.ends, len(order)),
-        explicit=cycles.explicit, started_at=cycles.starts, type_bytes=np.array([t.size for t in types], np.int64),
-        slot_of=SLOT_OF, sweepers=sweepers[:count], lost_by=lost_by, lost_next=lost_next,
-    )  # fmt: skip
-
-
-def _held(source: Source, snapshot: Snapshot | None, ps: int, types: int) -> Held:
-    """The state of the walk in `exectrace_emit` before its first event."""
-    spans = source.spans
-    objects = new_handles(len(source.order) + 1)
-    manual = new_handles(len(spans))
-    stacks = new_handles(int(np.count_nonzero((source.kind == 134) | (source.kind == 135))) + 1)
-    current, cached_by = np.full(ps * CLASSES, -1, np.int64), np.full(len(spans), -1, np.int64)
-    for r, p in (snapshot.cached_by if snapshot else {}).items():
-        current[p * CLASSES + int(spans["spc"][r])] = r
-        cached_by[r] = p
-    pages = int((spans["base"] + spans["npages"]).max(initial=0)) + 1
-    bounds = np.append(source.ends[:-1], len(source.order))
-    frees = np.cumsum(source.kind[source.order] == 133)
-    most = int(np.diff(np.append(0, frees[np.maximum(bounds - 1, 0)])).max(initial=0)) + 1 if len(frees) else 1
-    return Held(
-        low=objects.low, middle=objects.middle, top=objects.top, handle=np.full(len(source.kind), -1, np.int64),
-        span_low=manual.low, span_middle=manual.middle, span_top=manual.top,
-        span_handle=np.full(len(spans), -1, np.int64),
-        stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
-        stack_at=np.zeros(pages * 4, np.int32), dying=np.zeros(most, np.int64), swept=np.full(len(spans), -1, np.int64),
-        cached_by=cached_by, current=current, flushed=np.zeros(ps, np.int64),
-        goroutine=np.full(int(source.m.max(initial=0)) + 1, -1, np.int64),
-        context=np.zeros(int(source.m.max(initial=0)) + 1, np.int64),
-        number=np.full(types, -1, np.int64), fresh=np.zeros(types, np.int64),
-    )  # fmt: skip
-
-
 def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> Batch:
     columns = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
     return Batch(**columns, new_types=types, new_names=names)
@@ -252,7 +204,7 @@ def _batches(
     base_addr: int, tick_ns: float,
 ) -> Iterator[Batch]:  # fmt: skip
     """The whole trace, batch by batch."""
-    held = _held(source, snapshot, ps, len(types))
+    held = make_held(source, snapshot, ps, len(types))
     rows, fresh = snapshot_events(snapshot, events, slots, source, held, base_addr)
     new_types = [types[u] for u in fresh.tolist()]
     names = list(cycles.names)
@@ -260,12 +212,13 @@ def _batches(
         yield _batch(rows[first : first + BATCH], new_types, names)
         new_types, names = [], []
     state = np.zeros(1, STATE)
-    st = record(state)
+    st = state[0]
     st["stop_m"] = -1
     st["types"] = len(fresh)
     out = np.zeros(BATCH, OUT)
     first_key = float(source.key[source.order[0]]) if len(source.order) else 0.0
-    room = BATCH - SPARE - 4 * ps
+    # One event can give back every span under the one that it makes, where Go 1.23 lost their frees.
+    room = BATCH - SPARE - 2 * ps - int(np.bincount(slots.spans["over"] + 1)[1:].max(initial=0))
     while st["q"] < len(source.order) or st["free_next"] < st["free_end"]:
         emit(out, st, source, held, room, ps > 1, base_addr, first_key, tick_ns)
         if st["free_end"] and not st["free_next"]:

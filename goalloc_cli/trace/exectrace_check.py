@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import Events
 from goalloc_cli.trace.exectrace_slots import (
-    BAD_SPAN, LIVE_IN_FREED, LIVE_SLOT, MISPLACED, SPAN_OVERLAP, UNKNOWN_SLOT_FREE, UNKNOWN_SPAN_ALLOC, UNKNOWN_SPAN_FREE,
+    BAD_SPAN,
+    LIVE_IN_FREED,
+    LIVE_SLOT,
+    MISPLACED,
+    SPAN_OVERLAP,
+    UNKNOWN_SLOT_FREE,
+    UNKNOWN_SPAN_ALLOC,
+    UNKNOWN_SPAN_FREE,
     Slots,
 )  # fmt: skip
 

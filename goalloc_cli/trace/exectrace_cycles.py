@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from goalloc_cli.trace.exectrace_decode import Ev, Events
 from goalloc_cli.trace.exectrace_tables import Tables
 
+Array = NDArray[np.int64]
+
 CHECKPOINT_KEY = "memstats"
 """Category of the trace.Log messages that name a checkpoint."""
 
@@ -81,22 +83,45 @@ class Cycles:
     """For each position of a GCEnd: that of the end of its stop."""
 
 
+GOSCHED, SWEEPER_WAIT = 1, 2
+"""Reasons of GoStop and GoBlock that matter."""
+REASONS = {"runtime.Gosched": GOSCHED, "GC background sweeper wait": SWEEPER_WAIT}
+IN_BGSWEEP, IN_GC = 1, 2
+"""Stacks that matter there: of the background sweeper; of runtime.GC as it yields."""
+STOP_CODES = {
+    "read mem stats": Code.STOP_MEMSTATS,
+    "GC sweep termination": Code.STOP_SWEEP_TERMINATION,
+    "GC mark termination": Code.STOP_MARK_TERMINATION,
+}
+DENSE = 1 << 24
+"""Ids up to here are looked up in an array; they count up from 1, so larger ones are rare."""
+
+
+def look_up(generation: NDArray[np.int16], ids: Array, meaning: Callable[[int, int], int]) -> NDArray[np.uint8]:
+    """What each event's id means, asking `meaning(index of the generation, id)` once for every different one."""
+    if not len(ids):
+        return np.zeros(0, np.uint8)
+    width = int(ids.max()) + 1
+    keys = generation.astype(np.int64) * width + ids
+    if int(keys.max()) >= DENSE:
+        different, inverse = np.unique(keys, return_inverse=True)
+        sparse: NDArray[np.uint8] = np.array([meaning(*divmod(key, width)) for key in different.tolist()], np.uint8)
+        spread: NDArray[np.uint8] = sparse[inverse.reshape(-1)]
+        return spread
+    table = np.zeros(int(keys.max()) + 1, np.uint8)
+    table[keys] = 1
+    used = np.flatnonzero(table)
+    table[used] = [meaning(*divmod(key, width)) for key in used.tolist()]
+    found: NDArray[np.uint8] = table[keys]
+    return found
+
+
 def code_events(events: Events, generations: list[int], tables: Tables) -> NDArray[np.uint8]:
     """The `Code` of every event."""
     code = np.zeros(len(events), np.uint8)
 
-    def assign(kind: Ev, meaning: Callable[[int, int, int], int]) -> None:
-        """Look up every different (generation, a, b) of one kind once."""
-        at = np.flatnonzero(events.kind == kind)
-        if not len(at):
-            return
-        keys = np.stack([events.generation[at].astype(np.int64), events.a[at], events.b[at]], axis=1)
-        different, inverse = np.unique(keys, axis=0, return_inverse=True)
-        meanings = [meaning(generations[g], a, b) for g, a, b in different.tolist()]
-        code[at] = np.array(meanings, np.uint8)[inverse.reshape(-1)]
-
-    def sweep(generation: int, stack: int, _b: int) -> int:
-        names = tables.stack(generation, stack)
+    def sweep(g: int, stack: int) -> int:
+        names = tables.stack(generations[g], stack)
         if names and names[0].endswith("(*mheap).alloc"):
             return Code.SWEEP_RECLAIM
         if any("deductSweepCredit" in name for name in names):
@@ -105,38 +130,47 @@ def code_events(events: Events, generations: list[int], tables: Tables) -> NDArr
             return Code.SWEEP_CACHE
         return Code.SWEEP_OTHER
 
-    def stop(generation: int, reason: int, stack: int) -> int:
-        names = tables.stack(generation, stack)
-        yields = tables.string(generation, reason) == "runtime.Gosched"
+    def reason(g: int, text: int) -> int:
+        return {"runtime.Gosched": GOSCHED, "GC background sweeper wait": SWEEPER_WAIT}.get(
+            tables.string(generations[g], text), 0
+        )
+
+    def place(g: int, stack: int) -> int:
+        names = tables.stack(generations[g], stack)
         if "runtime.bgsweep" in names:
-            return Code.YIELD_BACKGROUND if yields else Code.BACKGROUND
-        if names[:2] == ("runtime.Gosched", "runtime.GC"):
-            return Code.YIELD_GC
-        return 0
+            return IN_BGSWEEP
+        return IN_GC if names[:2] == ("runtime.Gosched", "runtime.GC") else 0
 
-    def block(generation: int, reason: int, stack: int) -> int:
-        if "runtime.bgsweep" not in tables.stack(generation, stack):
-            return 0
-        drained = tables.string(generation, reason) == "GC background sweeper wait"
-        return Code.DRAINED if drained else Code.BACKGROUND
-
-    stops = {
-        "read mem stats": Code.STOP_MEMSTATS,
-        "GC sweep termination": Code.STOP_SWEEP_TERMINATION,
-        "GC mark termination": Code.STOP_MARK_TERMINATION,
-    }
-
-    def begin(generation: int, _sequence: int, stack: int) -> int:
-        names = tables.stack(generation, stack)
+    def begin(g: int, stack: int) -> int:
+        names = tables.stack(generations[g], stack)
         if "runtime.GC" in names:
             return Code.GC_EXPLICIT
         return Code.GC_MALLOC if any(name.startswith("runtime.mallocgc") for name in names[:3]) else 0
 
-    assign(Ev.GC_SWEEP_BEGIN, sweep)
-    assign(Ev.GO_STOP, stop)
-    assign(Ev.GO_BLOCK, block)
-    assign(Ev.STW_BEGIN, lambda g, reason, _stack: stops.get(tables.string(g, reason), 0))
-    assign(Ev.GC_BEGIN, begin)
+    def stop(g: int, text: int) -> int:
+        return STOP_CODES.get(tables.string(generations[g], text), 0)
+
+    def at(kind: Ev) -> Array:
+        return np.flatnonzero(events.kind == kind)
+
+    begins = at(Ev.GC_SWEEP_BEGIN)
+    code[begins] = look_up(events.generation[begins], events.a[begins], sweep)
+    begins = at(Ev.GC_BEGIN)
+    code[begins] = look_up(events.generation[begins], events.b[begins], begin)
+    stops = at(Ev.STW_BEGIN)
+    code[stops] = look_up(
+        events.generation[stops], events.a[stops], lambda g, s: STOP_CODES.get(tables.string(generations[g], s), 0)
+    )
+    for kind, expected, meaning in (
+        (Ev.GO_STOP, GOSCHED, Code.YIELD_BACKGROUND),
+        (Ev.GO_BLOCK, SWEEPER_WAIT, Code.DRAINED),
+    ):
+        stops = at(kind)
+        reasons = look_up(events.generation[stops], events.a[stops], reason)
+        places = look_up(events.generation[stops], events.b[stops], place)
+        of_sweeper = np.where(reasons == expected, meaning, Code.BACKGROUND)
+        of_gc = Code.YIELD_GC if kind == Ev.GO_STOP else 0
+        code[stops] = np.where(places == IN_BGSWEEP, of_sweeper, np.where(places == IN_GC, of_gc, 0))
     return code
 
 
@@ -165,7 +199,8 @@ def find_cycles(
     walked = np.zeros(256, np.bool_)
     walked[list(_WALKED)] = True
     positions = np.flatnonzero(walked[events.kind[order]])
-    cycles = Cycles(code, *(np.zeros(0, np.int64) for _ in range(3)))
+    none = np.zeros(0, np.int64)
+    cycles = Cycles(code, none, none, none)
     starts: list[int] = []
     ends: list[int] = []
     explicit: list[int] = []

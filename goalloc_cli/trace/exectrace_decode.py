@@ -3,6 +3,9 @@
 Go: internal/trace/tracev2/events.go (arguments of every event), runtime/traceevent.go (how they are written).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -70,6 +73,9 @@ KEPT = np.zeros(256, np.bool_)
 for _ev in Ev:
     KEPT[_ev] = True
 
+MOST_PS = 1 << 14
+"""Recordings with more Ps are taken for damaged."""
+
 RUNNING, IDLE, SYSCALL = 1, 2, 3
 """States in a ProcStatus event (tracev2.ProcStatus)."""
 
@@ -101,6 +107,8 @@ class Events:
     generation: NDArray[np.int16]
     bounds: NDArray[np.int64]
     """First event of every M, and the end."""
+    ps: int = 1
+    """Number of Ps, as far as they show."""
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -131,7 +139,9 @@ def count_events(data, start, stop, arity, kept):
 
 
 @kernel
-def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, kind, ticks, chained, a, b, c, m_of, p_of, g_of):
+def decode_events(
+    data, start, stop, time, m, generation, m_ids, arity, kept, kind, ticks, chained, a, b, c, m_of, p_of, g_of
+):
     """Fill the columns of the kept events, and find the P of each.
 
     The P of an M is told on its own stream: ProcStart and ProcStatus(running) give it, ProcStop and a ProcSteal from
@@ -158,7 +168,7 @@ def decode_events(data, start, stop, time, m, generation, m_ids, arity, kept, ki
             if not kept[ev]:
                 continue
             if ev == PROC_START or (ev == PROC_STATUS and p < 0 and (args[1] == RUNNING or args[1] == SYSCALL)):
-                p = args[0]
+                p = min(args[0], 32767)
             kind[count] = ev
             ticks[count] = now
             chained[count] = chain
@@ -224,6 +234,13 @@ def decode(wire: Wire) -> Events:
         events.kind[events.bounds[nobody] : events.bounds[nobody + 1]] = 0
     if not np.any(events.kind >= Ev.SPAN):
         raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
+    of_p = (events.kind == Ev.PROC_START) | (events.kind == Ev.PROC_STEAL) | (events.kind == Ev.PROC_STATUS)
+    ps = events.a[of_p]
+    if len(ps) and not 0 <= int(ps.min()) <= int(ps.max()) < MOST_PS:
+        raise TraceError(f"an event of P {int(ps.max())}: the recording is damaged; {RECORD_AGAIN}")
+    if len(events) and int(events.time.min()) < 0:
+        raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged; {RECORD_AGAIN}")
+    events.ps = int(max(ps.max(initial=0), events.p.max(initial=0))) + 1
     check_sequences(events)
     return events
 

@@ -4,6 +4,9 @@ The free handles are bits in three levels of words: a bit of a level says that t
 smallest is found in three steps, however many live.
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,11 +15,18 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-import goalloc_cli.jit  # noqa: F401  (decides where compiled code is kept)
+from goalloc_cli.jit import compiled_folder
 
-bare = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-"""As `kernel`, for functions that only read and write arrays they are given: no reference to an array is counted. Handing
-thirty arrays to small functions costs 600 ns an event otherwise, and 15 ns so."""
+
+def bare(function):
+    """As `jit.kernel`, for functions that only read and write arrays they are given: no reference to an array is counted.
+
+    Handing thirty arrays to small functions costs 600 ns an event otherwise, and 15 ns so.
+    """
+    numba.config.CACHE_DIR = str(compiled_folder(function.__code__.co_filename))  # type: ignore[attr-defined]
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    return numba.njit(**options)(function)  # type: ignore[call-overload]  # (numba's stubs leave out _nrt)
+
 
 WORD = 64
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)

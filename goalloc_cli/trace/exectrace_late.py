@@ -10,6 +10,9 @@ event can stand much later, on another M and P. What gives it away, and where it
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,29 +23,36 @@ from goalloc_cli.trace.exectrace_cycles import Code, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev, Events
 from goalloc_cli.trace.exectrace_slots import Slots
 
-GO_START, GO_STOP, GO_BLOCK = int(Ev.GO_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK)
-GO_DESTROY, GO_DESTROY_SYSCALL = int(Ev.GO_DESTROY), int(Ev.GO_DESTROY_SYSCALL)
-GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
-GO_SWITCH, GO_SWITCH_DESTROY = int(Ev.GO_SWITCH), int(Ev.GO_SWITCH_DESTROY)
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STW_BEGIN = int(Ev.STW_BEGIN)
 GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
+Array = NDArray[np.int64]
+
 CLASSES = 136
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
 
+STARTS, STOPS, TELLS = 1, 2, 3
+EFFECT = np.zeros(256, np.int64)
+"""What an event does to the goroutine of its M."""
+EFFECT[[Ev.GO_START, Ev.GO_SWITCH, Ev.GO_SWITCH_DESTROY]] = STARTS
+EFFECT[[Ev.GO_STOP, Ev.GO_BLOCK, Ev.GO_DESTROY, Ev.GO_DESTROY_SYSCALL]] = STOPS
+EFFECT[[Ev.GO_STATUS, Ev.GO_STATUS_STACK]] = TELLS
+
+
 @kernel
 def goroutine_after(kind, a, c, running):
     """The goroutine that an M runs after an event of it, -1: none."""
-    if kind == GO_START or kind == GO_SWITCH or kind == GO_SWITCH_DESTROY:
+    effect = EFFECT[kind]
+    if effect == STARTS:
         return a
-    if kind == GO_STOP or kind == GO_BLOCK or kind == GO_DESTROY or kind == GO_DESTROY_SYSCALL:
+    if effect == STOPS:
         return -1
-    if (kind == GO_STATUS or kind == GO_STATUS_STACK) and c == GO_RUNNING:
+    if effect == TELLS and c == GO_RUNNING:
         return a
     return running
 
@@ -66,13 +76,13 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
     moved = np.zeros(len(order), np.bool_)
     count = 0
     cycle = 0
-    starter, starter_at = np.int64(-1), 0
+    starter, starter_at = np.int64(-1), np.int64(0)
     for q in range(len(order)):
         i = order[q]
         k = kind[i]
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
-                starter, starter_at = goroutine[m[i]], q
+                starter, starter_at = goroutine[m[i]], np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 current[:] = -1
@@ -135,7 +145,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
     return count
 
 
-def late_allocs(events: Events, order: NDArray[np.int64], slots: Slots, cycles: Cycles, ps: int) -> NDArray[np.int64]:
+def late_allocs(events: Events, order: Array, slots: Slots, cycles: Cycles, ps: int) -> Array:
     """(event, position in the order that it belongs before, P) of every late alloc, shape (n, 3)."""
     moves = np.zeros((1 << 16, 3), np.int64)
     count = int(
@@ -144,4 +154,10 @@ def late_allocs(events: Events, order: NDArray[np.int64], slots: Slots, cycles: 
             slots.spans["spc"].copy(), slots.spans["nelems"].copy(), cycles.starts, len(events.bounds), ps, moves,
         )
     )  # fmt: skip
-    return moves[:count]
+    found = moves[:count]
+    kind = events.kind[order[found[:, 1]]]
+    _targets, which, times = np.unique(found[:, 1], return_inverse=True, return_counts=True)
+    skipped = (kind == Ev.OBJECT_ALLOC) | (kind == Ev.HEAP_ALLOC)
+    # More than a few "late" slots behind one event mean that this event, or the sweep before it, stands wrong itself.
+    kept: Array = found[~(skipped & (times[which] > LATE_SLOTS))]
+    return kept

@@ -6,6 +6,9 @@ microseconds. Within a burst the stamps are therefore squeezed: first by what a 
 burst, until no slot is taken before the free that made room (`exectrace_slots.py` finds those).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,6 +16,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
+from goalloc_cli.trace.exectrace_handles import bare
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
 PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)
@@ -72,7 +76,7 @@ def stamped(ticks, bounds, key):
             key[i] = last
 
 
-@kernel
+@bare
 def is_ready(kind, a, b, m, owner, sequence, asked):
     """Whether the Ps are in the state that an event of M `m` needs.
 
@@ -90,7 +94,7 @@ def is_ready(kind, a, b, m, owner, sequence, asked):
     return True
 
 
-@kernel
+@bare
 def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     """Keep the state of the Ps; return whether an event may have made another M's ready."""
     if kind == PROC_START:
@@ -103,7 +107,7 @@ def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     elif kind == PROC_STATUS:
         # The first event of a P in a generation: its numbers begin again.
         sequence[a] = 0
-        owner[a] = m if p == a and (b == RUNNING or b == SYSCALL) else owner[a]
+        owner[a] = m if p == a and (b in (RUNNING, SYSCALL)) else owner[a]
         if b == IDLE:
             owner[a] = -1
     elif kind == GO_SYSCALL_BEGIN:
@@ -119,20 +123,22 @@ def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     return True
 
 
-@kernel
-def merge(key, ticks, bounds, kind, a, b, p_of, ps, order, pairs):
+@bare
+def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, asked, order, pairs):
     """Write the events of all Ms in the order of `key`, but none before the Ps are ready for it.
 
     A ProcsChange that ends a stop comes before every start of a P that is stamped later, unless it waits for one of them
     (a stamp is never before the real time). At a tie the lower M comes first.
     Where nothing is ready, the earliest event comes all the same, and `pairs` gets the stops that wait (event, start of a P
     that must come after it). Returns the number of pairs.
+
+    Args:
+        head: per M: its next event.
+        owner, sequence, started: per P: the M that has it, the last number, the event that started it; -1: none.
+        asked: per M: it stops the world.
     """
-    ms = len(bounds) - 1
-    head = bounds[:-1].copy()
-    owner, sequence = np.full(ps, -1, np.int64), np.full(ps, -1, np.int64)
-    started = np.full(ps, -1, np.int64)
-    asked = np.zeros(ms, np.bool_)
+    ms = len(head)
+    ps = len(owner)
     written = 0
     found = 0
     while True:
@@ -191,10 +197,11 @@ def merge(key, ticks, bounds, kind, a, b, p_of, ps, order, pairs):
                 # A stop that waited for this beyond its own stamp came before the P started.
                 for m in range(ms):
                     j = head[m]
-                    if m != best and j < bounds[m + 1] and kind[j] == PROCS_CHANGE and asked[m] and key[i] > ticks[j]:
-                        if started[p_of[i]] >= 0 and found < len(pairs):
-                            pairs[found, 0], pairs[found, 1] = j, started[p_of[i]]
-                            found += 1
+                    if m == best or j == bounds[m + 1] or kind[j] != PROCS_CHANGE or not asked[m] or key[i] <= ticks[j]:
+                        continue
+                    if started[p_of[i]] >= 0 and found < len(pairs):
+                        pairs[found, 0], pairs[found, 1] = j, started[p_of[i]]
+                        found += 1
             if k < 128 and follow_ps(k, a[i], b[i], p_of[i], best, owner, sequence, asked) and (waiting >= 0 or held >= 0):
                 break
 
@@ -266,11 +273,13 @@ class Clock:
         events = self._events
         order = np.empty(len(events), np.int64)
         pairs = np.zeros((1 << 10, 2), np.int64)
+        owner, sequence, started = (np.full(self._ps, -1, np.int64) for _ in range(3))
         found = int(
             merge(
-                self.key, events.time, events.bounds, events.kind, events.a, events.b, events.p, self._ps, order, pairs
+                self.key, events.time, events.bounds, events.kind, events.a, events.b, events.p, events.bounds[:-1].copy(),
+                owner, sequence, started, np.zeros(len(events.bounds) - 1, np.bool_), order, pairs,
             )
-        )
+        )  # fmt: skip
         self.stuck = pairs[:found]
         return order
 
@@ -279,9 +288,7 @@ class Clock:
         bursts can be squeezed. False where nothing could be done."""
         events = self._events
         if not int(
-            tighten(
-                pairs, self.key, events.time, events.bounds, events.m, self._burst, self._free_ticks, self._other_ticks
-            )
+            tighten(pairs, self.key, events.time, events.bounds, events.m, self._burst, self._free_ticks, self._other_ticks)
         ):
             return False
         self._squeeze()

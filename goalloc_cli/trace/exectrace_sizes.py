@@ -7,6 +7,9 @@ that gets this slot.
 Go: runtime/malloc.go, mallocgc (which request gets which slot), runtime/mbitmap.go (malloc headers).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 import numpy as np

@@ -6,6 +6,9 @@ this file speaks of events and spans, no longer of addresses.
 Go: runtime/traceallocfree.go (ids), runtime/malloc.go (headers, tiny blocks), runtime/mheap.go, initSpan (slots).
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -28,6 +31,14 @@ SIZE_OF = np.array(
     np.int64,
 )  # fmt: skip
 """Slot size of every size class (Go 1.23 to 1.27: internal/runtime/gc/sizeclasses.go)."""
+PAGES_OF = np.array(
+    [
+        0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2, 1,
+        2, 1, 3, 2, 3, 1, 3, 2, 3, 4, 5, 6, 1, 7, 6, 5, 4, 3, 5, 7, 2, 9, 7, 5, 8, 3, 10, 7, 4,
+    ],
+    np.int64,
+)  # fmt: skip
+"""Pages of a span of every size class."""
 TINY_SPC = 5
 """Span class of tiny blocks: 16 bytes, no pointers (malloc.go, tinySpanClass)."""
 HEADER_ABOVE = 512
@@ -43,11 +54,24 @@ STACK, STACK_ALLOC, STACK_FREE = int(Ev.STACK), int(Ev.STACK_ALLOC), int(Ev.STAC
 GC_END = int(Ev.GC_END)
 
 # Faults: index into the table of counts and first events.
-UNKNOWN_SPAN_ALLOC, UNKNOWN_SLOT_FREE, LIVE_SLOT, SPAN_OVERLAP, UNKNOWN_SPAN_FREE, LIVE_IN_FREED, MISPLACED, BAD_SPAN = range(8)
+UNKNOWN_SPAN_ALLOC, UNKNOWN_SLOT_FREE, LIVE_SLOT, SPAN_OVERLAP, UNKNOWN_SPAN_FREE, LIVE_IN_FREED, MISPLACED, BAD_SPAN = (
+    range(8)
+)
 FAULTS = 8
 
 SPAN_COLUMNS = (
-    "base", "npages", "spc", "size", "nelems", "pool", "live", "used", "stacks", "event", "under", "over",
+    "base",
+    "npages",
+    "spc",
+    "size",
+    "nelems",
+    "pool",
+    "live",
+    "used",
+    "stacks",
+    "event",
+    "under",
+    "over",
     "dead",
 )
 SPANS = np.dtype([(name, np.int64) for name in SPAN_COLUMNS])
@@ -93,6 +117,16 @@ def slots_in(npages, spc, inline_marks, size_of):
 
 
 @kernel
+def is_span(spc, kind_class, npages, pages_of):
+    """Whether there is such a span."""
+    if kind_class == 1:
+        return True
+    if kind_class & 1 or not 0 <= spc < 136:
+        return False
+    return spc <= 1 or npages == pages_of[spc >> 1]
+
+
+@kernel
 def fault(faults, first, code, event):
     """Count a fault."""
     if faults[code] == 0:
@@ -101,7 +135,7 @@ def fault(faults, first, code, event):
 
 
 @kernel
-def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, base_span, pool, spare, next_spare,
+def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, page_span, base_span, pool, spare, next_spare,
          row, slot, owner, before, faults, first, pairs):  # fmt: skip
     """Follow every span and slot through the events; return the number of pairs found in the wrong order.
 
@@ -122,9 +156,9 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, b
         k = kind[i]
         if k < SPAN:
             continue
-        if k == OBJECT_ALLOC or k == OBJECT_FREE or k == HEAP_OBJECT:
+        if k in (OBJECT_ALLOC, OBJECT_FREE, HEAP_OBJECT):
             page = a[i] >> 10
-            r = page_span[page] - 1 if page < pages else -1
+            r = page_span[page] - 1 if 0 <= page < pages else -1
             if r < 0 or spans[r].spc < 0:
                 fault(faults, first, UNKNOWN_SLOT_FREE if k == OBJECT_FREE else UNKNOWN_SPAN_ALLOC, i)
                 continue
@@ -132,8 +166,11 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, b
             offset = a[i] * 8 - span.base * PAGE
             index = offset // span.size
             rest = offset - index * span.size
-            good = rest == 0 or (k == OBJECT_ALLOC and rest == 8 and (span.spc == TINY_SPC or (
-                not span.spc & 1 and span.size > HEADER_ABOVE and span.spc > 1)))
+            good = rest == 0 or (
+                k == OBJECT_ALLOC
+                and rest == 8
+                and (span.spc == TINY_SPC or (not span.spc & 1 and span.size > HEADER_ABOVE and span.spc > 1))
+            )
             if index >= span.nelems or not good:
                 fault(faults, first, MISPLACED, i)
                 continue
@@ -168,10 +205,10 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, b
                 before[i] = abs(filled) - 1
                 owner[i] = i
                 pool[at] = -i - 1
-        elif k == SPAN or k == SPAN_ALLOC:
+        elif k in (SPAN, SPAN_ALLOC):
             base, npages = a[i], b[i]
             spc = c[i] >> 1 if c[i] != 1 else MANUAL
-            if base + npages > pages or npages <= 0 or spc >= 136 or (spc >= 0 and c[i] & 1):
+            if base + npages > pages or npages <= 0 or not is_span(spc, c[i], npages, pages_of):
                 fault(faults, first, BAD_SPAN, i)
                 continue
             r = rows
@@ -205,7 +242,7 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, b
                 fault(faults, first, SPAN_OVERLAP, i)
             base_span[base] = r + 1
         elif k == SPAN_FREE:
-            r = base_span[a[i]] - 1 if a[i] < pages else -1
+            r = base_span[a[i]] - 1 if 0 <= a[i] < pages else -1
             if r >= 0 and spans[r].under >= 0 and not (lossy and spans[r].used and not spans[r].live):
                 # The free of the span below stands too late; or (Go 1.23) it was lost, and the upper one is empty now.
                 inner = spans[r].under
@@ -232,7 +269,7 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, spans, page_span, b
             if span.spc > 1:
                 next_spare[span.pool] = spare[span.spc]
                 spare[span.spc] = span.pool + 1
-        elif k == STACK or k == STACK_ALLOC:
+        elif k in (STACK, STACK_ALLOC):
             page = a[i] >> 2
             r = page_span[page] - 1 if 0 <= page < pages else -1
             if r >= 0 and spans[r].spc == MANUAL:
@@ -250,8 +287,9 @@ def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: 
     kind = events.kind
     made = (kind == SPAN) | (kind == SPAN_ALLOC)
     rows = int(np.count_nonzero(made))
+    most = max(int(events.a[made].max(initial=0)), int(events.b[made].max(initial=0)))
     pages = int((events.a[made] + events.b[made]).max(initial=0)) + 1
-    if pages > MOST_PAGES or events.a[made].min(initial=0) < 0:
+    if most > MOST_PAGES or pages > MOST_PAGES or events.a[made].min(initial=0) < 0 or events.b[made].min(initial=0) < 0:
         raise TraceError(f"a span at page {pages} of the heap: the recording is damaged; record it again")
     count = len(events)
     room = int(np.minimum(events.b[made] * 1024, 8192).sum()) + 1
@@ -266,7 +304,7 @@ def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: 
     )
     found = int(
         walk(
-            kind, events.a, events.b, events.c, order, inline_marks, lossy, SIZE_OF, slots.spans,
+            kind, events.a, events.b, events.c, order, inline_marks, lossy, SIZE_OF, PAGES_OF, slots.spans,
             np.zeros(pages, np.int32), np.zeros(pages, np.int32), np.zeros(room, np.int32), np.zeros(136, np.int64),
             np.zeros(room, np.int32), slots.row, slots.slot, slots.owner, np.full(count, -1, np.int64),
             slots.faults, slots.first, slots.pairs,

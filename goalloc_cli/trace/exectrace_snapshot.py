@@ -6,6 +6,9 @@ still to be swept and the page caches are not in it; they are guessed from what 
 Go: runtime/traceallocfree.go, traceSnapshotMemory.
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -17,13 +20,11 @@ from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import NO_P
 from goalloc_cli.trace.exectrace_cycles import Code, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_pagecache import MOST_EVENTS, search
 from goalloc_cli.trace.exectrace_slots import MANUAL, Slots
 
 CHUNK_PAGES = 512
 """The heap grows by multiples of this (mpagealloc.go: 4 MiB)."""
-PAGE_CACHE_PAGES = 64
-SMALL_SPAN_PAGES = 16
-"""Spans below this many pages come from a page cache (mheap.go, allocSpan)."""
 CLASSES = 136
 NEVER = np.int64(1) << 60
 
@@ -133,13 +134,11 @@ def take_snapshot(
         end_page=-(-end // CHUNK_PAGES) * CHUNK_PAGES,
         padding_end=lowest if random_start and first_page <= lowest < CHUNK_PAGES else first_page,
     )
-    _first_use_page_caches(events, order, slots, cycles, count, snapshot)
+    _page_caches(events, order, slots, cycles, count, snapshot, ps)
     return snapshot
 
 
-def _dying(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, count: int
-) -> tuple[set[int], dict[int, int]]:
+def _dying(events: Events, order: Array, slots: Slots, cycles: Cycles, count: int) -> tuple[set[int], dict[int, int]]:
     """Objects freed before any cycle of the recording ended, and the first such free of each span."""
     end = int(cycles.ends[0]) if len(cycles.ends) else len(order)
     early = order[:end]
@@ -181,29 +180,25 @@ def _default_caches(
             held.setdefault(rows[-1], 0)
 
 
-def _first_use_page_caches(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, count: int, snapshot: Snapshot
+def _page_caches(
+    events: Events, order: Array, slots: Slots, cycles: Cycles, count: int, snapshot: Snapshot, ps: int
 ) -> None:
-    """Each P's page cache holds the block that its first small span comes from: the free pages from that page on."""
+    """Find what each P's page cache held, by what explains the first span events (`exectrace_pagecache`)."""
     end = int(cycles.ends[0]) if len(cycles.ends) else len(order)
     early = order[:end]
-    taken = np.zeros(snapshot.end_page + PAGE_CACHE_PAGES, np.bool_)
-    for base, npages in zip(slots.spans["base"][:count].tolist(), slots.spans["npages"][:count].tolist(), strict=True):
-        taken[base : base + npages] = True
-    allocs = early[(events.kind[early] == Ev.SPAN_ALLOC) & (events.p[early] >= 0) & (events.b[early] < SMALL_SPAN_PAGES)]
-    blocks: set[int] = set()
-    for i in allocs.tolist():
-        p, page = int(events.p[i]), int(events.a[i])
-        block = page // PAGE_CACHE_PAGES * PAGE_CACHE_PAGES
-        if p in snapshot.page_caches:
-            continue
-        mask = 0
-        if block not in blocks and page < snapshot.end_page:
-            for k in range(page - block, PAGE_CACHE_PAGES):
-                if not taken[block + k]:
-                    mask |= 1 << k
-        snapshot.page_caches[p] = (block, mask)
-        blocks.add(block)
+    early = early[((events.kind[early] == Ev.SPAN_ALLOC) | (events.kind[early] == Ev.SPAN_FREE)) & (slots.row[early] >= 0)]
+    early = early[:MOST_EVENTS]
+    is_alloc = events.kind[early] == Ev.SPAN_ALLOC
+    rows = slots.row[early]
+    npages = slots.spans["npages"][rows]
+    spans = np.stack([is_alloc, events.a[early], npages, events.p[early]], axis=1).astype(np.int64)
+    pages = max(snapshot.end_page, int((spans[:, 1] + spans[:, 2]).max(initial=0))) + 4 * CHUNK_PAGES
+    taken, npages_at = np.zeros(pages, np.bool_), np.zeros(pages, np.int64)
+    taken[: max(snapshot.first_page, snapshot.padding_end)] = True
+    for base, length in zip(slots.spans["base"][:count].tolist(), slots.spans["npages"][:count].tolist(), strict=True):
+        taken[base : base + length] = True
+        npages_at[base] = length
+    snapshot.page_caches = search(spans, taken, snapshot.end_page, npages_at, ps)
 
 
 def span_p(snapshot: Snapshot, r: int) -> int:

@@ -1,18 +1,21 @@
 """The snapshot as events of a trace: SNAP_RANGE, the spans with their objects, stacks, page caches, SNAP_END."""
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
-from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from goalloc_cli.trace.exectrace_decode import Events
-from goalloc_cli.trace.exectrace_emit import OUT, Held, Source
 from goalloc_cli.trace.exectrace_handles import take_handle
 from goalloc_cli.trace.exectrace_sizes import request
 from goalloc_cli.trace.exectrace_slots import PAGE, Slots
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, span_p
+from goalloc_cli.trace.exectrace_source import OUT, Held, Source
 
 SLOT_BITS = 12
 """A span has fewer slots than 2**SLOT_BITS - 2."""
@@ -57,11 +60,7 @@ def snapshot_events(
     if snapshot is None:
         return _row(Kind.SNAP_END), np.zeros(0, np.int64)
     first_page = base_addr // PAGE
-    parts = [
-        _row(
-            Kind.SNAP_RANGE, handle=snapshot.end_page - snapshot.first_page, size=first_page + snapshot.first_page
-        )
-    ]
+    parts = [_row(Kind.SNAP_RANGE, handle=snapshot.end_page - snapshot.first_page, size=first_page + snapshot.first_page)]
     if snapshot.padding_end > snapshot.first_page:
         pages = snapshot.padding_end - snapshot.first_page
         parts.append(_row(Kind.SNAP_PADDING, handle=pages, size=first_page + snapshot.first_page))
@@ -70,9 +69,7 @@ def snapshot_events(
     parts += _stack_spans(snapshot, events, slots, held, base_addr)
     for p, (block, mask) in sorted(snapshot.page_caches.items()):
         if mask:
-            parts.append(
-                _row(Kind.SNAP_PAGE_CACHE, p=p, handle=mask & 0xFFFFFFFF, size=first_page + block, arg=mask >> 32)
-            )
+            parts.append(_row(Kind.SNAP_PAGE_CACHE, p=p, handle=mask & 0xFFFFFFFF, size=first_page + block, arg=mask >> 32))
     parts.append(_row(Kind.SNAP_END))
     return np.concatenate(parts), fresh
 
@@ -115,9 +112,7 @@ def _heap_spans(
     return out, fresh
 
 
-def _stack_spans(
-    snapshot: Snapshot, events: Events, slots: Slots, held: Held, base_addr: int
-) -> list[NDArray[np.void]]:
+def _stack_spans(snapshot: Snapshot, events: Events, slots: Slots, held: Held, base_addr: int) -> list[NDArray[np.void]]:
     """Manual spans by address, the goroutine stacks in each by address."""
     spans = slots.spans
     stacks: dict[int, list[int]] = {}
@@ -131,16 +126,12 @@ def _stack_spans(
         held.span_handle[r] = handle
         work_buffers = 0 if spans["stacks"][r] else 1
         addr = base_addr + base * PAGE
-        parts.append(
-            _row(Kind.SNAP_STACK_SPAN, p=work_buffers, handle=handle, size=addr // PAGE, arg=npages, addr=addr)
-        )
+        parts.append(_row(Kind.SNAP_STACK_SPAN, p=work_buffers, handle=handle, size=addr // PAGE, arg=npages, addr=addr))
         for i in sorted(stacks.get(r, []), key=lambda i: int(events.a[i])):
             at = int(events.a[i])
             handle = int(take_handle(held.stack_low, held.stack_middle, held.stack_top))
             held.stack_at[at] = handle + 1
             piece = at - base * (PAGE // STACK_UNIT)
             size = 1 << (int(events.b[i]) - 1)
-            parts.append(
-                _row(Kind.SNAP_STACK, handle=handle, size=size, arg=piece, addr=base_addr + at * STACK_UNIT)
-            )
+            parts.append(_row(Kind.SNAP_STACK, handle=handle, size=size, arg=piece, addr=base_addr + at * STACK_UNIT))
     return parts

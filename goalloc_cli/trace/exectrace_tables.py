@@ -4,6 +4,9 @@ Go: runtime/tracestring.go, tracestack.go, tracetype.go. A table is indexed when
 it is asked for, which few are.
 """
 
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
 from __future__ import annotations
 
 import numpy as np
@@ -112,6 +115,18 @@ def index_types(data, at, stop, out):
     return count
 
 
+@kernel
+def function_ids(data, at, frames):
+    """String ids of the functions of a stack whose first frame is at `at`."""
+    out = np.zeros(frames, np.int64)
+    for i in range(frames):
+        _pc, at = uvarint_at(data, at, len(data))
+        out[i], at = uvarint_at(data, at, len(data))
+        _file, at = uvarint_at(data, at, len(data))
+        _line, at = uvarint_at(data, at, len(data))
+    return out
+
+
 class Tables:
     """The tables of all generations, keyed by (generation, id)."""
 
@@ -159,15 +174,9 @@ class Tables:
         if known is not None:
             return known
         at, frames = self._stacks.get((generation, key), (0, 0))
-        data, names = np.frombuffer(self._data, np.uint8), []
-        for _ in range(frames):
-            _pc, at = uvarint_at(data, at, len(data))
-            function, at = uvarint_at(data, at, len(data))
-            _file, at = uvarint_at(data, at, len(data))
-            _line, at = uvarint_at(data, at, len(data))
-            names.append(self.string(generation, function))
-        self._functions[generation, key] = tuple(names)
-        return tuple(names)
+        ids = function_ids(np.frombuffer(self._data, np.uint8), at, frames).tolist()
+        names = self._functions[generation, key] = tuple(self.string(generation, i) for i in ids)
+        return names
 
     def types(self, generation: int) -> tuple[Index, list[TypeInfo]]:
         """The ids of a generation's types, and the types."""

@@ -6,6 +6,7 @@ generation.go (the reader that rejects what this one rejects).
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from dataclasses import dataclass, field
 
@@ -66,6 +67,8 @@ class Wire:
     ticks_per_second: float
     min_addr: int | None
     """Address that page 0 of the recording stands for; None where the recording does not tell."""
+    cut_off: int = 0
+    """Generations left out because the recording was cut off."""
 
 
 @dataclass
@@ -85,7 +88,7 @@ class _Scan:
     """Offsets of batches that stood in the file before."""
 
 
-class _Cut(Exception):
+class _CutOffError(Exception):
     """The file ends inside a batch."""
 
 
@@ -99,7 +102,7 @@ def uvarint(data: bytes, at: int, end: int) -> tuple[int, int]:
             return value, i + 1
         shift += 7
     if end - at < 10:
-        raise _Cut
+        raise _CutOffError
     raise TraceError(f"byte {at}: a number of more than 10 bytes; the recording is damaged: {RECORD_AGAIN}")
 
 
@@ -127,7 +130,7 @@ def _read_wire(data: bytes, partial: bool) -> Wire:
     while at < len(data) and not cut:
         try:
             at = _batch(data, at, release, scan)
-        except _Cut:
+        except _CutOffError:
             cut = True
     if not scan.order:
         raise TraceError(f"byte {at}: there is no whole batch in it; the program did not stop the trace: {RECORD_AGAIN}")
@@ -171,13 +174,13 @@ def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
         return at
     if kind not in (EVENT_BATCH, EXPERIMENTAL_BATCH):
         raise TraceError(
-            f"byte {first}: after {len(scan.seen)} batches byte {kind} cannot start another, and {len(scan.copies)} stand in "
-            f"the file twice: it is damaged, or {LOST_EVENTS}"
+            f"byte {first}: after {len(scan.seen)} batches byte {kind} cannot start another, and {len(scan.copies)} stand "
+            f"in the file twice: it is damaged, or {LOST_EVENTS}"
         )
     experiment = 0
     if kind == EXPERIMENTAL_BATCH:
         if at == end:
-            raise _Cut
+            raise _CutOffError
         experiment = data[at]
         at += 1
     generation, at = uvarint(data, at, end)
@@ -187,7 +190,7 @@ def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
     if size > MAX_BATCH_BYTES or generation == 0 or m >> 64 or clock >> 62:
         raise TraceError(f"byte {first}: a batch of {size} bytes in generation {generation}: damaged; {RECORD_AGAIN}")
     if at + size > end:
-        raise _Cut
+        raise _CutOffError
     _count_generation(generation, first, release, scan)
     stop = at + size
     key = (experiment, generation, m, clock, size, zlib.crc32(memoryview(data)[at:stop]))
@@ -214,9 +217,7 @@ def _count_generation(generation: int, at: int, release: str, scan: _Scan) -> No
     scan.order.append(generation)
 
 
-def _plain(
-    data: bytes, at: int, stop: int, generation: int, release: str, m: int, clock: int, scan: _Scan
-) -> None:
+def _plain(data: bytes, at: int, stop: int, generation: int, release: str, m: int, clock: int, scan: _Scan) -> None:
     """File a batch without experiment by its first byte."""
     kind = data[at]
     if kind == STRINGS:
@@ -250,7 +251,7 @@ def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) ->
                     _, at = uvarint(data, at, stop)
             else:
                 raise TraceError(f"byte {at}: event {kind} in a sync batch: damaged; {RECORD_AGAIN}")
-    except _Cut:
+    except _CutOffError:
         raise TraceError(f"byte {at}: a sync batch ends inside a number: damaged; {RECORD_AGAIN}") from None
 
 
@@ -267,7 +268,7 @@ def _experimental(data: bytes, at: int, stop: int, generation: int, experiment: 
         while i < stop:
             value, i = uvarint(data, i, stop)
             numbers.append(value)
-    except _Cut:
+    except _CutOffError:
         numbers = []
     if len(numbers) != 4:
         raise TraceError(f"byte {at}: the alloc/free parameters are damaged; {RECORD_AGAIN}")
@@ -291,7 +292,7 @@ def _whole_generations(scan: _Scan, release: str, cut: bool) -> list[int]:
 
 
 def _consecutive(generations: list[int], at: int) -> None:
-    for before, after in zip(generations, generations[1:], strict=False):
+    for before, after in itertools.pairwise(generations):
         if after != before + 1:
             raise TraceError(f"byte {at}: generation {after} follows generation {before}: batches are lost; {RECORD_AGAIN}")
 
@@ -322,4 +323,5 @@ def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
         tables=scan.tables,
         ticks_per_second=float(np.median(frequency)),
         min_addr=scan.min_addr,
+        cut_off=len(scan.order) - len(whole),
     )
