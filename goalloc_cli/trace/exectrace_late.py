@@ -4,6 +4,7 @@ An object's event is written after its slot was taken and the goroutine may be p
 event can stand much later, on another M and P. What gives it away, and where it belongs:
 
 - the alloc that starts a cycle: before that cycle's GCBegin (malloc.go, mallocgc: gcStart comes before the event);
+- the alloc that a goroutine was about to report when it was preempted, right after its refill: after that HeapAlloc;
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
 - a slot of a span that its P had left for another: before the refill;
@@ -25,13 +26,15 @@ from goalloc_cli.trace.exectrace_slots import Slots
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
-STW_BEGIN = int(Ev.STW_BEGIN)
+STW_BEGIN, STW_END = int(Ev.STW_BEGIN), int(Ev.STW_END)
 GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
 Array = NDArray[np.int64]
 
 CLASSES = 136
+PREEMPTED = 64
+"""Goroutines that can be remembered as preempted between a refill and their event."""
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
@@ -74,6 +77,8 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
     refilled = np.full(ms, -1, np.int64)
     current = np.full(ps * CLASSES, -1, np.int64)
     moved = np.zeros(len(order), np.bool_)
+    stopping = np.zeros(ms, np.bool_)
+    preempted = np.full((PREEMPTED, 2), -1, np.int64)
     count = 0
     cycle = 0
     starter, starter_at = np.int64(-1), np.int64(0)
@@ -89,6 +94,18 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
                 cycle += k == GC_END
             elif k == HEAP_ALLOC:
                 refilled[m[i]] = q
+            elif k == STW_BEGIN:
+                stopping[m[i]] = True
+            elif k == STW_END:
+                stopping[m[i]] = False
+                refilled[m[i]] = -1
+            elif EFFECT[k] == STOPS and refilled[m[i]] >= 0 and goroutine[m[i]] >= 0 and not stopping[m[i]]:
+                for slot_of in range(PREEMPTED):
+                    if preempted[slot_of, 0] < 0:
+                        preempted[slot_of, 0], preempted[slot_of, 1] = goroutine[m[i]], refilled[m[i]]
+                        break
+            elif EFFECT[k] == STARTS:
+                refilled[m[i]] = -1
             goroutine[m[i]] = goroutine_after(k, a[i], c[i], goroutine[m[i]])
             continue
         if k == OBJECT_FREE and owner[i] >= 0:
@@ -114,6 +131,11 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
             starter = np.int64(-1)
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
+        for waiting in range(PREEMPTED):
+            if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
+                if target < 0 and owner[i] == i:
+                    target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
+                preempted[waiting, 0] = -1
         if owner[i] != i:
             continue
         r = row[i]
