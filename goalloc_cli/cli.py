@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 from goalloc_cli import __version__
+from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import color_option
+from goalloc_cli.commands.record import record
 from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
 from goalloc_cli.commands.stats import stats
+from goalloc_cli.commands.synth import synth
 
 FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
@@ -49,7 +52,7 @@ def cli(ctx: click.Context, color: str | None) -> None:
     ctx.obj = color
 
 
-for command in (import_recording, stats, replay):
+for command in (record, import_recording, stats, replay, synth, export):
     cli.add_command(command)
 
 

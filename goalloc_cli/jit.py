@@ -20,11 +20,14 @@ from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 
 PACKAGE = Path(__file__).parent
 
+OTHERS = ("jit", "choices", "design", "sizeclass", "outcome")
+"""Files outside the kernels' folder that tell them something."""
+
 
 def fingerprint(folder: Path) -> str:
     """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
-    for path in [*sorted(folder.glob("*.py")), PACKAGE / "jit.py", PACKAGE / "design.py", PACKAGE / "outcome.py"]:
+    for path in [*sorted(folder.glob("*.py")), *(PACKAGE / f"{name}.py" for name in OTHERS)]:
         digest.update(path.read_bytes())
     return f"{folder.name}-{digest.hexdigest()[:16]}"
 

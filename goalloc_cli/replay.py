@@ -85,7 +85,7 @@ def replay(
         TraceError: the trace cannot be read.
     """
     started = time.perf_counter()
-    run = Run(trace, design, hints and trace.header.hints, every, check)
+    run = Run(trace, design, hints, every, check)
     for batch in trace.batches:
         run.feed(batch)
         if progress:
@@ -97,7 +97,7 @@ def replay(
 class Run:
     """A replay under way."""
 
-    def __init__(self, trace: Trace, design: Design, hinted: bool, every: str | int, check: bool) -> None:
+    def __init__(self, trace: Trace, design: Design, placed: bool, every: str | int, check: bool) -> None:
         header = trace.header
         self.trace = trace
         self.design = design
@@ -105,8 +105,9 @@ class Run:
         self.every = every
         if not 1 <= header.gomaxprocs <= PS:
             raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}; the model holds 1 to {PS} Ps")
-        self.heap = new_heap(design, header.gomaxprocs, header.heap_base if hinted and header.heap_base else None)
-        self.heap.gc.hinted = int(hinted)
+        self.heap = new_heap(design, header.gomaxprocs, header.heap_base if placed and header.heap_base else None)
+        self.heap.gc.placed = int(placed)
+        self.heap.gc.hinted = int(placed and header.hints)
         begin(self.heap)
         self.tables = Tables()
         self.events = 0

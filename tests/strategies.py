@@ -11,6 +11,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
+from goalloc_cli.choices import Pacer
 from goalloc_cli.design import RELEASES
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 
@@ -71,7 +72,8 @@ classes, so that later ones meet what clearings and cycles have left of them."""
 palettes = st.lists(st.tuples(st.sampled_from(FEW_PER_SPAN), st.booleans()), min_size=2, max_size=4)
 """The sizes that a trace repeats, and whether they have pointers."""
 
-designs = st.sampled_from([*RELEASES.values(), *(replace(d, background_turns=0) for d in RELEASES.values())])
+MODELLED = [d for d in RELEASES.values() if d.pacer == Pacer.BOUNDS]
+designs = st.sampled_from([*MODELLED, *(replace(d, background_turns=0) for d in MODELLED)])
 """The design of a release, with or without a background sweeper; without it allocation does all sweeping."""
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from goalloc_cli.commands.options import output_options, refuse_early
 from goalloc_cli.commands.show import show
-from goalloc_cli.report.names import REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
+
+if TYPE_CHECKING:
+    from goalloc_cli.trace.source import Source
 
 
 @click.command(short_help="Describe a trace, or show a saved replay again.")
@@ -23,38 +26,74 @@ from goalloc_cli.report.names import REPLAY_REPORTS, STATS_REPORTS
     metavar="NAME",
     help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports.",
 )
+@click.option("--beside", metavar="TRACE", help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it.")
 @output_options
 @click.pass_context
-def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], **options: Any) -> None:
+def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], beside: str | None, **options: Any) -> None:
     """Describe TRACE ("-" or a pipe is the standard input) without replaying it.
 
-    A replay saved with --format msgpack is shown as it would have been then.
+    A replay saved with --format msgpack is shown as it would have been then. Of a text with the
+    lines of GODEBUG=gctrace=1 or scavtrace=1 in it, those are described.
     """
     if trace is None and not is_piped():
         raise click.UsageError("name a trace or a saved replay, or pipe one in")
     refuse_early(options)
-    from goalloc_cli.progress import progress_line
     from goalloc_cli.report.saved import read_saved
-    from goalloc_cli.report.trace_document import trace_document
     from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.sniff import open_trace
-    from goalloc_cli.trace.stats import describe
+    from goalloc_cli.trace.sniff import open_trace_or_gctrace
+    from goalloc_cli.trace.source import Source
 
     path = trace or "-"
     found = read_saved(path)
-    known = REPLAY_REPORTS if found and found["schema"] == "goalloc replay" else STATS_REPORTS
+    opened = open_trace_or_gctrace(path) if found is None else None
+    if beside is not None and not isinstance(opened, Source):
+        raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
+    if found is not None:
+        refuse_unknown(reports, REPORTS_OF[found["schema"]])
+        try:
+            return show(ctx, found, reports, **options)
+        except (LookupError, TypeError, ValueError) as error:
+            raise TraceError(f"{path}: this saved report is damaged ({error!r})") from error
+    if isinstance(opened, Source):
+        refuse_unknown(reports, GCTRACE_REPORTS)
+        return show(ctx, gctrace(opened, beside, options["quiet"]), reports, **options)
+    refuse_unknown(reports, STATS_REPORTS)
+    from goalloc_cli.progress import progress_line
+    from goalloc_cli.report.trace_document import trace_document
+    from goalloc_cli.trace.stats import describe
+
+    assert opened is not None
+    with progress_line("stats", opened.events, options["quiet"]) as progress:
+        found = trace_document(describe(opened, progress))
+    return show(ctx, found, reports, **options)
+
+
+def refuse_unknown(reports: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [name for name in reports if name not in (*known, "all")]
     if unknown:
         raise click.UsageError(f"there is no report {unknown[0]!r} of this; there are {', '.join(known)} and all")
-    if found is None:
-        opened = open_trace(path)
-        with progress_line("stats", opened.events, options["quiet"]) as progress:
-            found = trace_document(describe(opened, progress))
-        return show(ctx, found, reports, **options)
+
+
+def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
+    """The document of a text with lines of gctrace; the trace `beside` is replayed for it."""
+    from goalloc_cli.report.gctrace_document import gctrace_document
+    from goalloc_cli.trace.gctrace import read_gctrace
+
     try:
-        return show(ctx, found, reports, **options)
-    except (LookupError, TypeError, ValueError) as error:
-        raise TraceError(f"{path}: this saved report is damaged ({error!r})") from error
+        text = read_gctrace(source)
+    finally:
+        source.close()
+    if beside is None:
+        return gctrace_document(text)
+    from goalloc_cli.beside import lay_beside
+    from goalloc_cli.commands.replay import choose_design
+    from goalloc_cli.progress import progress_line
+    from goalloc_cli.trace.sniff import open_trace
+
+    trace = open_trace(beside)
+    design, name, _ = choose_design(trace.header, None, ())
+    with progress_line("replay", trace.events, quiet) as progress:
+        return gctrace_document(text, lay_beside(text, trace, design, name, progress))
 
 
 def is_piped() -> bool:

@@ -6,7 +6,7 @@ from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF
 from goalloc_cli.model.mcache import flush, prepare_for_sweep
 from goalloc_cli.model.mheap import alloc_manual, free_manual
-from goalloc_cli.model.pacer import commit
+from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
 from goalloc_cli.model.stack import free_stack_spans
 from goalloc_cli.model.sweeper import background_turn, finish_sweep
@@ -25,6 +25,7 @@ def gc_start(heap, p):
     for other in range(heap.nprocs):
         prepare_for_sweep(heap, other)
     finish_sweep(heap)
+    start_cycle(heap)
     gc.cycle += 1
     gc.marking = 1
     gc.marked = heap.stats.live_bytes
@@ -82,8 +83,13 @@ def gc_end(heap, p, explicit):
         heap.fault = FAULT_GC_ORDER
         return
     gc.marking = 0
+    end_cycle(heap, explicit)
+    if heap.knobs.flush_before_sweep:
+        flush_all(heap)
     gc.heap_live = gc.marked
     gc.sweepgen += 2
+    if heap.knobs.flush_before_sweep:
+        skip_flush(heap)
     gc.parity = 1 - gc.parity
     gc.sweep_class = 0
     gc.sweeping = 1
@@ -119,3 +125,10 @@ def flush_all(heap):
     """The world is stopped to read statistics: every P's mcache is flushed. (Go: flushallmcaches)"""
     for p in range(heap.nprocs):
         flush(heap, p)
+
+
+@inner
+def skip_flush(heap):
+    """Every P was flushed before the sweep generation advanced: none is to be flushed after it."""
+    for p in range(heap.nprocs):
+        heap.mcaches[p].flush_gen = heap.gc.sweepgen

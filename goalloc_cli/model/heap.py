@@ -14,8 +14,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from goalloc_cli.design import Design, DesignError
-from goalloc_cli.model.sizeclass import MAX_CLASSES, size_classes, slots
+from goalloc_cli.design import Design, DesignError, contradiction
+from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
 from goalloc_cli.outcome import SAMPLE
 
 PAGES = 1 << 23
@@ -31,12 +31,17 @@ PS = 1024
 CHUNK_PAGES = 512
 """Pages in a chunk of the page allocator, which keeps one summary for each."""
 CHUNKS = PAGES // CHUNK_PAGES
+RUNS = 1 << 20
+"""Rows for runs of free pages, where the page heap keeps any. Row 0 is never used: it is NO_RUN."""
+LISTED_PAGES = 128
+"""Spans and runs shorter than this have a list for each length, in Go's older page heaps (Go: _MaxMHeapList)."""
 STACK_PIECES = 4 * PAGES
 """Pieces of 2 KiB that goroutine stacks are cut from, numbered from the heap's base."""
 STACK_ORDERS = 8
 SPANCLASSES = 2 * MAX_CLASSES
 
 NO_SPAN = 0
+NO_RUN = 0
 NONE = -1
 
 # Span states.
@@ -46,7 +51,7 @@ SPAN_STACK = 2
 SPAN_WORKBUF = 3
 
 
-def table(name: str, **columns: str) -> np.dtype:
+def table(name: str, **columns: str | np.dtype) -> np.dtype:
     """A row type. Refuses columns that a NumPy attribute would hide when kernels run uncompiled."""
     hidden = [c for c in columns if hasattr(np.recarray, c)]
     if hidden:
@@ -54,7 +59,8 @@ def table(name: str, **columns: str) -> np.dtype:
     return np.dtype(list(columns.items()), align=True)
 
 
-KNOBS = np.dtype([(f.name, "<i8") for f in fields(Design)] + [("small_limit", "<i8"), ("page_shift", "<i8")], align=True)
+KNOB_NAMES = tuple(f.name for f in fields(Design) if f.metadata)
+KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "page_shift")], align=True)
 """Every knob of the Design, and two values that follow from them."""
 
 SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", header="<i8", metadata="<i8", least="<i8")
@@ -85,7 +91,8 @@ SPAN = table(
     next="<i4",
     prev="<i4",
     free_list="<i4",  # first free piece of a stack span, or NONE
-    spare="(6,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
+    listed="<i4",  # the list that links it by next and prev, where mcentrals have lists (mcentral_lists.py)
+    spare="(5,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
 )
 
 MCACHE = table(
@@ -110,8 +117,13 @@ MCACHE = table(
 PARTIAL = 0
 FULL = 1
 
+LIST = table("LIST", first="<i4", last="<i4")
+"""Spans linked by next and prev."""
+
 CENTRAL = table(
     "CENTRAL",
+    nonempty=LIST,
+    empty=LIST,
     head="(2,2)<i4",
     tail="(2,2)<i4",
     count="(2,2)<i4",
@@ -145,6 +157,11 @@ BY_SPC = table(
 CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
 """Free pages at the start of a chunk, in its longest run, and at its end."""
 
+RUN = table(
+    "RUN", page="<i4", npages="<i4", released="<i4", left="<i4", right="<i4", parent="<i4", longest="<i4", next="<i4", prev="<i4"
+)
+"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree, or in a list by next and prev."""
+
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
 memory the recording does not tell."""
@@ -162,13 +179,23 @@ GC = table(
     reclaim_page="<i8",  # NONE: done for this cycle
     reclaim_end="<i8",
     reclaim_credit="<i8",
+    reclaim_bytes="<i8",  # that the recording says the next call of the reclaimer accounts for, or NONE
+    silent_marks="<i8",  # spans of unknown page mark are swept below this many marks, and `silent_left` with just as many
+    silent_left="<i8",
     heap_live="<i8",
     marked="<i8",
+    last_marked="<i8",  # at the end of the cycle before the one that marks
+    gogc="<i8",
+    trigger_ratio="<f8",
+    last_goal="<i8",  # 0 until a cycle has ended
+    last_in_use="<i8",
+    retained_goal="<i8",  # growth releases what exceeds it
     goal="<i8",
     trigger="<i8",
     pages_per_byte="<f8",
     live_basis="<i8",
     swept_basis="<i8",
+    placed="<i8",  # a snapshot is taken over with its addresses
     hinted="<i8",  # the trace tells how far sweeping got
     workbufs="<i8",
     workbuf_list="<i4",
@@ -241,6 +268,7 @@ FAULT_SNAPSHOT = 11
 FAULT_MANUAL = 12
 FAULT_GC_ORDER = 13
 FAULT_STACK_SIZE = 14
+FAULT_RUNS = 15
 FAULTS = {
     FAULT_PAGES: f"the heap outgrew the {PAGES} pages that the model holds",
     FAULT_SPANS: f"more than {SPANS - 1} spans",
@@ -255,6 +283,7 @@ FAULTS = {
     FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
     FAULT_MANUAL: "a manual span is freed that was not allocated",
     FAULT_GC_ORDER: "GC start and GC end do not alternate",
+    FAULT_RUNS: f"more than {RUNS - 1} runs of free pages",
     FAULT_STACK_SIZE: "a goroutine stack's size is not a power of two from the smallest size on",
 }
 
@@ -273,11 +302,19 @@ HEAP = np.dtype(
         ("base_addr", "<i8"),
         ("first_page", "<i8"),  # lowest page that was ever grown
         ("end_page", "<i8"),  # end of what has been grown
+        ("reserved_page", "<i8"),  # end of the address space that is reserved
         ("search_page", "<i8"),  # no page below it is free in the bitmap
         ("padding_pages", "<i8"),
         ("nprocs", "<i8"),
         ("free_spans", "<i8"),
         ("span_rows", "<i8"),  # rows ever used
+        ("free_runs", "<i8"),
+        ("run_rows", "<i8"),
+        ("scavenge_credit", "<i8"),  # pages that growth released in excess
+        ("run_trees", "(2,)<i4"),  # the root of each
+        ("run_lists", f"({LISTED_PAGES},)<i4"),
+        ("sweep_stacks", "(2,)<i4"),  # by sweepgen parity: nodes of the spans to be swept, the last pushed first
+        ("busy", LIST, (LISTED_PAGES + 1,)),  # large spans by length, then all longer ones
         ("free_nodes", "<i8"),
         ("node_rows", "<i8"),
         ("slot_words", "<i8"),
@@ -291,6 +328,8 @@ HEAP = np.dtype(
         ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown
         ("scavenged_bits", "<u8", (PAGES // 64,)),  # bit set: the page is free and released
         ("page_span", "<i4", (PAGES,)),
+        ("page_run", "<i4", (PAGES,)),  # of a run's first and last page only
+        ("runs", RUN, (RUNS,)),
         ("stack_next", "<i4", (STACK_PIECES,)),
         ("nodes", NODE, (QUEUE_NODES,)),
         ("spans", SPAN, (SPANS,)),
@@ -312,22 +351,25 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
     Raises:
         DesignError: knobs that make no allocator.
     """
+    if problem := contradiction(design):
+        raise DesignError(problem)
     classes = size_classes(design)
     if len(classes) > MAX_CLASSES:
         raise DesignError(f"{len(classes)} size classes; the model holds {MAX_CLASSES}")
     heap = np.zeros(1, HEAP).view(np.recarray)[0]
-    for f in fields(Design):
-        heap.knobs[f.name] = getattr(design, f.name)
+    for name in KNOB_NAMES:
+        heap.knobs[name] = getattr(design, name)
     heap.knobs.page_shift = design.page_size.bit_length() - 1
     heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
     _fill_classes(heap, design, classes)
     heap.base_addr = design.heap_base if base_addr is None else base_addr
     heap.nprocs = nprocs
     heap.first_page = heap.end_page = heap.search_page = 0
-    heap.span_rows = 1
+    heap.span_rows = heap.run_rows = 1
     heap.gc.sweepgen = 2
     heap.gc.parity = 1
     heap.gc.reclaim_page = NONE
+    heap.gc.reclaim_bytes = NONE
     heap.gc.hinted = 0
     heap.mcaches["sweep_credit"] = NONE
     heap.mcaches["stack_list"] = NONE
@@ -336,6 +378,7 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
     heap.central["head"] = NONE
     heap.central["tail"] = NONE
     heap.free_nodes = NONE
+    heap.sweep_stacks[:] = NONE
     heap.free_words[:] = NONE
     return heap
 

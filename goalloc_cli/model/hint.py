@@ -19,7 +19,8 @@ from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.stack import announce, withdraw
 from goalloc_cli.model.sweep import is_stale, is_unswept
-from goalloc_cli.model.sweeper import finish_sweep, hint_reclaimed, make_up, sweep_to
+from goalloc_cli.model.reclaim_windows import hint_reclaimed
+from goalloc_cli.model.sweeper import finish_sweep, make_up, sweep_to
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
 SWEEP_TO = 32
@@ -31,6 +32,7 @@ MCACHE_FLUSH = 37
 PAGE_CACHE_FLUSH = 38
 MANUAL_ALLOC = 39
 MANUAL_FREE = 40
+RECLAIM_BYTES = 41
 
 
 @inner
@@ -46,6 +48,8 @@ def obey(heap, objects, manual_spans, kind, p, obj, size, arg):
         heap.mcaches[p].sweep_credit = size
     elif kind == SWEEP_RECLAIM:
         hint_reclaimed(heap, objects[obj].loc >> 16)
+    elif kind == RECLAIM_BYTES:
+        heap.gc.reclaim_bytes = size
     elif kind == MCACHE_FLUSH:
         if arg == 0:
             flush(heap, p)

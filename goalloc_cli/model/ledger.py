@@ -16,9 +16,12 @@ def take_sample(heap, row):
     row.time_ns = heap.time_ns
     row.num_gc = heap.gc.cycle
     row.heap_inuse = stats.in_use
-    row.heap_idle = stats.free + stats.released
-    row.heap_released = stats.released
-    row.heap_sys = stats.in_use + stats.free + stats.released
+    reserved = 0
+    if heap.knobs.count_reserved:
+        reserved = (heap.reserved_page - heap.end_page) << heap.knobs.page_shift
+    row.heap_idle = stats.free + stats.released + reserved
+    row.heap_released = stats.released + reserved
+    row.heap_sys = stats.in_use + row.heap_idle
     row.stack_inuse = stats.stacks
     row.gc_workbufs = stats.workbufs
     row.next_gc = heap.gc.goal

@@ -11,7 +11,7 @@ from goalloc_cli.model.heap import FAULT_P, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, 
 from goalloc_cli.model.ledger import take_sample
 from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
-from goalloc_cli.model.pacer import commit
+from goalloc_cli.model.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pallocbits import ZERO
 from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
 
@@ -30,6 +30,7 @@ GC_END = 7
 FLUSH = 8
 CHECKPOINT = 9
 TIME = 10
+SET_GOGC = 11
 SNAP_RANGE = 16
 SNAP_SPAN = 17
 SNAP_UNSWEPT = 18
@@ -62,51 +63,57 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
     """
     for i in range(start, len(kind)):
         heap.event_in_batch = i
-        flags = kind[i]
-        k = flags & KIND_MASK
-        who = np.int64(p[i])
-        if who >= heap.nprocs:
-            who = another_p(heap, who)
-        obj = np.int64(handle[i])
-        if k == ALLOC:
-            if heap.mcaches[who].flush_gen != heap.gc.sweepgen:
-                prepare_for_sweep(heap, who)
-            malloc(heap, objects, obj, who, size[i], flags & NOSCAN != 0, flags & BOUND != 0, np.int64(arg[i]))
-        elif k == FREE:
-            free(heap, objects, obj)
-        elif k == TINY:
-            heap.mcaches[who].tiny_allocs += 1
-            heap.stats.tiny_packed += 1
-        elif k == TIME:
-            heap.time_ns = size[i]
-        elif k >= FIRST_WITNESS:
-            continue
-        elif k >= FIRST_HINT:
-            if heap.gc.hinted:
-                hint.obey(heap, objects, manual_spans, k, who, obj, size[i], np.int64(arg[i]))
-        elif k == STACK_ALLOC or k == STACK_FREE:
-            prepare_for_sweep(heap, who)
-            stack_event(heap, stacks, k, who, obj, size[i])
-        elif k == GC_START:
-            gc_start(heap, who)
-        elif k == GC_END:
-            gc_end(heap, who, np.int64(arg[i]))
-        elif k == FLUSH:
-            flush_all(heap)
-        elif k >= SNAP_RANGE:
-            snap_event(heap, objects, stacks, manual_spans, cursor, flags, p[i], obj, size[i], np.int64(arg[i]))
+        k = kind[i] & KIND_MASK
+        apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
         if heap.fault:
-            heap.fault_at = i
             return i
         if k == GC_END or k == CHECKPOINT or k == SNAP_END:
             return i + 1
     return len(kind)
 
 
+@inner
+def apply(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg):
+    """Apply one event."""
+    k = flags & KIND_MASK
+    who = p
+    if who >= heap.nprocs:
+        who = another_p(heap, who)
+    if k == ALLOC:
+        if heap.mcaches[who].flush_gen != heap.gc.sweepgen:
+            prepare_for_sweep(heap, who)
+        malloc(heap, objects, obj, who, size, flags & NOSCAN != 0, flags & BOUND != 0, arg)
+    elif k == FREE:
+        free(heap, objects, obj)
+    elif k == TINY:
+        heap.mcaches[who].tiny_allocs += 1
+        heap.stats.tiny_packed += 1
+    elif k == TIME:
+        heap.time_ns = size
+    elif k >= FIRST_WITNESS:
+        return
+    elif k >= FIRST_HINT:
+        if heap.gc.hinted:
+            hint.obey(heap, objects, manual_spans, k, who, obj, size, arg)
+    elif k == STACK_ALLOC or k == STACK_FREE:
+        prepare_for_sweep(heap, who)
+        stack_event(heap, stacks, k, who, obj, size)
+    elif k == GC_START:
+        gc_start(heap, who)
+    elif k == GC_END:
+        gc_end(heap, who, arg)
+    elif k == FLUSH:
+        flush_all(heap)
+    elif k == SET_GOGC:
+        set_gogc(heap, -1 if arg else size)
+    elif k >= SNAP_RANGE:
+        snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
+
+
 @kernel
 def begin(heap):
     """Set the first cycle's goal, before any event."""
-    commit(heap)
+    begin_pacing(heap)
 
 
 @kernel
@@ -147,7 +154,7 @@ def stack_event(heap, stacks, kind, p, handle, stack_bytes):
 def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg):
     """One event of the snapshot. cursor[0] is the span being filled in."""
     k = flags & KIND_MASK
-    if not heap.gc.hinted:
+    if not heap.gc.placed:
         snap_live(heap, objects, stacks, k, flags, handle, size, arg)
         return
     s = cursor[0]
@@ -171,6 +178,8 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
         manual_spans[handle] = cursor[0]
     elif k == SNAP_RANGE:
         snapshot.take_range(heap, size, handle)
+    elif k == SNAP_END:
+        snapshot.complete(heap)
     elif k == SNAP_PADDING:
         snapshot.take_padding(heap, size, handle)
     elif k == SNAP_PAGE_CACHE:

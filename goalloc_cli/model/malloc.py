@@ -17,8 +17,9 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcache import next_free
 from goalloc_cli.model.mcentral import file_new
 from goalloc_cli.model.mheap import alloc_span
+from goalloc_cli.model.reclaim import reclaim
 from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, clear_live, drop_sharer, keep_marks, set_live, set_mark, sharers
-from goalloc_cli.model.sweeper import deduct_sweep_credit, reclaim
+from goalloc_cli.model.sweeper import deduct_sweep_credit
 
 TINY_BLOCK = 16
 """Bytes in a block of tiny objects."""

@@ -6,10 +6,11 @@ from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import NO_SPAN
 from goalloc_cli.model.mcentral import cache_span, grow, uncache_span
 from goalloc_cli.model.pallocbits import ZERO, trailing_zeros, without_lowest
+from goalloc_cli.model.reclaim import reclaim
 from goalloc_cli.model.slotbits import load_alloc_cache
 from goalloc_cli.model.stack import clear_stack_cache
 from goalloc_cli.model.sweep import is_stale
-from goalloc_cli.model.sweeper import deduct_sweep_credit, reclaim
+from goalloc_cli.model.sweeper import deduct_sweep_credit
 
 
 @inner

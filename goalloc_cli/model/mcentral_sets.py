@@ -7,25 +7,17 @@ its entry behind; whoever pops it sees by the sweepgen that it is stale. (Go: mc
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import FAULT_QUEUE_NODES, FULL, NO_SPAN, NONE, PARTIAL, QUEUE_NODES, SWEPT_REFILL
+from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, PARTIAL, SWEPT_REFILL
+from goalloc_cli.model.nodes import free_node, new_node
 from goalloc_cli.model.sweep import is_unswept, sweep_span
 
 
 @inner
 def push(heap, spc, fill, parity, s):
     """Put span s at the end of a queue."""
-    n = heap.free_nodes
-    if n != NONE:
-        heap.free_nodes = heap.nodes[n].next
-    else:
-        n = heap.node_rows
-        if n >= QUEUE_NODES:
-            heap.fault = FAULT_QUEUE_NODES
-            return
-        heap.node_rows = n + 1
-    node = heap.nodes[n]
-    node.span = s
-    node.next = NONE
+    n = new_node(heap, s)
+    if n == NONE:
+        return
     central = heap.central[spc]
     last = central.tail[fill, parity]
     if last == NONE:
@@ -49,8 +41,7 @@ def pop(heap, spc, fill, parity):
     if node.next == NONE:
         central.tail[fill, parity] = NONE
     central.count[fill, parity] -= 1
-    node.next = heap.free_nodes
-    heap.free_nodes = n
+    free_node(heap, n)
     return s
 
 
@@ -60,6 +51,14 @@ def file_swept(heap, s):
     span = heap.spans[s]
     fill = FULL if span.alloc_count == span.nelems else PARTIAL
     push(heap, span.spc, fill, heap.gc.parity, s)
+
+
+@inner
+def file_found(heap, s):
+    """Put a span that a snapshot found where it belongs: each queue is found from its front on."""
+    span = heap.spans[s]
+    fill = FULL if span.alloc_count == span.nelems else PARTIAL
+    push(heap, span.spc, fill, 1 - heap.gc.parity if is_unswept(heap, span) else heap.gc.parity, s)
 
 
 @inner

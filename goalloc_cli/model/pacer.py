@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from goalloc_cli.choices import GrowthScavenge, Pacer
 from goalloc_cli.jit import inner
+from goalloc_cli.model import pacer_ratio
 
 SWEEP_MARGIN = 1 << 20
 """Sweeping is to be done this many bytes before the trigger (Go: sweepMinHeapDistance)."""
@@ -11,32 +13,80 @@ NEVER = 1 << 62
 
 
 @inner
+def begin_pacing(heap):
+    """Set the first cycle's goal and trigger."""
+    heap.gc.retained_goal = NEVER
+    if heap.knobs.pacer == Pacer.RATIO:
+        pacer_ratio.preset(heap)
+    set_gogc(heap, heap.knobs.gogc)
+
+
+@inner
+def set_gogc(heap, gogc):
+    """The program set GOGC, in percent; -1 is off. (Go: debug.SetGCPercent)"""
+    heap.gc.gogc = gogc
+    commit(heap)
+
+
+@inner
+def start_cycle(heap):
+    """Marking starts."""
+    gc = heap.gc
+    gc.last_marked = gc.marked
+    if heap.knobs.pacer == Pacer.RATIO:
+        gc.goal = max(gc.goal, gc.heap_live + SWEEP_MARGIN)
+
+
+@inner
+def end_cycle(heap, explicit):
+    """Marking ends; heap_live is still what the program has allocated until now."""
+    gc = heap.gc
+    gc.last_goal = gc.goal
+    gc.last_in_use = heap.stats.in_use
+    if heap.knobs.pacer == Pacer.RATIO and not explicit:
+        pacer_ratio.adapt(heap)
+
+
+@inner
 def commit(heap):
-    """At mark termination, and at the start: set the heap goal, the trigger and the pace of sweeping.
+    """At mark termination, at the start and when GOGC changes: set the heap goal, the trigger and the pace of sweeping.
 
     Unlike Go: no runway, no stack scan and no memory limit, since a trace has no time; the trigger is as late as Go's can be.
     """
     gc = heap.gc
-    gc.goal = heap_goal(heap)
-    gc.trigger = trigger(heap)
+    if gc.gogc < 0:
+        gc.goal = NEVER
+        gc.trigger = NEVER
+    elif heap.knobs.pacer == Pacer.RATIO:
+        pacer_ratio.set_goal_and_trigger(heap, least_trigger(heap))
+    elif heap.knobs.pacer == Pacer.RUNWAY:
+        gc.goal = gc.marked + (gc.marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
+        gc.trigger = loose_trigger(heap)
+        gc.goal = max(gc.goal, gc.trigger)
+    else:
+        gc.goal = heap_goal(heap)
+        gc.trigger = trigger(heap)
     pace_sweeper(heap)
+    if heap.knobs.growth_scavenge == GrowthScavenge.GOAL:
+        pace_scavenger(heap)
 
 
 @inner
 def least_trigger(heap):
     """Until sweeping is done, the next cycle must not start before this."""
-    return heap.gc.heap_live + SWEEP_MARGIN if heap.gc.sweeping else 0
+    gc = heap.gc
+    if not gc.sweeping:
+        return 0
+    margin = SWEEP_MARGIN * gc.gogc // 100 if heap.knobs.sweep_margin_by_gogc else SWEEP_MARGIN
+    return gc.heap_live + margin
 
 
 @inner
 def heap_goal(heap):
     """Heap size that the next cycle should end at, in bytes."""
-    gogc = heap.knobs.gogc
-    if gogc < 0:
-        return NEVER
-    marked = heap.gc.marked
-    goal = marked + (marked + heap.knobs.globals_scan_bytes) * gogc // 100
-    goal = max(goal, heap.knobs.heap_minimum * gogc // 100)
+    gc = heap.gc
+    goal = gc.marked + (gc.marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
+    goal = max(goal, heap.knobs.heap_minimum * gc.gogc // 100)
     return max(goal, least_trigger(heap))
 
 
@@ -45,11 +95,24 @@ def trigger(heap):
     """heap_live at which the next cycle starts."""
     goal = heap.gc.goal
     marked = heap.gc.marked
-    if heap.knobs.gogc < 0 or marked >= goal:
+    if marked >= goal:
         return goal
     least = max(least_trigger(heap), marked + (goal - marked) // 64 * 45)
-    most = max(marked + (goal - marked) // 64 * 61, goal - heap.knobs.heap_minimum)
-    return min(goal, max(most, least))
+    most = max(marked + (goal - marked) // 64 * 61, goal - heap.knobs.heap_minimum, least)
+    if marked > 0:
+        most -= (most - least) * heap.knobs.runway_percent // 100
+    return min(goal, most)
+
+
+@inner
+def loose_trigger(heap):
+    """heap_live at which the next cycle starts, by the bounds of Go 1.18: the upper one may lie above the goal."""
+    gc = heap.gc
+    goal = gc.goal
+    minimum = heap.knobs.heap_minimum * gc.gogc // 100
+    least = max(minimum, least_trigger(heap), gc.marked + int(0.7 * (goal - gc.marked)))
+    most = max(gc.marked + max(int(0.95 * (goal - gc.marked)), goal - minimum), least)
+    return min(max(goal, least), most)
 
 
 @inner
@@ -60,5 +123,20 @@ def pace_sweeper(heap):
     gc.swept_basis = gc.pages_swept
     distance = max(gc.trigger - gc.heap_live - SWEEP_MARGIN, 1 << heap.knobs.page_shift)
     gc.pages_per_byte = 0.0
-    if gc.sweeping and heap.knobs.gogc >= 0:
+    if gc.sweeping and gc.gogc >= 0:
         gc.pages_per_byte = max(0, gc.pages_in_use - gc.pages_swept) / distance
+
+
+@inner
+def pace_scavenger(heap):
+    """How much backed memory the heap should keep: a tenth more than the last cycle ended with, if it grows as that did.
+
+    (Go 1.13: mgcscavenge.go, gcPaceScavenger)
+    """
+    gc = heap.gc
+    if gc.last_goal == 0:
+        return
+    wanted = gc.last_in_use * (gc.goal / gc.last_goal)
+    retained = int(min(wanted, float(NEVER)))
+    retained += retained // 10
+    gc.retained_goal = (retained + 4095) // 4096 * 4096

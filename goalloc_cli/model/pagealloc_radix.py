@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import CHUNK_PAGES, FAULT_PAGES, NONE, PAGES
+from goalloc_cli.model.heap import CHUNK_PAGES, NONE
 from goalloc_cli.model.pallocbits import ZERO, clear_range, find_zeros, set_range, trailing_ones, trailing_zeros
 
 
@@ -94,28 +94,14 @@ def summarize_chunk(heap, c):
 
 
 @inner
-def grow(heap, npages):
-    """Take address space for npages more pages, rounded up to the growth step; they are free and released.
-
-    The free tail of the heap is not counted towards the request (allocator.md 6.4; Go: mheap.go, grow).
-    """
-    step = heap.knobs.growth_pages
-    ask = (npages + step - 1) // step * step
-    if heap.end_page + ask > PAGES:
-        heap.fault = FAULT_PAGES
-        return
-    first = heap.end_page == heap.first_page
-    add_range(heap, heap.end_page, ask)
-    if first:
-        pad(heap, heap.first_page, heap.knobs.heap_padding_pages)
-
-
-@inner
 def add_range(heap, page, npages):
-    """Give npages pages from the end of the heap on to the allocator: free and released."""
-    set_range(heap.scavenged_bits, page, npages)
+    """Give npages pages from the end of the heap on to the allocator: free, and released where growth is."""
+    if heap.knobs.growth_released:
+        set_range(heap.scavenged_bits, page, npages)
+        heap.stats.released += npages << heap.knobs.page_shift
+    else:
+        heap.stats.free += npages << heap.knobs.page_shift
     heap.end_page = page + npages
-    heap.stats.released += npages << heap.knobs.page_shift
     summarize(heap, page, npages)
     heap.search_page = min(heap.search_page, page)
 

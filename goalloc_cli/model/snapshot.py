@@ -15,10 +15,10 @@ from goalloc_cli.model.heap import (
     SPAN_STACK,
     SPAN_WORKBUF,
 )
-from goalloc_cli.model.mcentral import file_new
-from goalloc_cli.model.mcentral_sets import push
+from goalloc_cli.model.mcentral import file_cached, file_found
 from goalloc_cli.model.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
-from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, pad, summarize
+from goalloc_cli.model.pagealloc import add_range, alloc_range
+from goalloc_cli.model.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pagecache import take_block
 from goalloc_cli.model.pallocbits import ZERO
 from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, load_alloc_cache, set_allocated, set_live
@@ -151,11 +151,16 @@ def complete_span(heap, s):
     load_alloc_cache(heap, span, 0)
     if span.owner != NONE:
         span.alloc_count_at_cache = span.alloc_count
-    elif span.sweepgen == heap.gc.sweepgen:
-        file_new(heap, s)
+        file_cached(heap, s)
     else:
-        fill = 1 if span.alloc_count == span.nelems else 0
-        push(heap, span.spc, fill, 1 - heap.gc.parity, s)
+        file_found(heap, s)
+
+
+@inner
+def complete(heap):
+    """All is known. Where the trace does not tell how far the next cycle is, all spans count as used up."""
+    if not heap.gc.hinted:
+        heap.gc.heap_live = heap.stats.in_use
 
 
 @inner

@@ -8,7 +8,6 @@ import numpy as np
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import (
     FULL,
-    LOCK_RECLAIM,
     NO_SPAN,
     NONE,
     PARTIAL,
@@ -17,10 +16,8 @@ from goalloc_cli.model.heap import (
     SWEPT_CREDIT,
     SWEPT_FINISH,
     SWEPT_OUT_OF_ORDER,
-    SWEPT_RECLAIM,
 )
 from goalloc_cli.model.mcentral import file_swept, next_unswept
-from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_unswept, sweep_span
 
@@ -70,7 +67,8 @@ def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
         return
     if gc.pages_per_byte == 0.0:
         return
-    new_live = span_bytes + max(0, gc.heap_live - gc.live_basis)
+    grown = gc.heap_live - gc.live_basis
+    new_live = span_bytes + (max(0, grown) if heap.knobs.debt_guard else grown)
     target = np.int64(gc.pages_per_byte * new_live) - caller_pages
     while target > gc.pages_swept - gc.swept_basis:
         if not sweep_one(heap, SWEPT_CREDIT):
@@ -86,75 +84,6 @@ def pay_hinted(heap, credit_bytes):
     while (gc.pages_swept - start) << heap.knobs.page_shift < credit_bytes:
         if not sweep_one(heap, SWEPT_CREDIT):
             return
-
-
-@inner
-def reclaim(heap, npages):
-    """Before npages pages are taken: sweep windows of the heap for spans without marked objects until as many are freed."""
-    gc = heap.gc
-    while npages > 0 and gc.reclaim_page != NONE:
-        if gc.reclaim_credit > 0:
-            take = min(gc.reclaim_credit, npages)
-            gc.reclaim_credit -= take
-            npages -= take
-            continue
-        page = gc.reclaim_page
-        gc.reclaim_page = page + heap.knobs.reclaim_chunk_pages
-        if page >= gc.reclaim_end:
-            gc.reclaim_page = NONE
-            return
-        freed = reclaim_chunk(heap, page, page + heap.knobs.reclaim_chunk_pages)
-        if freed > npages:
-            gc.reclaim_credit += freed - npages
-        npages -= min(freed, npages)
-
-
-@inner
-def reclaim_chunk(heap, page, end):
-    """Sweep the unmarked spans that begin in a window of pages; return how many pages were freed."""
-    heap.stats.locks[LOCK_RECLAIM] += 1
-    freed = 0
-    while page < end:
-        s = heap.page_span[page]
-        if s == NO_SPAN:
-            page += 1
-            continue
-        span = heap.spans[s]
-        first = page_of(heap, span)
-        following = first + span.npages
-        if first == page and span.state == SPAN_IN_USE and is_unswept(heap, span) and not is_page_marked(heap, span):
-            sweep_span(heap, s, SWEPT_RECLAIM)
-            freed += file_swept(heap, s)
-        page = following
-    return freed
-
-
-@inner
-def is_page_marked(heap, span):
-    """True where the last mark phase set the page mark of the span, which keeps the reclaimer away.
-
-    Any mark sets it, but for spans with inline mark bits (Green Tea, Go 1.26+): there an allocation during marking
-    does, and scanning two or more objects of the span at once. How many are scanned at once depends on the order of marking;
-    a recording tells, otherwise two marked objects are taken to be enough. (Go: mgcmark_greenteagc.go, spanSetScans)
-    """
-    cycle = heap.gc.cycle
-    if span.black_cycle == cycle:
-        return True
-    marked = count_marked(heap, span, cycle)
-    inline = heap.knobs.inline_mark_bytes > 0 and span.spc > 1 and 16 <= span.elem_size <= heap.knobs.header_above
-    if not inline:
-        return marked > 0
-    if span.spc & 1:
-        return False
-    if heap.gc.hinted and marked < span.alloc_count:
-        return span.hint_cycle != cycle
-    return marked > 1
-
-
-@inner
-def hint_reclaimed(heap, s):
-    """The recording says that the reclaimer swept this span."""
-    heap.spans[s].hint_cycle = heap.gc.cycle
 
 
 @inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from goalloc_cli.report import memory, objects, trace_tables
+from goalloc_cli.report import gctrace_tables, memory, objects, trace_tables
 from goalloc_cli.report.ledger import LABELS
 from goalloc_cli.report.table import Block, Text
 from goalloc_cli.report.units import iec, percent
@@ -36,8 +36,15 @@ def trace(document: Document) -> list[Block]:
     return [*head(document), *trace_tables.overview(document), *notes(document)]
 
 
+def gctrace(document: Document) -> list[Block]:
+    """What Go printed of its collections."""
+    return [*head(document), *gctrace_tables.overview(document), *notes(document)]
+
+
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
+    if document["schema"] == "goalloc gctrace":
+        return [Text(gctrace_tables.headline(document), "headline")]
     if document["schema"] != "goalloc replay":
         return [Text(trace_tables.headline(document), "headline")]
     return [

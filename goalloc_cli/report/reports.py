@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report import answer, memory, objects, systems, trace_tables
-from goalloc_cli.report.names import REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report import answer, gctrace_tables, memory, objects, systems, trace_tables
+from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.table import Block
 
 Document = dict[str, Any]
@@ -33,7 +33,20 @@ STATS: dict[str, Report] = {
     "stacks": trace_tables.stacks,
     "cycles": trace_tables.cycles,
 }
-assert tuple(REPLAY) == REPLAY_REPORTS and tuple(STATS) == STATS_REPORTS
+GCTRACE: dict[str, Report] = {
+    "cycles": gctrace_tables.cycles,
+    "released": gctrace_tables.released,
+    "scans": gctrace_tables.scans,
+    "beside": gctrace_tables.beside,
+}
+assert (tuple(REPLAY), tuple(STATS), tuple(GCTRACE)) == (REPLAY_REPORTS, STATS_REPORTS, GCTRACE_REPORTS)
+
+BY_SCHEMA = {
+    "goalloc replay": (REPLAY, answer.replay),
+    "goalloc stats": (STATS, answer.trace),
+    "goalloc gctrace": (GCTRACE, answer.gctrace),
+}
+"""The reports of a document, and what is shown without any."""
 
 SECTIONS = {
     "summary": ("memstats", "checkpoints"),
@@ -58,10 +71,9 @@ ALWAYS = (
 
 def blocks(document: Document, names: tuple[str, ...]) -> list[Block]:
     """What is shown of `names`; of none, the answer that fits a screen; of "all", everything."""
-    replay = document["schema"] == "goalloc replay"
+    reports, whole = BY_SCHEMA[document["schema"]]
     if not names:
-        return answer.replay(document) if replay else answer.trace(document)
-    reports = REPLAY if replay else STATS
+        return whole(document)
     wanted = tuple(reports) if "all" in names else names
     shown = [block for name in wanted for block in reports[name](document)]
     return [*answer.head(document), *shown, *answer.notes(document)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from goalloc_cli.report import document, trace_document
+from goalloc_cli.report import document, gctrace_document, trace_document
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.source import open_source
 
 Document = dict[str, Any]
 
-SCHEMAS = (document.SCHEMA, trace_document.SCHEMA)
+SCHEMAS = (document.SCHEMA, trace_document.SCHEMA, gctrace_document.SCHEMA)
 STARTS = tuple(b"\xa6format" + bytes([0xA0 | len(schema)]) + schema.encode() for schema in SCHEMAS)
 """What msgpack writes for the first entry of such a document, behind the byte or three of the map itself."""
 PEEKED = 64

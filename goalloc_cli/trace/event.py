@@ -64,6 +64,8 @@ class Kind(IntEnum):
     """the program named this point: name `arg`; the model takes a sample here"""
     TIME = 10
     """`size` nanoseconds since the start of the trace"""
+    SET_GOGC = 11
+    """the program set GOGC to `size` percent, or, where `arg` is 1, off"""
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16
@@ -109,6 +111,9 @@ class Kind(IntEnum):
     """manual span `id` of `size` pages was allocated by `p`; `arg` is 0 for stacks, 1 for GC work buffers"""
     MANUAL_FREE = 40
     """manual span `id` was given back"""
+    RECLAIM_BYTES = 41
+    """the next call of the page reclaimer, by `p`, accounts for `size` bytes: the windows that it walks, less the pages that it
+    frees, and the spans that it sweeps"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48

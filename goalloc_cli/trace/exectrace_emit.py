@@ -32,6 +32,7 @@ K_GC_START, K_GC_END, K_FLUSH = int(Kind.GC_START), int(Kind.GC_END), int(Kind.F
 K_CHECKPOINT, K_TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
 SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT), int(Kind.SWEEP_DRAINED)
 K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
+K_RECLAIM_BYTES = int(Kind.RECLAIM_BYTES)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
 MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
@@ -259,6 +260,8 @@ def control(out, st, src, held, i, ns, several_ps):
             if several_ps and st.ends:
                 flush_once(out, st, held, p)
             put(out, st, K_SWEEP_CREDIT, p, 0, src.b[i], 0, 0)
+        elif src.code[i] == RECLAIM:
+            put(out, st, K_RECLAIM_BYTES, p, 0, src.b[i], 0, 0)
     elif k == GC_SWEEP_END:
         held.context[m] = 0
     elif k == GC_END:

@@ -46,6 +46,8 @@ def _read_header(record: Record) -> Header:
         value = head.pop(key, default) if key != "extra" else {}
         if key == "notes" and _is_list_of(value, str):
             value = tuple(value)
+        if key == "knobs" and _is_list_of(value, list) and all(list(map(type, each)) == [str, int] for each in value):
+            value = tuple(map(tuple, value))
         if type(value) is not type(default):
             raise TraceError(f"{record.where}: header: {key} is {brief(value)}, no {type(default).__name__}")
         known[key] = value
@@ -175,7 +177,7 @@ _IS_WITNESS = np.isin(np.arange(256) & KIND_MASK, event.WITNESS_KINDS)
 
 
 def _header_map(header: Header) -> dict[str, Any]:
-    known = {key: value for key, value in vars(header).items() if key != "extra"}
+    known = {key: value for key, value in vars(header).items() if key != "extra" and (key != "knobs" or value)}
     return {**header.extra, **known}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.trace.gctrace import LOOKED_AT, is_gctrace
 from goalloc_cli.trace.source import Source, open_source
 from goalloc_cli.trace.trace import Trace
 
@@ -56,6 +57,11 @@ _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 FORMS = (
     Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace"),
+    Form("the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "allocfree:read_allocfree"),
+    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl"),
+    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv"),
+    Form("msgpack rows", _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"), "rows:read_rows"),
+    Form("a malloc-lab trace", _starts(rb"\s*(?:\d+\s+){4}[afr] \d"), "rows_malloclab:read_malloclab"),
 )
 """What can be read. The first form whose pattern matches is taken."""
 
@@ -64,7 +70,7 @@ _RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
 OTHERS = (
     Other(
         "a result saved by goalloc",
-        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats)"),
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace)"),
         "give it to a report, or give this the trace that it was made from",
         SavedReplayError,
     ),
@@ -78,6 +84,7 @@ OTHERS = (
         _starts(rb"PK\x03\x04|BZh|\xfd7zXZ"),
         "unpack it first; goalloc unpacks gzip and zstd",
     ),
+    Other("output of GODEBUG=gctrace=1", _starts(rb".{0,400}?gc \d+ @[\d.]+s "), f"goalloc stats shows it; {_RECORD}"),
     Other("JSON", _starts(rb"\s*[\[{]"), _RECORD),
     Other("text", _starts(rb"[\t\n\r\x20-\x7e]{16}"), _RECORD),
 )
@@ -89,7 +96,23 @@ def open_trace(path: str | Path) -> Trace:
 
     Raise TraceError where it is none that goalloc reads, OSError where it cannot be opened.
     """
+    return _opened(open_source(path))
+
+
+def open_trace_or_gctrace(path: str | Path) -> Trace | Source:
+    """As `open_trace`; but a text with lines of gctrace in it is returned as it is."""
     source = open_source(path)
+    try:
+        is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
+        if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
+            return source
+    except BaseException:
+        source.close()
+        raise
+    return _opened(source)
+
+
+def _opened(source: Source) -> Trace:
     try:
         trace = _reader(source)(source.stream, source.name)
     except BaseException:

@@ -35,6 +35,8 @@ def size_classes(design: Design) -> list[SizeClass]:
         raise DesignError(f"page_size {page}: must be a power of two from 4096 to 65536")
     if design.waste_limit < 1:
         raise DesignError(f"waste_limit {design.waste_limit}: must be at least 1")
+    if design.size_classes:
+        return [SizeClass(0, 0), *own_classes(design)]
     classes: list[SizeClass] = []
     step = 8
     size = 8
@@ -56,6 +58,17 @@ def size_classes(design: Design) -> list[SizeClass]:
             classes.append(SizeClass(size, span // page))
         size += step
     return [SizeClass(0, 0), *(_stretched(c, page) for c in classes)]
+
+
+def own_classes(design: Design) -> list[SizeClass]:
+    """The classes of a table that the design brings."""
+    classes = [SizeClass(size, npages) for size, npages in design.size_classes or ()]
+    for c, previous in zip(classes, [SizeClass(0, 0), *classes], strict=False):
+        if c.size <= previous.size or c.size % 8 or not 1 <= c.npages * design.page_size // max(c.size, 1) <= 8192:
+            raise DesignError(f"size class {c.size} of {c.npages} pages: must be above {previous.size}, of 8 byte words, and fit")
+    if not classes or classes[-1].size != design.max_small_size:
+        raise DesignError(f"the largest size class must be max_small_size, {design.max_small_size} bytes")
+    return classes
 
 
 def _stretched(c: SizeClass, page: int) -> SizeClass:

@@ -1,0 +1,3 @@
+module goalloc/realgo
+
+go 1.23

@@ -1,0 +1,35 @@
+"""goalloc export"""
+
+from __future__ import annotations
+
+import click
+
+from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.show import say
+
+FORMS = ("jsonl", "csv", "rows")
+
+
+@click.command(short_help="Write a trace as rows: JSON Lines, CSV or msgpack.")
+@click.argument("trace", metavar="TRACE")
+@click.option("--to", "form", type=click.Choice(FORMS), required=True, help="JSON Lines, CSV, or msgpack rows.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+def export(trace: str, form: str, output: str | None, force: bool, quiet: bool) -> None:
+    """Write TRACE ("-" is the standard input) as rows that any script can read.
+
+    The rows hold all that the trace holds: imported again they give the same events.
+    """
+    from goalloc_cli.progress import progress_line, ticking
+    from goalloc_cli.trace.export import write_rows
+    from goalloc_cli.trace.sink import write_file
+    from goalloc_cli.trace.sniff import open_trace
+
+    refuse_early({"output": output, "force": force, "form": "msgpack" if form == "rows" else form})
+    found = open_trace(trace)
+    with progress_line("export", found.events, quiet) as tick:
+        batches = ticking(found.batches, tick)
+        events = write_file(output or "-", force, lambda file: write_rows(found.header, batches, file, form))
+    if output and not quiet:
+        say(f"{output}: {events:,} events")

@@ -1,0 +1,172 @@
+"""goalloc record"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from goalloc_cli.commands.import_recording import import_recording
+from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.show import say
+
+SECONDS = 5.0
+PATIENCE = 60.0
+MAX_SIZE = "1GiB"
+
+
+UNITS = {
+    "": 1,
+    **{unit: 1000**n for n, unit in enumerate("kmgt", 1)},
+    **{f"{unit}i": 1024**n for n, unit in enumerate("kmgt", 1)},
+}
+
+
+def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
+    """A number of bytes: 500000, 500MB, 2GiB."""
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d+)?) ?([kmgt]i?|)b?", value.lower())
+    if found is None or not float(found[1]):
+        raise click.BadParameter(f"{value!r} is no size such as 500MB or 2GiB", ctx, param)
+    return int(float(found[1]) * UNITS[found[2]])
+
+
+@click.command(
+    short_help="Record a Go program or a running server, as a trace.",
+    context_settings={"allow_interspersed_args": False},
+)
+@click.option("-o", "--output", metavar="FILE", help='The trace to write; "-" is the standard output.')
+@click.option("--trace", metavar="FILE", help="Where COMMAND writes its execution trace by itself.")
+@click.option("--url", help=f"Record the server at URL (.../debug/pprof/trace) for {SECONDS:g} --seconds.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="How long to record a server.")
+@click.option("--timeout", type=click.FloatRange(0), default=PATIENCE, show_default=True,
+              metavar="SECONDS", help="How much longer than that a server may take.")  # fmt: skip
+@click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
+              metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
+@click.option("--keep", metavar="FILE", help="Keep the execution trace itself, for go tool trace.")
+@click.option("--snippet", is_flag=True, help="Print the lines of Go with which a program records itself.")
+@click.option("--force", is_flag=True, help="Replace existing FILEs.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+@click.argument("command", nargs=-1, metavar="[--] [COMMAND...]")
+@click.pass_context
+def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: Any) -> int:
+    """Record every allocation of a Go program, and make a trace of it.
+
+    \b
+    goalloc record -o t.msgpack -- ./pkg.test -test.bench=Decode
+    goalloc record -o t.msgpack -- go test -bench=Decode ./pkg
+    goalloc record -o t.msgpack --trace app.trace -- ./app -trace app.trace
+    goalloc record -o t.msgpack --url http://127.0.0.1:6060/debug/pprof/trace --seconds 5
+    goalloc record --snippet
+
+    COMMAND runs with GODEBUG=traceallocfree=1; its exit code is that of goalloc. A server has to be
+    started with GODEBUG=traceallocfree=1. Go 1.23 or newer.
+    """
+    if snippet:
+        from goalloc_cli.recording.snippet import SNIPPET
+
+        click.echo(SNIPPET, nl=False)
+        return 0
+    check(output, options)
+    with tempfile.TemporaryDirectory(prefix="goalloc-") as folder:
+        temporary = Path(folder, "recording.trace")
+        if options["url"] is not None:
+            return from_server(ctx, temporary, output, options)
+        return from_command(ctx, temporary, output, options)
+
+
+def check(output: str | None, options: dict[str, Any]) -> None:
+    """Refuse what could not work before anything is run."""
+    if bool(options["command"]) == (options["url"] is not None):
+        raise click.UsageError("give either a command to run (-- ./pkg.test ...) or the --url of a server")
+    if output is None:
+        raise click.UsageError("name the trace to write with -o FILE")
+    if options["url"] is None and options["seconds"] is not None:
+        raise click.UsageError("--seconds goes with --url; a command is recorded as long as it runs")
+    if options["url"] is not None and options["trace"] is not None:
+        raise click.UsageError("--trace goes with a command, not with --url")
+    for file in (output, options["keep"]):
+        if file is not None:
+            refuse_early({"output": file, "force": options["force"], "form": "msgpack"})
+    if options["keep"] == "-":
+        raise click.UsageError("--keep takes the name of a file")
+
+
+def from_command(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
+    """Run a command, take in what it wrote, and return its exit code."""
+    from goalloc_cli.recording.child import run, was_written
+    from goalloc_cli.recording.command import recorded
+    from goalloc_cli.trace.event import TraceError
+
+    try:
+        command = recorded(options["command"], options["trace"], temporary)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    code = run(command, to_stderr=output == "-")
+    if code and not was_written(command):
+        say(f"goalloc: {command.name} ended with exit code {code} and left no trace")
+        return code
+    try:
+        take_in(ctx, command.trace, f"the recording of {command.name}", output, options)
+    except TraceError as error:
+        if not code:
+            raise
+        say(f"goalloc: {command.name} ended with exit code {code}; {error}")
+    return code
+
+
+def from_server(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
+    """Record a server, and take in what it sent."""
+    from goalloc_cli.recording.server import download, request
+
+    seconds = options["seconds"] or SECONDS
+    try:
+        asked = request(options["url"], seconds, options["timeout"], options["max_size"])
+    except ValueError as error:
+        raise click.UsageError(f"--url: {error}") from None
+    with temporary.open("wb") as file, progress(seconds, options["quiet"]) as tick:
+        download(asked, file, tick)
+    take_in(ctx, temporary, asked.url, output, options)
+    return 0
+
+
+def take_in(ctx: click.Context, trace: Path, name: str, output: str | None, options: dict[str, Any]) -> None:
+    """Make a trace of an execution trace; errors speak of it as `name`."""
+    from goalloc_cli.trace.event import TraceError
+    from goalloc_cli.trace.sink import write_file
+
+    force, quiet = options["force"], options["quiet"]
+    if options["keep"] is not None:
+        with trace.open("rb") as raw:
+            write_file(options["keep"], force, lambda file: shutil.copyfileobj(raw, file))
+    try:
+        ctx.invoke(import_recording, recording=str(trace), output=output, no_witnesses=False, force=force, quiet=quiet)
+    except TraceError as error:
+        raise type(error)(str(error).replace(str(trace), name)) from error
+
+
+@contextmanager
+def progress(seconds: float, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """A line on the terminal that tells how long, and how many bytes."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from goalloc_cli.report.units import iec
+
+    def tick(done: int) -> None:
+        sys.stderr.write(f"\r\x1b[Krecord  {iec(done)}")
+        sys.stderr.flush()
+
+    sys.stderr.write(f"\r\x1b[Krecord  for {seconds:g} s")
+    sys.stderr.flush()
+    try:
+        yield tick
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

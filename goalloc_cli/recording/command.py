@@ -1,0 +1,83 @@
+"""What a command is made into so that it records itself: the flag that it gets, the file that it will write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+SETTING = "traceallocfree=1"
+"""What GODEBUG must hold for a trace to have allocations in it (Go: runtime/extern.go)."""
+
+TEST_BINARY = re.compile(r".*\.test(\.exe)?", re.IGNORECASE)
+TEST_FLAG = re.compile(r"--?test\.")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A command that records itself."""
+
+    args: list[str]
+    trace: Path
+    """Where it writes its execution trace."""
+    name: str
+    """What messages call it."""
+
+
+def recorded(args: Sequence[str], trace: str | None, temporary: Path) -> Recorded:
+    """How to run `args` for a recording.
+
+    Args:
+        args: the command.
+        trace: the file that the command writes by itself, None if it is to be told.
+        temporary: the file that a test is told to write.
+
+    Raises:
+        ValueError: the command is neither a Go test nor does it write a trace by itself.
+    """
+    name = PurePath(args[0]).name
+    if trace is not None:
+        return Recorded([*args], Path(trace), name)
+    if is_test_binary(args):
+        return told(args, 1, "test.trace", "test.outputdir", temporary)
+    if is_go_test(args):
+        return told(args, 2, "trace", "outputdir", temporary)
+    raise ValueError(
+        f"{args[0]} is neither a Go test binary nor go test; if the program writes an execution trace by itself, say where: "
+        "--trace FILE (goalloc record --snippet prints the lines of Go for it)"
+    )
+
+
+def is_test_binary(args: Sequence[str]) -> bool:
+    return bool(TEST_BINARY.fullmatch(PurePath(args[0]).name)) or any(TEST_FLAG.match(arg) for arg in args[1:])
+
+
+def is_go_test(args: Sequence[str]) -> bool:
+    return PurePath(args[0]).name in ("go", "go.exe") and list(args[1:2]) == ["test"]
+
+
+def told(args: Sequence[str], at: int, flag: str, folder_flag: str, temporary: Path) -> Recorded:
+    """The command with the flag for its trace inserted at `at`, unless it has been given."""
+    name = PurePath(args[0]).name
+    given = flag_value(args, flag)
+    if given is None:
+        return Recorded([*args[:at], f"-{flag}={temporary}", *args[at:]], temporary, name)
+    return Recorded([*args], Path(flag_value(args, folder_flag) or "", given), name)
+
+
+def flag_value(args: Sequence[str], flag: str) -> str | None:
+    """The value of -flag=value or -flag value among the arguments, as Go's flag package reads them."""
+    for number, arg in enumerate(args):
+        name, equals, value = arg.lstrip("-").partition("=")
+        if not arg.startswith("-") or name != flag:
+            continue
+        if equals:
+            return value
+        return args[number + 1] if number + 1 < len(args) else None
+    return None
+
+
+def with_setting(godebug: str) -> str:
+    """GODEBUG with what it holds, and the setting; the last of two values counts for Go."""
+    return f"{godebug},{SETTING}" if godebug else SETTING

@@ -1,0 +1,189 @@
+"""Address logs: what our own `addrlog` program prints, on any Go since 1.9 (traces/programs/addrlog).
+
+JSON Lines. The first is the header; then come `warm` lines, the spans that the program filled before it began, in order; then
+its events, with the address of each object. All pages below `first_free` are in use when it begins, all above are free. What
+is known of the heap at that moment becomes a snapshot; pages of no known span are taken to hold stacks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from goalloc_cli.design import Design, DesignError, release
+from goalloc_cli.sizeclass import size_classes, slots
+from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Batch, Kind, TraceError
+from goalloc_cli.trace.trace import Header, Trace
+
+Row = tuple[int, int, int, int, int, int]
+"""kind, p, id, size, arg, addr."""
+
+PAGE = 8192
+TINY = 16
+HEADER = 8
+STACK_PAGES = 24
+"""Pages of stacks when a small program starts (allocator-corrections.md 10: StackInuse 196,608)."""
+GLOBALS = (400_000 + 40_000) * 8 + (160 << 10)
+"""The program's two arrays of pointers, and what the runtime has."""
+OWN_CLASS = (1, True)
+"""Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
+GOGC = {"off": -1, "100": 100, "explicit": 100_000_000}
+"""GOGC when the recording began: "explicit" is high enough to never start a cycle by itself."""
+
+
+@dataclass
+class Start:
+    """The heap when the recording began."""
+
+    design: Design
+    base_page: int
+    end_page: int
+    warm: list[tuple[int, int, bool]] = field(default_factory=list)
+    """First page, class, noscan of each span, in the order in which they were filled."""
+
+
+def read_addrlog(stream: BinaryIO, name: str) -> Trace:
+    """The trace of an address log; raise TraceError where it is none, or is damaged."""
+    lines = parsed(stream, name)
+    head = next(lines)
+    try:
+        header, start = read_header(head, name)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TraceError(f"{name}: line 1: this is no header of an address log ({error!r})") from error
+    return Trace(name, header, batches(events(lines, start, name)))
+
+
+def parsed(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
+    """Each line's object; raise TraceError at the first that holds none."""
+    for number, line in enumerate(stream, 1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise TraceError(f"{name}: line {number}: no JSON: {error}") from error
+        if not isinstance(entry, dict):
+            raise TraceError(f"{name}: line {number}: no JSON object")
+        yield entry
+
+
+def read_header(head: dict[str, Any], name: str) -> tuple[Header, Start]:
+    """The trace's header, and the heap as far as the header tells."""
+    try:
+        design = release(head["go"])
+    except DesignError as error:
+        raise TraceError(f"{name}: {error}") from error
+    base = int(head["base"], 16)
+    # The program's objects with pointers are one list: marking meets them one at a time.
+    knobs = (("gogc", GOGC[head["gogc"]]), ("marks_that_meet", 0), ("globals_scan_bytes", GLOBALS))
+    header = Header(
+        go_version=head["go"].removeprefix("go"),
+        gomaxprocs=head["gomaxprocs"],
+        source="address log",
+        from_start=False,
+        heap_base=base,
+        witnesses=True,
+        knobs=knobs,
+    )
+    return header, Start(design, base // PAGE, int(head["first_free"], 16) // PAGE)
+
+
+def events(lines: Iterator[dict[str, Any]], start: Start, name: str) -> Iterator[Row]:
+    """All events: the snapshot, made of the warm lines, then those of the program."""
+    offset = 0
+    try:
+        for entry in lines:
+            if entry["op"] != "warm":
+                offset = yield from snapshot(start)
+                yield from program_event(entry, start, offset)
+                break
+            start.warm.append(warm_span(entry, start))
+        for entry in lines:
+            yield from program_event(entry, start, offset)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TraceError(f"{name}: a line of an address log lacks something, or is of a later kind ({error!r})") from error
+
+
+def warm_span(entry: dict[str, Any], start: Start) -> tuple[int, int, bool]:
+    """First page, class and noscan of a span that was filled before the recording."""
+    sizes = [c.size for c in size_classes(start.design)]
+    number = next(i for i, size in enumerate(sizes) if size >= entry["size"])
+    return int(entry["addr"], 16) // PAGE, number, not entry["scan"]
+
+
+def snapshot(start: Start) -> Generator[Row, None, int]:
+    """The events that place the warm spans and what lies between them; returns the first handle that is left."""
+    design = start.design
+    step = max(design.growth_pages, design.growth_least_pages)
+    npages = (start.end_page - start.base_page + step - 1) // step * step
+    yield Kind.SNAP_RANGE, NO_P, npages, start.base_page, 0, 0
+    classes = size_classes(design)
+    unknown = set(range(start.base_page, start.end_page))
+    warm = list(dict.fromkeys(start.warm))
+    cached = {(number, noscan): page for page, number, noscan in warm}
+    handle = 0
+    for page, number, _ in warm:
+        unknown -= set(range(page, page + classes[number].npages))
+    stacks = stack_pages(sorted(unknown))
+    own = [(page, *OWN_CLASS) for page in sorted(unknown - set(stacks))]
+    for page, number, noscan in own + warm:
+        c = classes[number]
+        p = 0 if cached.get((number, noscan)) == page else NO_P
+        yield Kind.SNAP_SPAN, p, c.npages, page, 2 * number + noscan, 0
+        size = c.size - header_bytes(design, c.size - HEADER, noscan)
+        for slot in range(slots(design, c, noscan)[0]):
+            yield Kind.SNAP_OBJECT | (NOSCAN if noscan else 0), slot, handle, size, 0, 0
+            handle += 1
+    for manual, page in enumerate(stacks):
+        yield Kind.SNAP_STACK_SPAN, 0, manual, page, 1, 0
+    yield Kind.SNAP_END, NO_P, 0, 0, 0, 0
+    return handle
+
+
+def stack_pages(unknown: list[int]) -> list[int]:
+    """Of pages in no known span those that are taken for stacks: first runs of whole stack spans, four pages each."""
+    runs: list[list[int]] = []
+    for page in unknown:
+        if runs and runs[-1][-1] == page - 1:
+            runs[-1].append(page)
+        else:
+            runs.append([page])
+    runs.sort(key=lambda run: len(run) % 4 != 0)
+    return [page for run in runs for page in run][:STACK_PAGES]
+
+
+def header_bytes(design: Design, size: int, noscan: bool) -> int:
+    """Bytes between the start of a slot and the object in it."""
+    fits = design.header_above < size <= design.max_small_size - HEADER
+    return HEADER if design.malloc_header and not noscan and fits else 0
+
+
+def program_event(entry: dict[str, Any], start: Start, offset: int) -> Iterator[Row]:
+    """The events of one line. Handles count on from those of the snapshot; `addr` is that of the slot."""
+    match entry["op"]:
+        case "alloc":
+            size, noscan, addr = entry["size"], not entry["scan"], int(entry["addr"], 16)
+            addr -= header_bytes(start.design, size, noscan)
+            addr -= addr % TINY if noscan and size < TINY else 0
+            yield Kind.ALLOC | (NOSCAN if noscan else 0), 0, offset + entry["id"], size, 0, addr
+        case "free":
+            yield Kind.FREE, 0, offset + entry["id"], 0, 0, 0
+        case "gc":
+            explicit = int("sweep" not in entry)
+            yield Kind.GC_START, 0, 0, 0, explicit, 0
+            yield Kind.GC_END, 0, 0, 0, explicit, 0
+        case "setgc":
+            yield Kind.SET_GOGC, 0, 0, entry["percent"], 0, 0
+        case other:
+            raise ValueError(f"op {other!r}")
+
+
+def batches(rows: Iterable[Row]) -> Iterator[Batch]:
+    """The rows as batches of columns."""
+    waiting = iter(rows)
+    while some := list(islice(waiting, BATCH)):
+        columns = zip(*some, strict=True)
+        yield Batch(**{name: np.array(c, dtype) for (name, dtype), c in zip(COLUMNS.items(), columns, strict=True)})

@@ -1,0 +1,151 @@
+"""Handles for whatever a foreign trace calls its objects: numbers of its own, or addresses.
+
+A hash table says which handle a key has; it is as large as the most that ever lived at once.
+"""
+
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import kernel
+from goalloc_cli.trace.event import BATCH, KIND_MASK, Kind
+from goalloc_cli.trace.exectrace_handles import Handles, bare, give_handle, new_handles, take_handle
+
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
+
+EMPTY = -1
+"""Owner of a slot of the table that holds no key."""
+
+FIRST_SLOTS = 1 << 17
+
+PLAIN, BIRTH, DEATH, MENTION = range(4)
+OBJECTS, STACKS, SPANS = 0, 4, 8
+ROLE = np.zeros(64, np.int64)
+"""What an event does with its id: the lower two bits; and whose id it is: the others."""
+for _role, _kinds in {
+    OBJECTS | BIRTH: (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.SNAP_DEAD),
+    OBJECTS | DEATH: (Kind.FREE,),
+    OBJECTS | MENTION: (Kind.TINY, Kind.SWEEP_TO, Kind.SWEEP_RECLAIM),
+    STACKS | BIRTH: (Kind.STACK_ALLOC, Kind.SNAP_STACK),
+    STACKS | DEATH: (Kind.STACK_FREE,),
+    SPANS | BIRTH: (Kind.MANUAL_ALLOC, Kind.SNAP_STACK_SPAN),
+    SPANS | DEATH: (Kind.MANUAL_FREE,),
+}.items():
+    for _kind in _kinds:
+        ROLE[_kind] = _role
+
+ALIVE, UNKNOWN, RANGE = 1, 2, 3
+"""What can be wrong with an id: it is in use already, it is not in use, it is no number that the column holds."""
+
+
+@bare
+def find(keys, owners, key):
+    """The slot of the table that holds the key, or the empty one where it would go."""
+    mask = len(keys) - 1
+    slot = np.int64((np.uint64(key) * SPREAD) >> np.uint64(20)) & mask
+    while owners[slot] != EMPTY and keys[slot] != key:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@bare
+def remove(keys, owners, slot):
+    """Empty a slot, and move up the keys behind it that would not be found any more."""
+    mask = len(keys) - 1
+    hole = slot
+    while True:
+        slot = (slot + 1) & mask
+        if owners[slot] == EMPTY:
+            break
+        home = np.int64((np.uint64(keys[slot]) * SPREAD) >> np.uint64(20)) & mask
+        if ((slot - home) & mask) >= ((slot - hole) & mask):
+            keys[hole] = keys[slot]
+            owners[hole] = owners[slot]
+            hole = slot
+    owners[hole] = EMPTY
+
+
+@kernel
+def name_handles(kind, key, handle, keys, owners, used, low, middle, top):
+    """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there."""
+    for i in range(len(kind)):
+        role = ROLE[kind[i] & KIND_MASK]
+        if role == PLAIN:
+            if not 0 <= key[i] < 1 << 32:
+                return i, RANGE
+            handle[i] = key[i]
+            continue
+        # Objects, stacks and spans each have their own ids.
+        own = key[i] * 4 + (role >> 2)
+        slot = find(keys, owners, own)
+        if role & 3 == BIRTH:
+            if owners[slot] != EMPTY:
+                return i, ALIVE
+            keys[slot] = own
+            owners[slot] = take_handle(low, middle, top)
+            used[0] += 1
+            handle[i] = owners[slot]
+            continue
+        if owners[slot] == EMPTY:
+            return i, UNKNOWN
+        handle[i] = owners[slot]
+        if role & 3 == DEATH:
+            give_handle(low, middle, top, owners[slot])
+            remove(keys, owners, slot)
+            used[0] -= 1
+    return len(kind), 0
+
+
+@kernel
+def move_keys(keys, owners, new_keys, new_owners):
+    """Enter all keys of a table into a larger one."""
+    for slot in range(len(keys)):
+        if owners[slot] != EMPTY:
+            to = find(new_keys, new_owners, keys[slot])
+            new_keys[to] = keys[slot]
+            new_owners[to] = owners[slot]
+
+
+class Ids:
+    """Which handle each key has that is alive."""
+
+    def __init__(self) -> None:
+        self._make(FIRST_SLOTS)
+        self.used = np.zeros(1, np.int64)
+        self.handles: Handles = new_handles(FIRST_SLOTS)
+
+    def _make(self, slots: int) -> None:
+        self.keys: NDArray[np.int64] = np.zeros(slots, np.int64)
+        self.owners: NDArray[np.int64] = np.full(slots, EMPTY, np.int64)
+
+    def name(self, kind: NDArray[np.uint8], key: NDArray[np.int64], handle: NDArray[np.uint32]) -> tuple[int, int]:
+        """Fill in the handles of at most a batch of events; return how far that went, and what stopped it."""
+        self.make_room()
+        h = self.handles
+        done, problem = name_handles(kind, key, handle, self.keys, self.owners, self.used, h.low, h.middle, h.top)
+        return int(done), int(problem)
+
+    def make_room(self, births: int = BATCH) -> None:
+        """Have room for this many more, and the table at most half full."""
+        if 2 * (int(self.used[0]) + births) <= len(self.keys):
+            return
+        keys, owners = self.keys, self.owners
+        self._make(4 * len(keys))
+        move_keys(keys, owners, self.keys, self.owners)
+        self.handles = grown(self.handles, len(self.keys))
+
+
+def grown(old: Handles, most: int) -> Handles:
+    """The same handles, and more."""
+    new = new_handles(most)
+    new.low[: len(old.low)] = old.low
+    for above, below in ((new.middle, new.low), (new.top, new.middle)):
+        bits = np.zeros(len(above) * 64, bool)
+        bits[: len(below)] = below != 0
+        above[:] = np.packbits(bits, bitorder="little").view("<u8")
+    return new

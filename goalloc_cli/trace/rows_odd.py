@@ -1,0 +1,201 @@
+"""Takes the rows that a scanner leaves: the first of each type or name, ids that are texts, and mistakes, which it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from reprlib import repr as brief
+from typing import Any
+
+import numpy as np
+
+from goalloc_cli.trace.codec import MAX_VALUE
+from goalloc_cli.trace.event import Kind, TraceError, TypeInfo
+from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
+from goalloc_cli.trace.rows_csv import TABLE_OPS
+from goalloc_cli.trace.rows_fields import (
+    ADDR,
+    ARG,
+    BOUND,
+    EXPLICIT,
+    FIELDS,
+    GC,
+    ID,
+    MOST_ARG,
+    MOST_KEY,
+    MOST_TEXTS,
+    NAME,
+    NAME_TEXT,
+    NEEDED_FIELDS,
+    NO_P,
+    NS,
+    OP,
+    OPS,
+    POINTERS,
+    ROW,
+    SEEN,
+    SIZE,
+    TYPE,
+    TYPE_TEXT,
+    TYPED,
+    P,
+    enter,
+    fnv,
+    put_row,
+)  # fmt: skip
+from goalloc_cli.trace.rows_ids import BIRTH, DEATH, PLAIN, ROLE
+
+Row = Mapping[str, Any]
+
+FIELD_NAMES = {number: name for name, number in FIELDS.items()}
+TEXT_BYTES = 64
+"""Roughly what remembering a text takes beside the text."""
+
+
+class OddRows:
+    """Takes one row at a time; remembers types, names, and ids that are texts."""
+
+    def __init__(self, ids_are_handles: bool) -> None:
+        self.ids_are_handles = ids_are_handles
+        self.texts = np.zeros(2 * MOST_TEXTS, np.uint64)
+        self.numbers = np.full(2 * MOST_TEXTS, -1, np.int64)
+        """What the scanners look types and names up in."""
+        self.new_types: list[TypeInfo] = []
+        self.new_names: list[str] = []
+        self._row = np.zeros(ROW, np.int64)
+        self._known: dict[tuple[str, str], int] = {}
+        self._count = {"type": 0, "name": 0}
+        self._known_bytes = 0
+        self._keys: dict[tuple[int, int | str], int] = {}
+        self._free_key = -MOST_KEY
+
+    def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
+        """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""
+        op = fields.get("op")
+        if op in TABLE_OPS:
+            self._take_entry(str(op), fields, place)
+            return n
+        if not isinstance(op, str) or op not in OPS:
+            raise _mistake(place, "op", op, f"one of {', '.join(list(OPS)[:10])}, gc, ... (docs/rows.md has all)")
+        kind = OPS[op]
+        self._row[:] = 0
+        self._row[OP] = kind
+        for field in _used_by(kind):
+            value = fields.get(FIELD_NAMES[field])
+            if value is not None:
+                self._row[field] = self._value(field, value, kind, place)
+                self._row[SEEN] |= 1 << field
+        for field in NEEDED_FIELDS.get(kind, ()):  # type: ignore[call-overload]
+            if not self._row[SEEN] >> field & 1:
+                raise TraceError(f"{place}: {op} without {FIELD_NAMES[field]!r}; a row of this op needs it")
+        put = int(put_row(self._row, out, n, where))
+        if kind != GC and not self.ids_are_handles and ROLE[kind] & 3 == DEATH:
+            self._keys.pop((ROLE[kind] >> 2, fields["id"]), None)
+        return put
+
+    def _value(self, field: int, value: Any, kind: int, place: str) -> int:
+        name = FIELD_NAMES[field]
+        if field == ID:
+            return self._key(value, kind, place)
+        if field in (TYPE, NAME) and isinstance(value, str):
+            return self._number(name, value, place)
+        if field in (POINTERS, BOUND, EXPLICIT):
+            if value in (0, 1):
+                return int(value)
+            raise _mistake(place, name, value, "true or false")
+        if field == ADDR and isinstance(value, str):
+            try:
+                value = int(value, 16)
+            except ValueError:
+                raise _mistake(place, name, value, 'a number, or a text such as "0xc000012000"') from None
+        low, high = {P: (-1, NO_P), SIZE: (0, MAX_VALUE), ADDR: (0, MAX_VALUE), NS: (0, MAX_VALUE)}.get(field, (0, MOST_ARG))
+        if type(value) is not int or not low <= value <= high:
+            raise _mistake(place, name, value, f"a whole number from {low} to {high}")
+        return value
+
+    def _key(self, value: Any, kind: int, place: str) -> int:
+        """The number that stands for an id."""
+        if self.ids_are_handles or ROLE[kind & 63] == PLAIN:
+            if type(value) is not int or not 0 <= value <= MOST_ARG:
+                raise _mistake(place, "id", value, f"a whole number from 0 to {MOST_ARG}")
+            return value
+        if type(value) is int and -MOST_KEY < value < MOST_KEY:
+            return value
+        if type(value) not in (int, str):
+            raise _mistake(place, "id", value, "a whole number or a text")
+        return self._key_of_text(value, ROLE[kind], place)
+
+    def _key_of_text(self, value: int | str, role: int, place: str) -> int:
+        """A number that no id has itself; kept for as long as its owner lives."""
+        key = self._keys.get((role >> 2, value))
+        if key is None and role & 3 != BIRTH:
+            raise TraceError(f"{place}: 'id' {brief(value)} is not in use here; was it freed before?")
+        if key is None:
+            self._free_key += 1
+            key = self._keys[role >> 2, value] = self._free_key
+        return key
+
+    def id_of(self, key: int) -> str:
+        """The id that a number stands for, as its row has it, for messages."""
+        return brief(next((text for (_, text), number in self._keys.items() if number == key), key))
+
+    def _number(self, what: str, text: str, place: str) -> int:
+        """The number of a type or name, which is entered into its table if it is new."""
+        number = self._known.get((what, text))
+        if number is None:
+            number = self._enter(what, TypeInfo(text, 0, 0) if what == "type" else text, place)
+        return number
+
+    def _take_entry(self, op: str, fields: Row, place: str) -> None:
+        name = fields.get("name")
+        if not isinstance(name, str):
+            raise _mistake(place, "name", name, "a text")
+        if op == "name":
+            self._enter("name", name, place)
+            return
+        sizes = {key: fields.get(key) or 0 for key in ("size", "pointer_bytes")}
+        for key, value in sizes.items():
+            if type(value) is not int or not 0 <= value <= MAX_VALUE:
+                raise _mistake(place, key, value, "a whole number of bytes")
+        self._enter("type", TypeInfo(name, sizes["size"], sizes["pointer_bytes"]), place)
+
+    def _enter(self, what: str, new: TypeInfo | str, place: str) -> int:
+        """Add an entry to the table of types or names; return its number."""
+        text = new if isinstance(new, str) else new.name
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            raise _mistake(place, what, text, "a text of whole characters") from None
+        self._count[what] += 1
+        number = self._count[what]
+        if isinstance(new, str):
+            self.new_names.append(new)
+        else:
+            self.new_types.append(new)
+        self._known_bytes += len(data) + TEXT_BYTES
+        if self._known_bytes > MAX_TABLE_BYTES:
+            raise TraceError(f"{place}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
+        if (what, text) not in self._known:
+            self._known[what, text] = number
+            if len(self._known) < MOST_TEXTS:
+                salt = TYPE_TEXT if what == "type" else NAME_TEXT
+                enter(self.texts, self.numbers, np.uint64(fnv(data)) ^ salt, number)
+        return number
+
+
+@cache
+def _used_by(kind: int) -> list[int]:
+    """The fields that mean something for a kind; any others are left out, whatever they hold."""
+    used = [P, ID, NS if kind == Kind.TIME else SIZE, ADDR, POINTERS, BOUND, ARG]
+    if kind != GC and TYPED[kind]:
+        used.append(TYPE)
+    if kind == Kind.CHECKPOINT:
+        used.append(NAME)
+    if kind in (Kind.GC_START, Kind.GC_END, GC):
+        used.append(EXPLICIT)
+    return used
+
+
+def _mistake(place: str, field: str, value: object, wanted: str) -> TraceError:
+    what = f"{field!r} is missing" if value is None else f"{field!r} is {brief(value)}"
+    return TraceError(f"{place}: {what}; it must be {wanted}")
