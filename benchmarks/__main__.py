@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from benchmarks import commands, replays
 from benchmarks.bench import Bench
 from benchmarks.measure import PULSE
-from benchmarks.result import Result, table
+from benchmarks.result import Result, skipped, table
 
 ROWS: dict[str, Callable[[Bench], list[Result]]] = {
     "replay": replays.in_memory,
@@ -68,7 +69,12 @@ def main() -> None:
         bench = Bench(Path(folder), args.quick, args.long, args.recording, args.realgo)
         for name in args.rows or ROWS:
             started = time.monotonic()
-            results += ROWS[name](bench)
+            try:
+                results += ROWS[name](bench)
+            except KeyboardInterrupt:
+                break  # and show what there is
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                results.append(skipped(name, f"failed: {error}"))
             print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
     about["noise"] = str(PULSE)
     about["load after"] = f"{os.getloadavg()[0]:.2f}"

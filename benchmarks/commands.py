@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 
 from benchmarks.bench import Bench
 from benchmarks.measure import goalloc, seconds
@@ -42,12 +43,19 @@ def peak_memory(bench: Bench) -> list[Result]:
     limit = Target(260, "MiB")
     what = "peak memory of goalloc replay, {} M events, 200,000 live"
     at_short = goalloc("replay", bench.file(short), "-q").peak_bytes / 2**20
-    found = [Result(what.format(short // MILLION), at_short, "MiB", limit, "of the process (ru_maxrss)")]
+    found = [Result(what.format(f"{short // MILLION:,}"), at_short, "MiB", limit, "of the process (ru_maxrss)")]
     if not bench.long:
-        return [*found, skipped(what.format(long // MILLION), "--long measures it", limit)]
+        return [*found, skipped(what.format(f"{long // MILLION:,}"), "--long measures it", limit)]
     at_long = goalloc("replay", bench.file(long), "-q").peak_bytes / 2**20
     same = Target(round(at_short * 1.02), "MiB")
-    return [*found, Result(what.format(long // MILLION), at_long, "MiB", same, "no more than the row above, within 2 %")]
+    return [
+        *found,
+        Result(what.format(f"{long // MILLION:,}"), at_long, "MiB", same, "no more than the row above, within 2 %"),
+    ]
+
+
+def from_file(path: str) -> None:
+    run(open_trace(path))
 
 
 def cost_by_length(bench: Bench) -> list[Result]:
@@ -56,7 +64,7 @@ def cost_by_length(bench: Bench) -> list[Result]:
     cost: dict[int, float] = {}
     for millions in lengths:
         path = bench.file(bench.events(millions * MILLION))
-        times = seconds(lambda path=path: run(open_trace(path)), 1 if millions >= 100 else bench.runs)  # type: ignore[misc]
+        times = seconds(partial(from_file, path), 1 if millions >= 100 else bench.runs)
         cost[millions] = min(times.wall) / bench.events(millions * MILLION) * 1e9
     told = ", ".join(f"{bench.events(m * MILLION) / MILLION:g} M: {ns:.1f}" for m, ns in cost.items())
     spread = max(cost.values()) / min(cost.values()) - 1

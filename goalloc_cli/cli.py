@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from goalloc_cli import __version__
+from goalloc_cli.commands.classes import classes
+from goalloc_cli.commands.design import design
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import color_option
@@ -17,6 +19,8 @@ from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
 from goalloc_cli.commands.stats import stats
 from goalloc_cli.commands.synth import synth
+from goalloc_cli.commands.verify import verify
+from goalloc_cli.compiling import compiling
 
 FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
@@ -26,9 +30,11 @@ class Commands(click.Group):
     """The group, which ends quietly when the reader of its output is gone, and at once on Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        compiling.tell = lambda text: say(f"goalloc: {text}")
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+            compiling.done()
             return result
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
@@ -52,7 +58,7 @@ def cli(ctx: click.Context, color: str | None) -> None:
     ctx.obj = color
 
 
-for command in (record, import_recording, stats, replay, synth, export):
+for command in (record, import_recording, stats, replay, synth, export, design, classes, verify):
     cli.add_command(command)
 
 

@@ -357,6 +357,8 @@ def contradiction(design: Design) -> str:
         return f"max_small_size {design.max_small_size}: must be a multiple of 128"
     if design.page_cache and design.pages != Pages.BITMAP:
         return "page_cache needs pages=bitmap: set page_cache=0 first"
+    if design.pages == Pages.BITMAP and design.growth_pages % 512:
+        return f"growth_pages {design.growth_pages}: must be a multiple of 512 with pages=bitmap"
     if design.heap_padding_pages and design.pages != Pages.BITMAP:
         return "heap_padding_pages needs pages=bitmap: set heap_padding_pages=0 first"
     if design.reclaim == Reclaim.BUSY_LISTS and design.central != Central.SPAN_LISTS:

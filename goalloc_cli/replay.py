@@ -119,11 +119,9 @@ class Run:
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch, taking the samples that fall in it."""
-        self.types += [t.name for t in batch.new_types]
-        self.names += batch.new_names
+        self.note(batch)
         self.tables.fit(batch)
         kinds = batch.kind & KIND_MASK
-        self.counts += np.bincount(kinds, minlength=64)
         first = self.heap.event = self.events
         at = 0
         while at < len(batch):
@@ -135,6 +133,12 @@ class Run:
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
+
+    def note(self, batch: Batch) -> None:
+        """Keep the names that a batch brings, and count its events."""
+        self.types += [t.name for t in batch.new_types]
+        self.names += batch.new_names
+        self.counts += np.bincount(batch.kind & KIND_MASK, minlength=64)
 
     def run_to(self, batch: Batch, at: int, stop: int) -> int:
         """Apply events from `at` on, up to `stop` or a point where a sample is due."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalloc_cli.choices import Central
 from goalloc_cli.design import Design
 from goalloc_cli.model.heap import FAULTS, FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE, new_heap
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
@@ -106,6 +107,9 @@ class Kernels:
 
     def central(self, spc: int) -> tuple[list[int], list[int], list[int], list[int]]:
         """Addresses of the spans that are partial swept, partial unswept, full swept, full unswept, in order."""
+        if self.heap.knobs.central == Central.SPAN_LISTS:
+            row = self.heap.central[spc]
+            return self.linked(row.nonempty), self.linked(row.empty), [], []
         swept = int(self.heap.gc.parity)
         return (
             self.queue(spc, PARTIAL, swept),
@@ -113,6 +117,31 @@ class Kernels:
             self.queue(spc, FULL, swept),
             self.queue(spc, FULL, 1 - swept),
         )
+
+    def linked(self, spans: np.record) -> list[int]:
+        """Addresses of the spans in a list."""
+        out = []
+        s = int(spans.first)
+        while s != NO_SPAN:
+            out.append(self.start(s))
+            s = int(self.heap.spans[s]["next"])
+        return out
+
+    def piles(self) -> tuple[list[int], list[int]]:
+        """Addresses of the spans on the sweep stacks: for the next sweep, and of those to be swept in this one."""
+        swept, unswept = int(self.heap.gc.parity), 1 - int(self.heap.gc.parity)
+        return self.pile(swept, 0), self.pile(unswept, 2)
+
+    def pile(self, parity: int, behind: int) -> list[int]:
+        """Addresses of the spans on a sweep stack, the top first; of those to be swept in this cycle only what is left."""
+        out = []
+        n = int(self.heap.sweep_stacks[parity])
+        while n != NONE:
+            s = int(self.heap.nodes[n]["span"])
+            if not behind or self.heap.spans[s]["sweepgen"] == int(self.heap.gc.sweepgen) - behind:
+                out.append(self.start(s))
+            n = int(self.heap.nodes[n]["next"])
+        return out
 
     def queue(self, spc: int, fill: int, parity: int) -> list[int]:
         """Addresses of the spans in a queue; of an unswept one without what the reclaimer swept meanwhile."""

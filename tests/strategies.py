@@ -11,7 +11,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from goalloc_cli.choices import Pacer
+from goalloc_cli.choices import Pages
 from goalloc_cli.design import RELEASES
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 
@@ -50,6 +50,7 @@ cycles = st.tuples(st.just("gc"), procs | st.just(NO_P), st.booleans())
 half_cycles = st.tuples(st.just("mark or sweep"), procs, st.booleans())
 lazy_cycles = st.tuples(st.just("gc"), procs, st.just(False))
 flushes = st.tuples(st.just("flush"), procs)
+settings = st.tuples(st.just("gogc"), st.sampled_from((-1, 1, 50, 100, 400, 1_000_000)))
 stack_allocs = st.tuples(st.just("stack"), procs, st.sampled_from(STACK_SIZES), st.integers(1, 20))
 stack_frees = st.tuples(st.just("unstack"), procs, picks, st.integers(1, 20))
 
@@ -63,6 +64,7 @@ moves = st.one_of(
     cycles,
     half_cycles,
     flushes,
+    settings,
     stack_allocs,
     stack_frees,
 )
@@ -72,9 +74,13 @@ classes, so that later ones meet what clearings and cycles have left of them."""
 palettes = st.lists(st.tuples(st.sampled_from(FEW_PER_SPAN), st.booleans()), min_size=2, max_size=4)
 """The sizes that a trace repeats, and whether they have pointers."""
 
-MODELLED = [d for d in RELEASES.values() if d.pacer == Pacer.BOUNDS]
-designs = st.sampled_from([*MODELLED, *(replace(d, background_turns=0) for d in MODELLED)])
-"""The design of a release, with or without a background sweeper; without it allocation does all sweeping."""
+OFTEN_GROWN = [
+    replace(d, growth_pages=min(d.growth_pages, 128), arena_pages=512) for d in RELEASES.values() if d.pages != Pages.BITMAP
+]
+
+designs = st.sampled_from([*RELEASES.values(), *(replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN])])
+"""The design of a release, with or without a background sweeper; without it allocation does all sweeping. Some grow by
+smaller steps, and therefore more often, than Go does."""
 
 
 @dataclass
@@ -116,6 +122,8 @@ class Player:
                     self.end_gc(p, explicit)
                 else:
                     self.start_gc(p, explicit)
+            case ("gogc", percent):
+                self.events.append((Kind.SET_GOGC, 0, 0, max(percent, 0), int(percent < 0)))
             case ("flush", p):
                 self.events.append((Kind.FLUSH, p, 0, 0, 0))
             case ("stack", p, size, count):
@@ -188,6 +196,7 @@ def random_move(rng: Random) -> tuple:
         (2, ("gc", NO_P, True)),
         (6, ("mark or sweep", p, rng.random() < 0.2)),
         (3, ("flush", p)),
+        (2, ("gogc", rng.choice((-1, 1, 50, 100, 400, 1_000_000)))),
         (4, ("stack", p, rng.choice(STACK_SIZES), rng.randint(1, 20))),
         (4, ("unstack", p, rng.randrange(1 << 16), rng.randint(1, 20))),
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
+from goalloc_cli.design import RELEASES
 from goalloc_cli.trace.event import KIND_MASK, Kind
 from tests.kernels import Kernels
 from tests.naive import Naive
-from tests.strategies import MAX_PROCS, designs, long_traces, traces
+from tests.strategies import MAX_PROCS, designs, long_traces, seeded, traces
 
 COUNTERS = (
     "heap_inuse",
@@ -54,6 +56,7 @@ def state(heap, all_spans) -> dict[str, object]:
         "stack caches": [heap.stack_cache(p) for p in range(MAX_PROCS)],
         "central": {spc: heap.central(spc) for spc in spcs},
         "free pages": heap.free_pages(),
+        "sweep stacks": heap.piles(),
     }
 
 
@@ -62,6 +65,15 @@ def state(heap, all_spans) -> dict[str, object]:
 def test_every_address_is_the_naive_one(events, design):
     naive, kernels = Naive(design, MAX_PROCS), Kernels(design, MAX_PROCS)
     for event in events:
+        assert kernels.apply(*event) == naive.apply(*event)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_release_puts_every_object_where_the_naive_one_does(release, seed):
+    design = RELEASES[release]
+    naive, kernels = Naive(design, MAX_PROCS), Kernels(design, MAX_PROCS)
+    for event in seeded(seed, 60):
         assert kernels.apply(*event) == naive.apply(*event)
 
 

@@ -202,7 +202,7 @@ def test_objects_stacks_and_spans_each_have_their_own_ids():
         (b'{"op":"gc"', "this is no row: Expecting"),
         (b"[" * 100_000, "this is no row"),
         (b'{"op":"free","id":8}', "'id' 8 is not in use here; was it freed before?"),
-        (b'{"op":"free","id":"eight"}', "'id' 'eight' is not in use here; was it freed before?"),
+        (b'{"op":"free","id":"eight"}', "'id' is not in use here; was it freed before?"),
         (b'{"op":"tiny","id":8,"size":1}', "'id' 8 is not in use here"),
         (b'{"op":"alloc","id":1,"size":8}', "'id' 1 is in use already; free its owner first"),
     ],

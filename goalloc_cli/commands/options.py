@@ -37,6 +37,18 @@ def output_options(command: F) -> F:
     return command
 
 
+def table_options(command: F) -> F:
+    """The same for a single table, which is not saved to be shown again."""
+    for option in (
+        color_option,
+        click.option("--force", is_flag=True, help="Replace an existing FILE."),
+        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+        click.option("--format", "form", type=click.Choice(FORMATS[:-1]), default="table", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
 def refuse_early(options: dict[str, Any]) -> None:
     """What would fail after minutes of work is refused before it."""
     output = options["output"]

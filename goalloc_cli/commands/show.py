@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from goalloc_cli.report.table import Table
 
 
 def show(
@@ -35,6 +38,21 @@ def show(
         return
     data = encoded(document, reports, form)
     write_file(output or "-", force, lambda file: file.write(data))
+
+
+def show_table(ctx: click.Context, table: Table, form: str, output: str | None, force: bool, color: str | None) -> None:
+    """Print one table, or write it to a file."""
+    from goalloc_cli.report.output import encoded_table
+    from goalloc_cli.report.render import to_terminal
+    from goalloc_cli.report.screen import has_colour, paper_of
+    from goalloc_cli.trace.sink import write_file
+
+    if output is None and form == "table":
+        colour = has_colour(color or ctx.obj or "auto", sys.stdout)
+        return to_terminal([table], paper_of(sys.stdout, colour), sys.stdout, colour)
+    data = encoded_table(table, form)
+    write_file(output or "-", force, lambda file: file.write(data))
+    return None
 
 
 def say(message: str) -> None:

@@ -86,7 +86,7 @@ def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
     if beside is None:
         return gctrace_document(text)
     from goalloc_cli.beside import lay_beside
-    from goalloc_cli.commands.replay import choose_design
+    from goalloc_cli.commands.choose import choose_design
     from goalloc_cli.progress import progress_line
     from goalloc_cli.trace.sniff import open_trace
 

@@ -1,14 +1,128 @@
-"""The loop of `verify`: each decision of the model against what the real runtime did."""
+"""The loops of `verify`: the model's decisions against what the real runtime did.
+
+`run_free` lets the model run by itself and only looks. `run_set_right` judges decision by decision: which span a P takes at
+a refill, which page a new span gets, which slot of the span; after each that differs, the model is moved to where the real
+runtime was, and goes on. The model never sees an address that it should have found before it has decided.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 
-from goalloc_cli.jit import kernel
-from goalloc_cli.model.loop import ALLOC, CHECKPOINT, GC_END, GC_START, KIND_MASK, SNAP_END, STACK_ALLOC, apply
+from goalloc_cli.jit import inner, kernel
+from goalloc_cli.model.heap import (
+
+    LOCK_SMALL,
+    NO_SPAN,
+    NONE,
+    OBJECT_BOUND,
+    OBJECT_LIVE,
+    SPAN_IN_USE,
+)
+from goalloc_cli.model.loop import (
+    ALLOC,
+    BOUND,
+    CHECKPOINT,
+    GC_END,
+    GC_START,
+    KIND_MASK,
+    NO_P,
+    NOSCAN,
+    SNAP_END,
+    SNAP_SPAN,
+    STACK_ALLOC,
+    apply,
+)
+from goalloc_cli.model.malloc import born, malloc_large
+from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
+from goalloc_cli.model.mheap import alloc_span, free_span, page_of
+from goalloc_cli.model.pallocbits import trailing_zeros
+from goalloc_cli.model.setright import (
+    cache_true_span,
+    claim_pages,
+    drop_span,
+    give_up,
+    move_span,
+    take_slot,
+    undo_pages,
+)
+
+# Rows of the score, and its columns.
+SLOT = 0
+REFILL = 1
+PAGE = 2
+FREE_RUNNING = 3
+HEAP_LIVE = 4
+STACK = 5
+GEOMETRY = 6
+MANUAL_PAGE = 7
+SPANS = 8
+ROWS = 9
+TOTAL = 0
+RIGHT = 1
+FIRST_WRONG = 2
+LOST = 3
+"""Wrong cases after which the model could not be set right."""
+
+MANUAL_ALLOC = 39
+SAW_SPAN_ALLOC = 48
+SAW_SPAN_FREE = 49
+SAW_HEAP_LIVE = 50
+
+
+@inner
+def score(heap, rows, row, right):
+    """Count one case; remember the event of the first that is wrong."""
+    rows[row, TOTAL] += 1
+    if right:
+        rows[row, RIGHT] += 1
+    elif rows[row, FIRST_WRONG] < 0:
+        rows[row, FIRST_WRONG] = heap.event + heap.event_in_batch
+
+
+@inner
+def page_at(heap, addr):
+    """The page of an address, from the heap's base."""
+    return (addr - heap.base_addr) >> heap.knobs.page_shift
+
+
+@inner
+def note_truth(heap, truth, k, obj, size, arg, addr):
+    """Keep the recording's own table of heap spans: truth[spc] counts them, truth[last] is their pages together.
+
+    `heap.page_span` is the model's; the recording's pages are kept by page in truth, behind the counters.
+    """
+    counters = len(heap.by_spc) + 1
+    if k == SNAP_SPAN or k == SAW_SPAN_ALLOC:
+        page = size - (heap.base_addr >> heap.knobs.page_shift) if k == SNAP_SPAN else page_at(heap, addr)
+        npages = obj if k == SNAP_SPAN else size
+        if page < 0 or counters + page >= len(truth):
+            return
+        truth[counters + page] = (npages << 16) | arg
+        truth[arg] += 1
+        truth[counters - 1] += npages
+    elif k == SAW_SPAN_FREE:
+        at = counters + page_at(heap, addr)
+        if at < counters or at >= len(truth) or truth[at] == 0:
+            return
+        truth[truth[at] & 0xFFFF] -= 1
+        truth[counters - 1] -= truth[at] >> 16
+        truth[at] = 0
 
 
 @kernel
-def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows):
+def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, truth):
+    """Apply events start, start+1, ... up to and including the next GC_START, CHECKPOINT or SNAP_END; score addresses.
+
+    Args:
+        heap .. arg, start: as for loop.replay_batch.
+        addr: witnesses, i8, 0 where there is none.
+        rows: (ROWS, 4) i8 score, added to.
+        truth: i8, see note_truth.
+
+    Returns:
+        Index of the first event not applied; after a fault, of the event that could not be applied.
+    """
     for i in range(start, len(kind)):
         heap.event_in_batch = i
         k = kind[i] & KIND_MASK
@@ -18,18 +132,278 @@ def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size,
         if k == ALLOC and addr[i] != 0:
             loc = objects[handle[i]].loc
             span = heap.spans[loc >> 16]
-            ok = span.start_addr + (loc & 0xFFFF) * span.elem_size == addr[i]
-            rows[0, 0] += 1
-            if ok:
-                rows[0, 1] += 1
-            elif rows[0, 2] == 0:
-                rows[0, 2] = heap.event + i
-        elif k == STACK_ALLOC and addr[i] != 0:
-            rows[1, 0] += 1
-            if heap.base_addr + stacks[handle[i], 0] * heap.knobs.stack_min == addr[i]:
-                rows[1, 1] += 1
-            elif rows[1, 2] == 0:
-                rows[1, 2] = heap.event + i
-        if k == GC_END or k == GC_START or k == CHECKPOINT or k == SNAP_END:
+            score(heap, rows, FREE_RUNNING, span.start_addr + (loc & 0xFFFF) * span.elem_size == addr[i])
+        else:
+            note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
+        if k == GC_START or k == CHECKPOINT or k == SNAP_END:
             return i + 1
     return len(kind)
+
+
+@kernel
+def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, seen):
+    """Apply events start, start+1, ... to the end of the batch, scoring each decision and setting the model right.
+
+    Args:
+        heap .. addr, start: as for run_free.
+        rows: (ROWS, 4) i8 score, added to.
+        seen: (2 + 2 * Ps,) i8, kept from batch to batch: the last two heapLive of the recording, then for each P the page
+            of the span that the recording just allocated for it, NONE for none, and its span class.
+
+    Returns:
+        Index of the first event not applied: the batch's length unless there was a fault.
+    """
+    for i in range(start, len(kind)):
+        heap.event_in_batch = i
+        k = kind[i] & KIND_MASK
+        who = np.int64(p[i])
+        if who == NO_P or who >= heap.nprocs:
+            who = 0
+        if k == ALLOC and addr[i] != 0 and heap.gc.hinted:
+            flags = kind[i]
+            alloc(heap, objects, rows, seen, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
+        elif k == SAW_SPAN_ALLOC:
+            seen[2 + 2 * who] = page_at(heap, addr[i])
+            seen[3 + 2 * who] = arg[i]
+        elif k == SAW_SPAN_FREE:
+            s = heap.page_span[page_at(heap, addr[i])]
+            if s != NO_SPAN and drop_span(heap, s):
+                free_span(heap, s)
+        elif k == SAW_HEAP_LIVE:
+            seen[0] = seen[1]
+            seen[1] = size[i]
+        elif k == MANUAL_ALLOC and addr[i] != 0:
+            manual(heap, objects, stacks, manual_spans, cursor, rows, kind[i], who, handle[i], size[i], arg[i], addr[i])
+        else:
+            apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
+            if k == STACK_ALLOC and addr[i] != 0:
+                at = heap.base_addr + stacks[handle[i], 0] * heap.knobs.stack_min
+                score(heap, rows, STACK, at == addr[i])
+        if heap.fault:
+            return i
+    return len(kind)
+
+
+@inner
+def manual(heap, objects, stacks, manual_spans, cursor, rows, flags, p, handle, size, arg, addr):
+    """A span for stacks or work buffers: score its page, and set it right."""
+    cache = heap.mcaches[p]
+    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    apply(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg)
+    if heap.fault:
+        return
+    s = manual_spans[handle]
+    page = page_at(heap, addr)
+    right = page_of(heap, heap.spans[s]) == page
+    score(heap, rows, MANUAL_PAGE, right)
+    if not right:
+        place_at(heap, rows, MANUAL_PAGE, p, s, page, base, bits, scav)
+
+
+@inner
+def place_at(heap, rows, row, p, s, page, base, bits, scav):
+    """Move a span just made to the page where the real one is; P's page cache was (base, bits, scav) before."""
+    span = heap.spans[s]
+    undo_pages(heap, p, page_of(heap, span), span.npages, base, bits, scav)
+    old = page_of(heap, span)
+    for i in range(old, old + span.npages):
+        heap.page_span[i] = NO_SPAN
+    if claim_pages(heap, p, page, span.npages):
+        move_span(heap, s, page)
+        return
+    # Something of the model's still stands there: the span stays where the model put it.
+    rows[row, LOST] += 1
+    claim_pages(heap, p, old, span.npages)
+    move_span(heap, s, old)
+
+
+@inner
+def alloc(heap, objects, rows, seen, obj, p, size, flags, type_id, addr):
+    """One allocation, decision by decision."""
+    prepare_for_sweep(heap, p)
+    noscan = flags & NOSCAN != 0
+    new_page = seen[2 + 2 * p]
+    new_spc = seen[3 + 2 * p]
+    seen[2 + 2 * p] = NONE
+    if size > heap.knobs.small_limit:
+        loc = large(heap, rows, p, size, noscan, page_at(heap, addr))
+    else:
+        loc = small(heap, rows, seen, p, spanclass_of(heap, size, noscan), addr, new_page, new_spc)
+    if heap.fault:
+        return
+    row = objects[obj]
+    row.loc = loc
+    row.request = size
+    row.type_id = type_id
+    row.state = OBJECT_LIVE | OBJECT_BOUND if flags & BOUND else OBJECT_LIVE
+    by = heap.by_spc[heap.spans[loc >> 16].spc]
+    by.requested += size
+    if flags & BOUND:
+        by.bound += 1
+
+
+@inner
+def spanclass_of(heap, size, noscan):
+    """The span class of a small request (malloc.malloc_small)."""
+    header = 0
+    if not noscan and heap.knobs.malloc_header and size > heap.knobs.header_above:
+        header = 8
+    return 2 * heap.size_to_class[(size + header + 7) >> 3] + (1 if noscan else 0)
+
+
+@inner
+def large(heap, rows, p, size, noscan, page):
+    """A large object: score the page of its span, and set it right."""
+    cache = heap.mcaches[p]
+    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    loc = malloc_large(heap, p, size, noscan)
+    if heap.fault:
+        return NONE
+    s = loc >> 16
+    right = page_of(heap, heap.spans[s]) == page
+    score(heap, rows, PAGE, right)
+    if not right:
+        place_at(heap, rows, PAGE, p, s, page, base, bits, scav)
+    return loc
+
+
+@inner
+def small(heap, rows, seen, p, spc, addr, new_page, new_spc):
+    """A small object: score the refill, if there is one, the page of a new span, and the slot; set each right."""
+    cache = heap.mcaches[p]
+    s = cache.alloc[spc]
+    true_page = page_at(heap, addr)
+    is_new = new_page != NONE and new_spc == spc and true_page >= new_page and true_page - new_page < heap.spanclasses[spc].npages
+    if s == NO_SPAN or not find_free_word(heap, s):
+        s = judged_refill(heap, rows, seen, p, spc, true_page, new_page if is_new else NONE)
+    elif heap.page_span[true_page] != s:
+        # The real P had left this span already.
+        score(heap, rows, REFILL, False)
+        s = to_truth(heap, rows, p, spc, true_page, new_page if is_new else NONE)
+    if heap.fault:
+        return NONE
+    return judged_slot(heap, rows, s, addr)
+
+
+@inner
+def judged_refill(heap, rows, seen, p, spc, true_page, new_page):
+    """Let P refill, score what it took, and set it right; return the span that P has then."""
+    cache = heap.mcaches[p]
+    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    grown = heap.central[spc].from_heap
+    live = heap.gc.heap_live
+    refill(heap, p, spc)
+    if heap.fault:
+        return NO_SPAN
+    s = cache.alloc[spc]
+    is_new = heap.central[spc].from_heap > grown
+    if seen[0] != NONE:
+        score(heap, rows, HEAP_LIVE, heap.gc.heap_live - live == seen[1] - seen[0])
+    if new_page != NONE:
+        score(heap, rows, REFILL, is_new)
+    else:
+        score(heap, rows, REFILL, heap.page_span[true_page] == s)
+    if is_new and new_page != NONE:
+        right = page_of(heap, heap.spans[s]) == new_page
+        score(heap, rows, PAGE, right)
+        if not right:
+            place_at(heap, rows, PAGE, p, s, new_page, base, bits, scav)
+        return s
+    if heap.page_span[true_page] == s:
+        return s
+    if is_new:
+        abandon_new(heap, p, s, base, bits, scav)
+        cache.alloc[spc] = NO_SPAN
+    else:
+        give_up(heap, p, spc)
+    return to_truth(heap, rows, p, spc, true_page, new_page)
+
+
+@inner
+def abandon_new(heap, p, s, base, bits, scav):
+    """Undo a span that should not have been made, without a trace of its pages."""
+    span = heap.spans[s]
+    heap.gc.heap_live -= span.npages << heap.knobs.page_shift
+    page = page_of(heap, span)
+    npages = span.npages
+    span.owner = NONE
+    free_span(heap, s)
+    # free_span gave the pages to the bitmap; put them where they came from.
+    if bits == heap.mcaches[p].page_cache_bits:
+        return
+    if base == heap.mcaches[p].page_cache_base and claim_back(heap, page, npages):
+        heap.mcaches[p].page_cache_bits = bits
+        heap.mcaches[p].page_cache_scav = scav
+        return
+    undo_fill(heap, p, base)
+
+
+@inner
+def claim_back(heap, page, npages):
+    """Set pages aside again that are free in the bitmap."""
+    for i in range(page, page + npages):
+        heap.allocated_bits[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
+    return True
+
+
+@inner
+def undo_fill(heap, p, base):
+    """Empty a page cache that was filled for nothing."""
+    cache = heap.mcaches[p]
+    block = cache.page_cache_base >> 6
+    heap.allocated_bits[block] &= ~cache.page_cache_bits
+    heap.search_page = min(heap.search_page, block << 6)
+    cache.page_cache_bits = np.uint64(0)
+    cache.page_cache_scav = np.uint64(0)
+    cache.page_cache_base = base
+
+
+@inner
+def to_truth(heap, rows, p, spc, true_page, new_page):
+    """Give P the span that the real one has: an existing one, or a new one at its page."""
+    if heap.mcaches[p].alloc[spc] != NO_SPAN:
+        give_up(heap, p, spc)
+    s = heap.page_span[true_page]
+    if s != NO_SPAN and heap.spans[s].state == SPAN_IN_USE and heap.spans[s].spc == spc:
+        cache_true_span(heap, p, spc, s)
+        return s
+    cache = heap.mcaches[p]
+    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    npages = heap.spanclasses[spc].npages
+    s = alloc_span(heap, p, npages, spc, LOCK_SMALL)
+    if heap.fault:
+        return NO_SPAN
+    page = new_page if new_page != NONE else true_page
+    right = page_of(heap, heap.spans[s]) == page
+    if new_page != NONE:
+        score(heap, rows, PAGE, right)
+    if not right:
+        place_at(heap, rows, PAGE, p, s, page, base, bits, scav)
+    span = heap.spans[s]
+    span.owner = p
+    span.sweepgen = heap.gc.sweepgen + 3
+    cache.alloc[spc] = s
+    heap.gc.heap_live += npages << heap.knobs.page_shift
+    return s
+
+
+@inner
+def judged_slot(heap, rows, s, addr):
+    """Take the next slot of span s, score it, and set it right: the object's place."""
+    span = heap.spans[s]
+    true_slot = (addr - span.start_addr) // span.elem_size
+    if true_slot < 0 or true_slot >= span.nelems or not find_free_word(heap, s):
+        # The span could not be set right: any slot will do, so that the counts stay whole.
+        score(heap, rows, SLOT, False)
+        rows[SLOT, LOST] += 1
+        if not find_free_word(heap, s):
+            return (s << 16) | 0
+        true_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
+        take_slot(heap, s, true_slot)
+        born(heap, (s << 16) | true_slot)
+        return (s << 16) | true_slot
+    score(heap, rows, SLOT, (span.alloc_word << 6) + trailing_zeros(span.alloc_cache) == true_slot)
+    take_slot(heap, s, true_slot)
+    loc = (s << 16) | true_slot
+    born(heap, loc)
+    return loc

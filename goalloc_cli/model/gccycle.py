@@ -86,6 +86,7 @@ def gc_end(heap, p, explicit):
     end_cycle(heap, explicit)
     if heap.knobs.flush_before_sweep:
         flush_all(heap)
+    gc.heap_marked = gc.marked
     gc.heap_live = gc.marked
     gc.sweepgen += 2
     if heap.knobs.flush_before_sweep:
@@ -99,11 +100,11 @@ def gc_end(heap, p, explicit):
     gc.reclaim_end = (heap.end_page + arena - 1) // arena * arena
     gc.reclaim_credit = 0
     commit(heap)
-    if gc.hinted:
-        prepare_for_sweep(heap, p)
-        return
-    free_stack_spans(heap)
+    if not gc.hinted:
+        free_stack_spans(heap)
     prepare_for_sweep(heap, p)
+    if gc.hinted and not gc.own_sweeper:
+        return
     for _ in range(heap.knobs.background_turns):
         background_turn(heap)
     if explicit:

@@ -77,7 +77,8 @@ def apply(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
     """Apply one event."""
     k = flags & KIND_MASK
     who = p
-    if who >= heap.nprocs:
+    # The column of a snapshot's event may hold a slot, or the kind of a span.
+    if who >= heap.nprocs and (k < SNAP_RANGE or k >= FIRST_HINT):
         who = another_p(heap, who)
     if k == ALLOC:
         if heap.mcaches[who].flush_gen != heap.gc.sweepgen:
@@ -182,6 +183,8 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
         snapshot.complete(heap)
     elif k == SNAP_PADDING:
         snapshot.take_padding(heap, size, handle)
+    elif k == SNAP_END:
+        snapshot.count_live(heap)
     elif k == SNAP_PAGE_CACHE:
         mask = (np.uint64(arg) << np.uint64(32)) | np.uint64(handle)
         if mask != ZERO:

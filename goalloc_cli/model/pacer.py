@@ -32,7 +32,6 @@ def set_gogc(heap, gogc):
 def start_cycle(heap):
     """Marking starts."""
     gc = heap.gc
-    gc.last_marked = gc.marked
     if heap.knobs.pacer == Pacer.RATIO:
         gc.goal = max(gc.goal, gc.heap_live + SWEEP_MARGIN)
 
@@ -60,7 +59,7 @@ def commit(heap):
     elif heap.knobs.pacer == Pacer.RATIO:
         pacer_ratio.set_goal_and_trigger(heap, least_trigger(heap))
     elif heap.knobs.pacer == Pacer.RUNWAY:
-        gc.goal = gc.marked + (gc.marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
+        gc.goal = gc.heap_marked + (gc.heap_marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
         gc.trigger = loose_trigger(heap)
         gc.goal = max(gc.goal, gc.trigger)
     else:
@@ -85,7 +84,7 @@ def least_trigger(heap):
 def heap_goal(heap):
     """Heap size that the next cycle should end at, in bytes."""
     gc = heap.gc
-    goal = gc.marked + (gc.marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
+    goal = gc.heap_marked + (gc.heap_marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
     goal = max(goal, heap.knobs.heap_minimum * gc.gogc // 100)
     return max(goal, least_trigger(heap))
 
@@ -94,7 +93,7 @@ def heap_goal(heap):
 def trigger(heap):
     """heap_live at which the next cycle starts."""
     goal = heap.gc.goal
-    marked = heap.gc.marked
+    marked = heap.gc.heap_marked
     if marked >= goal:
         return goal
     least = max(least_trigger(heap), marked + (goal - marked) // 64 * 45)
@@ -110,8 +109,8 @@ def loose_trigger(heap):
     gc = heap.gc
     goal = gc.goal
     minimum = heap.knobs.heap_minimum * gc.gogc // 100
-    least = max(minimum, least_trigger(heap), gc.marked + int(0.7 * (goal - gc.marked)))
-    most = max(gc.marked + max(int(0.95 * (goal - gc.marked)), goal - minimum), least)
+    least = max(minimum, least_trigger(heap), gc.heap_marked + int(0.7 * (goal - gc.heap_marked)))
+    most = max(gc.heap_marked + max(int(0.95 * (goal - gc.heap_marked)), goal - minimum), least)
     return min(max(goal, least), most)
 
 

@@ -18,7 +18,7 @@ UTILIZATION = 0.25 / 0.30
 def preset(heap):
     """Before the first cycle the marked heap is what makes the trigger heap_minimum. (Go: gcinit)"""
     heap.gc.trigger_ratio = FIRST_RATIO
-    heap.gc.marked = int(heap.knobs.heap_minimum / (1 + FIRST_RATIO))
+    heap.gc.heap_marked = int(heap.knobs.heap_minimum / (1 + FIRST_RATIO))
 
 
 @inner
@@ -29,19 +29,19 @@ def set_goal_and_trigger(heap, least_trigger):
     least_ratio = heap.knobs.least_trigger_percent / 100 * scale
     gc.trigger_ratio = max(min(gc.trigger_ratio, RATIO_BOUND * scale), least_ratio)
     least = max(heap.knobs.heap_minimum * gc.gogc // 100, least_trigger)
-    gc.trigger = max(int(gc.marked * (1 + gc.trigger_ratio)), least)
-    gc.goal = max(gc.marked + gc.marked * gc.gogc // 100, gc.trigger)
+    gc.trigger = max(int(gc.heap_marked * (1 + gc.trigger_ratio)), least)
+    gc.goal = max(gc.heap_marked + gc.heap_marked * gc.gogc // 100, gc.trigger)
 
 
 @inner
 def adapt(heap):
     """Move the ratio by how far off the trigger was in the cycle that ends. (Go: gcController.endCycle)"""
     gc = heap.gc
-    if gc.gogc < 0 or gc.last_marked == 0:
+    if gc.gogc < 0 or gc.heap_marked == 0:
         return
     wanted = gc.gogc / 100
     if heap.knobs.aim_at_goal:
-        wanted = (gc.goal - gc.last_marked) / gc.last_marked
-    grown = gc.heap_live / gc.last_marked - 1
+        wanted = (gc.goal - gc.heap_marked) / gc.heap_marked
+    grown = gc.heap_live / gc.heap_marked - 1
     error = wanted - gc.trigger_ratio - UTILIZATION * (grown - gc.trigger_ratio)
     gc.trigger_ratio += GAIN * error

@@ -80,7 +80,7 @@ def page_mark(heap, span):
         return MARKED if marked > 0 else UNMARKED
     if span.spc & 1 or marked == 0:
         return UNMARKED
-    if heap.gc.hinted and marked < span.alloc_count:
+    if heap.gc.hinted and not heap.gc.own_sweeper and marked < span.alloc_count:
         return UNMARKED if span.hint_cycle == cycle else MARKED
     return UNKNOWN
 

@@ -229,3 +229,16 @@ def take_page_cache(heap, p, page, mask):
     cache.page_cache_scav &= mask
     summarize(heap, page, 1)
     heap.search_page = min(heap.search_page, page & ~63)
+
+
+@inner
+def count_live(heap):
+    """Set heapLive to what the pacer had counted: all of every span, but for the free slots of those that were given up."""
+    live = 0
+    for s in range(1, heap.span_rows):
+        span = heap.spans[s]
+        if span.state == SPAN_IN_USE:
+            live += span.npages << heap.knobs.page_shift
+            if span.owner == NONE:
+                live -= (span.nelems - span.alloc_count) * span.elem_size
+    heap.gc.heap_live = live

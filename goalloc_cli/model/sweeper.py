@@ -60,7 +60,7 @@ def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
     """
     gc = heap.gc
     cache = heap.mcaches[p]
-    if gc.hinted:
+    if gc.hinted and not gc.own_sweeper:
         if cache.sweep_credit != NONE:
             pay_hinted(heap, cache.sweep_credit)
             cache.sweep_credit = NONE

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli import __version__
-from goalloc_cli.design import Design
+from goalloc_cli.design import KNOBS
 from goalloc_cli.outcome import LEDGER, Outcome, Reason
 from goalloc_cli.report.ledger import heap_sys, ledger
 from goalloc_cli.report.spans import spans
@@ -102,7 +102,7 @@ def design(outcome: Outcome) -> dict[str, Any]:
     `mode` is "recorded" (the recording's hints were followed), "what-if" (the trace has hints, but they were
     not used) or "model" (it has none).
     """
-    knobs = {f.name: getattr(outcome.design, f.name) for f in fields(Design)}
+    knobs = {f.name: int(getattr(outcome.design, f.name)) for f in KNOBS}
     mode = "recorded" if outcome.hints else "what-if" if outcome.header.hints else "model"
     return {"name": outcome.design_name, "mode": mode, "hints": plain(outcome.hints), "knobs": knobs}
 

@@ -8,6 +8,7 @@ from typing import Any
 from goalloc_cli.report.layout import Paper
 from goalloc_cli.report.render import to_csv, to_markdown, to_text
 from goalloc_cli.report.reports import blocks, part_of
+from goalloc_cli.report.table import Table
 
 Document = dict[str, Any]
 
@@ -29,6 +30,15 @@ def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
     else:
         text = to_text(blocks(document, names), Paper())
     return text.encode("utf-8", "backslashreplace")
+
+
+def encoded_table(table: Table, form: str) -> bytes:
+    """One table by itself, as a file of format `form` holds it."""
+    if form == "json":
+        keys = [column.key for column in table.columns]
+        return f"{json.dumps({table.name: [dict(zip(keys, row, strict=True)) for row in table.rows]}, indent=2)}\n".encode()
+    render = {"csv": to_csv, "markdown": to_markdown}.get(form)
+    return (render([table]) if render else to_text([table], Paper())).encode()
 
 
 def packed(document: Document) -> bytes:

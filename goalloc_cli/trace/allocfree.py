@@ -47,7 +47,7 @@ MOST_ENTRIES = 1 << 18
 """Most types at different sites; what comes later has no type."""
 ARENA_BYTES = 64 << 20
 GO_VERSION = "1.19"
-"""The text does not name the release. It was the last but one with this option, and the last that much was changed in."""
+"""The text does not name the release; 1.20 is the last that has this option."""
 
 NOTES = (
     "The text names no P: everything is done by P 0. It names no release either: Go 1.19 is assumed (--go changes that).",
@@ -93,10 +93,10 @@ class _Reader:
         self._stream = stream
         self._name = name
         self._entries = np.zeros(4 * MOST_ENTRIES, np.uint64)
-        self._entry_numbers = np.full(4 * MOST_ENTRIES, -1, np.int64)
+        self._entry_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
         self._types = np.zeros(4 * MOST_ENTRIES, np.uint64)
-        self._type_numbers = np.full(4 * MOST_ENTRIES, -1, np.int64)
-        self._learned = np.zeros(MOST_ENTRIES + 1, np.uint8)
+        self._type_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
+        self._learned = np.zeros(MOST_ENTRIES + 2, np.uint8)
         self._pages = np.zeros((PAGES, 4), np.int64)
         self._cycle = np.zeros(1, np.int64)
         self._known_types: dict[str, int] = {}
@@ -165,7 +165,7 @@ class _Reader:
             text[found[part] : found[part + 1]].decode(errors="backslashreplace") for part in (TYPE, FUNCTION, PLACE)
         )
         if type_name not in self._known_types:
-            number = self._known_types[type_name] = len(self._known_types)
+            number = self._known_types[type_name] = len(self._known_types) + 1
             self._learned[number] = pointers_in(type_name)
             enter(self._types, self._type_numbers, np.uint64(type_hash), number)
         self._count += 1
@@ -201,4 +201,3 @@ class _Reader:
 
 CYCLE = np.zeros(2, EVENT)
 CYCLE["kind"] = Kind.GC_START, Kind.GC_END
-

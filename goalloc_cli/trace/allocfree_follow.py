@@ -18,7 +18,7 @@ from goalloc_cli.jit import kernel
 from goalloc_cli.trace.allocfree_scan import ALLOC, FREE, GC, NO_POINTERS, UNKNOWN
 from goalloc_cli.trace.event import BOUND, NOSCAN, Kind
 from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
-from goalloc_cli.trace.rows_ids import EMPTY, Ids, find, remove
+from goalloc_cli.trace.rows_ids import EMPTY, KEY, OWNER, Ids, find, remove
 
 EVENT = np.dtype([("addr", "i8"), ("size", "i8"), ("id", "u4"), ("arg", "u4"), ("kind", "u1")], align=True)
 
@@ -38,7 +38,7 @@ ALLOC_KIND, FREE_KIND = int(Kind.ALLOC), int(Kind.FREE)
 
 
 @kernel
-def follow(records, at, cycle, keys, owners, used, low, middle, top, born, dead, held, counts):
+def follow(records, at, cycle, table, used, low, middle, top, born, dead, held, counts):
     """Make events of records, up to the next `tracegc`.
 
     Args:
@@ -53,9 +53,10 @@ def follow(records, at, cycle, keys, owners, used, low, middle, top, born, dead,
     while at < len(records) and records[at].op != GC:
         record = records[at]
         at += 1
-        slot = find(keys, owners, record.addr)
-        if owners[slot] != EMPTY:
-            handle = owners[slot]
+        key = record.addr >> 3
+        slot = find(table, key)
+        if table[slot, OWNER] != EMPTY:
+            handle = table[slot, OWNER]
             if born[handle] == cycle or record.op == ALLOC:
                 event = held[nheld]
                 nheld += 1
@@ -66,18 +67,18 @@ def follow(records, at, cycle, keys, owners, used, low, middle, top, born, dead,
             event.id = handle
             event.size = event.arg = event.addr = 0
             give_handle(low, middle, top, handle)
-            remove(keys, owners, slot)
+            remove(table, slot)
             used[0] -= 1
             if record.op == ALLOC:
                 counts[LOST_FREES] += 1
-                slot = find(keys, owners, record.addr)
+                slot = find(table, key)
         elif record.op == FREE:
             counts[UNKNOWN_FREES] += 1
         if record.op == FREE:
             continue
         handle = take_handle(low, middle, top)
-        keys[slot] = record.addr
-        owners[slot] = handle
+        table[slot, KEY] = key
+        table[slot, OWNER] = handle
         used[0] += 1
         born[handle] = cycle
         event = held[nheld]
@@ -119,7 +120,7 @@ class Follower:
         h = ids.handles
         dead, held = np.empty(len(records) - at, EVENT), np.empty(2 * (len(records) - at), EVENT)
         stop, ndead, nheld = follow(
-            records, at, cycle, ids.keys, ids.owners, ids.used, h.low, h.middle, h.top, self._born, dead, held, self.counts
+            records, at, cycle, ids.table, ids.used, h.low, h.middle, h.top, self._born, dead, held, self.counts
         )
         return int(stop), dead[:ndead], held[:nheld]
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
-from goalloc_cli.trace.exectrace_handles import bare
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.rows_fields import FNV_START, FNV_STEP, look_up
 from goalloc_cli.trace.rows_json import starts
 

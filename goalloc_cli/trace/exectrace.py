@@ -97,6 +97,8 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
         notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     late = late_allocs(events, order, slots, cycles, ps)
     from_start = snapshot is not None and _starts_with_program(events, order)
+    if snapshot is not None:
+        snapshot.from_start = from_start
     if snapshot is not None and not from_start:
         notes.append(f"The recording starts with {_objects(events)} objects already live: totals are relative to that.")
     header = Header(

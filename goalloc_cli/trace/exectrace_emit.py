@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalloc_cli.jit import bare
 from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.exectrace_cycles import Act, Code
 from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_handles import bare, give_handle, take_handle
+from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
 from goalloc_cli.trace.exectrace_late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.trace.exectrace_sizes import request
 from goalloc_cli.trace.exectrace_slots import PAGE

@@ -11,21 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import compiled_folder
-
-
-def bare(function):
-    """As `jit.kernel`, for functions that only read and write arrays they are given: no reference to an array is counted.
-
-    Handing thirty arrays to small functions costs 600 ns an event otherwise, and 15 ns so.
-    """
-    numba.config.CACHE_DIR = str(compiled_folder(function.__code__.co_filename))  # type: ignore[attr-defined]
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    return numba.njit(**options)(function)  # type: ignore[call-overload]  # (numba's stubs leave out _nrt)
+from goalloc_cli.jit import bare
 
 
 WORD = 64

@@ -14,9 +14,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
-from goalloc_cli.trace.exectrace_handles import bare
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
 PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)

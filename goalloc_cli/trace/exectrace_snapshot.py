@@ -53,6 +53,8 @@ class Snapshot:
     end_page: int
     padding_end: int
     """Pages from `first_page` to here are never used."""
+    from_start: bool = False
+    """The recording began with the program."""
     page_caches: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Block (first page) and mask of pages of each P's page cache."""
 

@@ -124,7 +124,8 @@ def _stack_spans(snapshot: Snapshot, events: Events, slots: Slots, held: Held, b
         base, npages = int(spans["base"][r]), int(spans["npages"][r])
         handle = int(take_handle(held.span_low, held.span_middle, held.span_top))
         held.span_handle[r] = handle
-        work_buffers = 0 if spans["stacks"][r] else 1
+        # Before the first cycle nothing but stacks has taken manual spans; the free ones wait in a pool.
+        work_buffers = 0 if spans["stacks"][r] or snapshot.from_start else 1
         addr = base_addr + base * PAGE
         parts.append(_row(Kind.SNAP_STACK_SPAN, p=work_buffers, handle=handle, size=addr // PAGE, arg=npages, addr=addr))
         for i in sorted(stacks.get(r, []), key=lambda i: int(events.a[i])):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalloc_cli.jit import bare
 from goalloc_cli.trace.exectrace_cycles import Code
 from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_handles import bare
 from goalloc_cli.trace.exectrace_late import goroutine_after
 
 BACKGROUND, EXPLICIT, OTHER = 0, 1, 2

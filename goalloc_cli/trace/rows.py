@@ -11,11 +11,11 @@ from goalloc_cli.trace.event import BATCH, BOUND, NO_P, Batch, TraceError
 from goalloc_cli.trace.native import _read_header
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.records import Record
-from goalloc_cli.trace.rows_fields import EVENT
-from goalloc_cli.trace.rows_forms import SLACK, Csv, Form, JsonLines, MsgpackRows
+from goalloc_cli.trace.rows_fields import EVENT, MOST_KEY
+from goalloc_cli.trace.rows_forms import Csv, Form, JsonLines, MsgpackRows
 from goalloc_cli.trace.rows_ids import ALIVE, RANGE, Ids
 from goalloc_cli.trace.rows_json import FULL
-from goalloc_cli.trace.rows_msgpack import NEED
+from goalloc_cli.trace.rows_msgpack import NEED, SLACK
 from goalloc_cli.trace.rows_odd import OddRows
 from goalloc_cli.trace.source import TruncatedTrace
 from goalloc_cli.trace.trace import Header, Trace
@@ -247,7 +247,8 @@ class _Checked(RangeCheck):
             ALIVE: "is in use already; free its owner first",
             RANGE: "is no whole number from 0 to 4294967295",
         }.get(problem, "is not in use here; was it freed before?")
-        raise TraceError(f"{self._reader.place_of(event)}: 'id' {self._reader.odd.id_of(int(event['key']))} {says}")
+        known = f" {event['key']}" if event["key"] < MOST_KEY else ""  # of a text only the hash is
+        raise TraceError(f"{self._reader.place_of(event)}: 'id'{known} {says}")
 
     def _refuse(self, where: str, index: int, problem: str) -> None:
         advice = "; start with a row such as {\"op\":\"header\",\"gomaxprocs\":8}" if "gomaxprocs" in problem else ""

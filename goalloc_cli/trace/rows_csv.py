@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
-from goalloc_cli.trace.exectrace_handles import bare
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.rows_fields import (
     FIELDS,
     FNV_START,

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import BOUND as BOUND_FLAG
 from goalloc_cli.trace.event import NOSCAN as NOSCAN_FLAG
 from goalloc_cli.trace.event import Kind
-from goalloc_cli.trace.exectrace_handles import bare
 from goalloc_cli.trace.ranges import FLAGS
 
 EVENT = np.dtype(
@@ -71,7 +70,7 @@ for _kind, _flags in FLAGS.items():
     ALLOWED[_kind] = _flags
 
 MOST_KEY = 1 << 60
-"""Ids beyond this are kept as texts."""
+"""Numbers below this are their own keys. Other ids, texts and larger numbers, have 60 bits of their hash, above it."""
 NO_P = 0xFFFF
 MOST_ARG = (1 << 32) - 1
 
@@ -121,10 +120,10 @@ def op_of(hashed):
 
 @bare
 def look_up(texts, numbers, hashed):
-    """The number of a type or name that has been met before, -1 if it has not."""
+    """The number (from 1 on) of a type or name that has been met before, -1 if it has not."""
     mask = len(texts) - 1
     slot = np.int64(hashed >> np.uint64(20)) & mask
-    while numbers[slot] >= 0:
+    while numbers[slot]:
         if texts[slot] == hashed:
             return numbers[slot]
         slot = (slot + 1) & mask
@@ -136,10 +135,16 @@ def enter(texts, numbers, hashed, number):
     """Let `look_up` find a text from now on."""
     mask = len(texts) - 1
     slot = np.int64(hashed >> np.uint64(20)) & mask
-    while numbers[slot] >= 0 and texts[slot] != hashed:
+    while numbers[slot] and texts[slot] != hashed:
         slot = (slot + 1) & mask
     texts[slot] = hashed
     numbers[slot] = number
+
+
+@bare
+def key_of_text(hashed):
+    """The key of an id that is a text."""
+    return np.int64(hashed >> np.uint64(4)) | MOST_KEY
 
 
 @bare
@@ -155,7 +160,7 @@ def set_field(row, field, kind, value, hashed, texts, numbers):
     if field == SKIPPED or kind == NOTHING:
         return True
     if kind == NUMBER:
-        if field == OP:
+        if field == OP or (field == ID and not -MOST_KEY < value < MOST_KEY):
             return False
         row[field] = value
     elif kind == TEXT:
@@ -167,6 +172,8 @@ def set_field(row, field, kind, value, hashed, texts, numbers):
             row[TYPE] = look_up(texts, numbers, hashed ^ TYPE_TEXT)
         elif field == NAME:
             row[NAME] = look_up(texts, numbers, hashed ^ NAME_TEXT)
+        elif field == ID:
+            row[ID] = key_of_text(hashed)
         else:
             return False
     elif field in (POINTERS, BOUND, EXPLICIT):
@@ -201,7 +208,7 @@ def put_event(row, out, n, where):
     size = row[NS] if kind == TIME else row[SIZE]
     if not (-1 <= row[P] <= NO_P and 0 <= arg <= MOST_ARG and size >= 0 and row[ADDR] >= 0):
         return -1
-    if not -MOST_KEY < row[ID] < MOST_KEY or not 0 <= row[POINTERS] <= 1 or not 0 <= row[BOUND] <= 1:
+    if not -MOST_KEY < row[ID] < 2 * MOST_KEY or not 0 <= row[POINTERS] <= 1 or not 0 <= row[BOUND] <= 1:
         return -1
     flags = 0
     if seen >> POINTERS & 1 and not row[POINTERS]:

@@ -11,7 +11,7 @@ from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.rows_csv import csv_columns, csv_row, field_numbers, scan_csv
 from goalloc_cli.trace.rows_fields import ROW
 from goalloc_cli.trace.rows_json import json_row, scan_json
-from goalloc_cli.trace.rows_msgpack import SLACK, msgpack_row, scan_msgpack
+from goalloc_cli.trace.rows_msgpack import msgpack_row, scan_msgpack
 from goalloc_cli.trace.rows_odd import OddRows
 
 Bytes = NDArray[np.uint8]
@@ -116,6 +116,3 @@ class MsgpackRows:
         except ValueError as error:
             raise TraceError(f"{place}: this is no row: {error}") from error
         return (found[0], at + found[1]) if found else None
-
-
-__all__ = ["SLACK", "Csv", "Form", "JsonLines", "MsgpackRows"]

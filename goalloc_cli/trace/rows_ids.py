@@ -11,13 +11,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import BATCH, KIND_MASK, Kind
-from goalloc_cli.trace.exectrace_handles import Handles, bare, give_handle, new_handles, take_handle
+from goalloc_cli.trace.exectrace_handles import Handles, give_handle, new_handles, take_handle
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
 
+KEY, OWNER = 0, 1
+"""Columns of the table."""
 EMPTY = -1
 """Owner of a slot of the table that holds no key."""
 
@@ -39,39 +41,49 @@ for _role, _kinds in {
     for _kind in _kinds:
         ROLE[_kind] = _role
 
+WHOSE = 62
+"""Bits of a key; whose id it is stands above them."""
+
 ALIVE, UNKNOWN, RANGE = 1, 2, 3
 """What can be wrong with an id: it is in use already, it is not in use, it is no number that the column holds."""
 
 
 @bare
-def find(keys, owners, key):
+def home_of(key, mask):
+    """Where a key belongs: eight that follow each other stay together, in two lines of the processor's cache."""
+    spread = (np.uint64(key >> 3) * SPREAD) >> np.uint64(20)
+    return (np.int64(spread) << 3 | key & 7) & mask
+
+
+@bare
+def find(table, key):
     """The slot of the table that holds the key, or the empty one where it would go."""
-    mask = len(keys) - 1
-    slot = np.int64((np.uint64(key) * SPREAD) >> np.uint64(20)) & mask
-    while owners[slot] != EMPTY and keys[slot] != key:
+    mask = len(table) - 1
+    slot = home_of(key, mask)
+    while table[slot, OWNER] != EMPTY and table[slot, KEY] != key:
         slot = (slot + 1) & mask
     return slot
 
 
 @bare
-def remove(keys, owners, slot):
+def remove(table, slot):
     """Empty a slot, and move up the keys behind it that would not be found any more."""
-    mask = len(keys) - 1
+    mask = len(table) - 1
     hole = slot
     while True:
         slot = (slot + 1) & mask
-        if owners[slot] == EMPTY:
+        if table[slot, OWNER] == EMPTY:
             break
-        home = np.int64((np.uint64(keys[slot]) * SPREAD) >> np.uint64(20)) & mask
+        home = home_of(table[slot, KEY], mask)
         if ((slot - home) & mask) >= ((slot - hole) & mask):
-            keys[hole] = keys[slot]
-            owners[hole] = owners[slot]
+            table[hole, KEY] = table[slot, KEY]
+            table[hole, OWNER] = table[slot, OWNER]
             hole = slot
-    owners[hole] = EMPTY
+    table[hole, OWNER] = EMPTY
 
 
 @kernel
-def name_handles(kind, key, handle, keys, owners, used, low, middle, top):
+def name_handles(kind, key, handle, table, used, low, middle, top):
     """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there."""
     for i in range(len(kind)):
         role = ROLE[kind[i] & KIND_MASK]
@@ -81,63 +93,67 @@ def name_handles(kind, key, handle, keys, owners, used, low, middle, top):
             handle[i] = key[i]
             continue
         # Objects, stacks and spans each have their own ids.
-        own = key[i] * 4 + (role >> 2)
-        slot = find(keys, owners, own)
+        own = key[i] ^ (role >> 2) << WHOSE
+        slot = find(table, own)
+        owner = table[slot, OWNER]
         if role & 3 == BIRTH:
-            if owners[slot] != EMPTY:
+            if owner != EMPTY:
                 return i, ALIVE
-            keys[slot] = own
-            owners[slot] = take_handle(low, middle, top)
+            owner = take_handle(low, middle, top)
+            table[slot, KEY] = own
+            table[slot, OWNER] = owner
             used[0] += 1
-            handle[i] = owners[slot]
-            continue
-        if owners[slot] == EMPTY:
+        elif owner == EMPTY:
             return i, UNKNOWN
-        handle[i] = owners[slot]
-        if role & 3 == DEATH:
-            give_handle(low, middle, top, owners[slot])
-            remove(keys, owners, slot)
+        elif role & 3 == DEATH:
+            give_handle(low, middle, top, owner)
+            remove(table, slot)
             used[0] -= 1
+        handle[i] = owner
     return len(kind), 0
 
 
 @kernel
-def move_keys(keys, owners, new_keys, new_owners):
+def move_keys(table, new):
     """Enter all keys of a table into a larger one."""
-    for slot in range(len(keys)):
-        if owners[slot] != EMPTY:
-            to = find(new_keys, new_owners, keys[slot])
-            new_keys[to] = keys[slot]
-            new_owners[to] = owners[slot]
+    for slot in range(len(table)):
+        if table[slot, OWNER] != EMPTY:
+            to = find(new, table[slot, KEY])
+            new[to, KEY] = table[slot, KEY]
+            new[to, OWNER] = table[slot, OWNER]
 
 
 class Ids:
     """Which handle each key has that is alive."""
 
     def __init__(self) -> None:
-        self._make(FIRST_SLOTS)
+        self.table = empty_table(FIRST_SLOTS)
         self.used = np.zeros(1, np.int64)
         self.handles: Handles = new_handles(FIRST_SLOTS)
-
-    def _make(self, slots: int) -> None:
-        self.keys: NDArray[np.int64] = np.zeros(slots, np.int64)
-        self.owners: NDArray[np.int64] = np.full(slots, EMPTY, np.int64)
 
     def name(self, kind: NDArray[np.uint8], key: NDArray[np.int64], handle: NDArray[np.uint32]) -> tuple[int, int]:
         """Fill in the handles of at most a batch of events; return how far that went, and what stopped it."""
         self.make_room()
         h = self.handles
-        done, problem = name_handles(kind, key, handle, self.keys, self.owners, self.used, h.low, h.middle, h.top)
+        done, problem = name_handles(kind, key, handle, self.table, self.used, h.low, h.middle, h.top)
         return int(done), int(problem)
 
     def make_room(self, births: int = BATCH) -> None:
         """Have room for this many more, and the table at most half full."""
-        if 2 * (int(self.used[0]) + births) <= len(self.keys):
+        wanted = len(self.table)
+        while 2 * (int(self.used[0]) + births) > wanted:
+            wanted *= 2
+        if wanted == len(self.table):
             return
-        keys, owners = self.keys, self.owners
-        self._make(4 * len(keys))
-        move_keys(keys, owners, self.keys, self.owners)
-        self.handles = grown(self.handles, len(self.keys))
+        table = empty_table(wanted)
+        move_keys(self.table, table)
+        self.table = table
+        self.handles = grown(self.handles, len(table))
+
+
+def empty_table(slots: int) -> NDArray[np.int64]:
+    """A table without keys."""
+    return np.full((slots, 2), EMPTY, np.int64)
 
 
 def grown(old: Handles, most: int) -> Handles:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from goalloc_cli.jit import kernel
-from goalloc_cli.trace.exectrace_handles import bare
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.rows_fields import (
     FNV_START,
     FNV_STEP,

@@ -10,9 +10,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind
-from goalloc_cli.trace.exectrace_handles import bare
 from goalloc_cli.trace.rows_fields import (
     FNV_START,
     FNV_STEP,

@@ -43,7 +43,7 @@ from goalloc_cli.trace.rows_fields import (
     fnv,
     put_row,
 )  # fmt: skip
-from goalloc_cli.trace.rows_ids import BIRTH, DEATH, PLAIN, ROLE
+from goalloc_cli.trace.rows_ids import PLAIN, ROLE
 
 Row = Mapping[str, Any]
 
@@ -53,12 +53,12 @@ TEXT_BYTES = 64
 
 
 class OddRows:
-    """Takes one row at a time; remembers types, names, and ids that are texts."""
+    """Takes one row at a time; remembers types and names."""
 
     def __init__(self, ids_are_handles: bool) -> None:
         self.ids_are_handles = ids_are_handles
         self.texts = np.zeros(2 * MOST_TEXTS, np.uint64)
-        self.numbers = np.full(2 * MOST_TEXTS, -1, np.int64)
+        self.numbers = np.zeros(2 * MOST_TEXTS, np.int64)
         """What the scanners look types and names up in."""
         self.new_types: list[TypeInfo] = []
         self.new_names: list[str] = []
@@ -66,8 +66,6 @@ class OddRows:
         self._known: dict[tuple[str, str], int] = {}
         self._count = {"type": 0, "name": 0}
         self._known_bytes = 0
-        self._keys: dict[tuple[int, int | str], int] = {}
-        self._free_key = -MOST_KEY
 
     def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
         """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""
@@ -88,10 +86,7 @@ class OddRows:
         for field in NEEDED_FIELDS.get(kind, ()):  # type: ignore[call-overload]
             if not self._row[SEEN] >> field & 1:
                 raise TraceError(f"{place}: {op} without {FIELD_NAMES[field]!r}; a row of this op needs it")
-        put = int(put_row(self._row, out, n, where))
-        if kind != GC and not self.ids_are_handles and ROLE[kind] & 3 == DEATH:
-            self._keys.pop((ROLE[kind] >> 2, fields["id"]), None)
-        return put
+        return int(put_row(self._row, out, n, where))
 
     def _value(self, field: int, value: Any, kind: int, place: str) -> int:
         name = FIELD_NAMES[field]
@@ -123,21 +118,8 @@ class OddRows:
             return value
         if type(value) not in (int, str):
             raise _mistake(place, "id", value, "a whole number or a text")
-        return self._key_of_text(value, ROLE[kind], place)
-
-    def _key_of_text(self, value: int | str, role: int, place: str) -> int:
-        """A number that no id has itself; kept for as long as its owner lives."""
-        key = self._keys.get((role >> 2, value))
-        if key is None and role & 3 != BIRTH:
-            raise TraceError(f"{place}: 'id' {brief(value)} is not in use here; was it freed before?")
-        if key is None:
-            self._free_key += 1
-            key = self._keys[role >> 2, value] = self._free_key
-        return key
-
-    def id_of(self, key: int) -> str:
-        """The id that a number stands for, as its row has it, for messages."""
-        return brief(next((text for (_, text), number in self._keys.items() if number == key), key))
+        text = value if isinstance(value, str) else f"\0{value}"
+        return fnv(text.encode(errors="surrogatepass")) >> 4 | MOST_KEY
 
     def _number(self, what: str, text: str, place: str) -> int:
         """The number of a type or name, which is entered into its table if it is new."""

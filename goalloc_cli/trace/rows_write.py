@@ -8,9 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Kind
-from goalloc_cli.trace.exectrace_handles import bare
 from goalloc_cli.trace.ranges import FLAGS
 from goalloc_cli.trace.rows_fields import CHECKPOINT, GC_END, GC_START, NEEDED, TIME, TYPED
 from goalloc_cli.trace.rows_fields import ID as ID_FIELD

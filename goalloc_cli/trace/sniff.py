@@ -56,6 +56,7 @@ _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
 FORMS = (
     Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native"),
+    Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "addrlog:read_addrlog"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace"),
     Form("the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "allocfree:read_allocfree"),
     Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl"),

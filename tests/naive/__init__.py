@@ -1,4 +1,4 @@
-"""The allocator of Go 1.22 to 1.27 in plain dicts, lists and ints: the judge of the fast model.
+"""The allocator of Go 1.10 to 1.27 in plain dicts, lists and ints: the judge of the fast model.
 
 Written from the specification and Go's source, not from the kernels, and never optimised. `Naive.apply` does
 one event; everything else only looks.
@@ -9,8 +9,10 @@ from __future__ import annotations
 from goalloc_cli.design import Design
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from tests.naive.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
-from tests.naive.cycle import gc_end, gc_start, set_goal_and_trigger
+from tests.naive import lists
+from tests.naive.cycle import gc_end, gc_start
 from tests.naive.heap import Heap, Span
+from tests.naive.pacing import preset, set_goal_and_trigger, set_sweep_pace
 from tests.naive.stacks import stack_alloc, stack_free
 
 SpanRow = tuple[int, int, int, int, int, int]
@@ -22,7 +24,7 @@ class Naive:
 
     def __init__(self, design: Design, nprocs: int) -> None:
         self.heap = Heap(design, nprocs)
-        set_goal_and_trigger(self.heap)
+        preset(self.heap)
 
     def apply(self, kind: int, p: int, id: int, size: int, arg: int) -> int | None:
         """Do one event; return the address that it chose, if it chose one."""
@@ -47,6 +49,10 @@ class Naive:
             gc_start(h, p)
         elif kind == Kind.GC_END:
             gc_end(h, p, explicit=arg == 1)
+        elif kind == Kind.SET_GOGC:
+            h.gogc = -1 if arg else size
+            set_goal_and_trigger(h)
+            set_sweep_pace(h)
         elif kind == Kind.FLUSH:
             for q in range(h.nprocs):
                 flush_mcache(h, q)
@@ -90,6 +96,8 @@ class Naive:
         What the reclaimer swept and left in an unswept queue is not shown.
         """
         h = self.heap
+        if lists.has_lists(h):
+            return [s.addr for s in h.central[spc].nonempty], [s.addr for s in h.central[spc].empty], [], []
         partial, full = h.central[spc].partial, h.central[spc].full
         swept, unswept = h.swept_side(), h.unswept_side()
         return (
@@ -98,6 +106,12 @@ class Naive:
             [s.addr for s in full[swept]],
             [s.addr for s in full[unswept] if h.needs_sweep(s)],
         )
+
+    def piles(self) -> tuple[list[int], list[int]]:
+        """Addresses of the spans that wait for the next sweep, and of those that wait for this one, the top first."""
+        h = self.heap
+        swept, unswept = h.piles[h.swept_side()], h.piles[h.unswept_side()]
+        return [s.addr for s in reversed(swept)], [s.addr for s in reversed(unswept) if h.needs_sweep(s)]
 
     def tiny(self, p: int) -> tuple[int, int]:
         """Address of the tiny block of `p` and the offset of its free rest; (0, 0) without one."""
@@ -171,12 +185,18 @@ class Naive:
     def heap_sys(self) -> int:
         """Bytes given to the heap, stacks and work buffers left out."""
         grown = len(self.heap.pages.allocated) * self.heap.design.page_size
-        return grown - self.heap.stack_inuse - self.heap.workbufs
+        return grown + self.reserved_bytes() - self.heap.stack_inuse - self.heap.workbufs
 
     @property
     def heap_released(self) -> int:
         """Bytes that no memory backs."""
-        return self.heap.pages.released_pages() * self.heap.design.page_size
+        return self.heap.pages.released_pages() * self.heap.design.page_size + self.reserved_bytes()
+
+    def reserved_bytes(self) -> int:
+        """Bytes of arenas that the heap has not grown into, where they count."""
+        pages = self.heap.pages
+        unused = pages.reserved - len(pages.allocated)
+        return unused * self.heap.design.page_size if self.heap.design.count_reserved else 0
 
     @property
     def pages_in_use(self) -> int:

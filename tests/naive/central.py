@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.naive import lists
 from tests.naive.heap import Heap, Span
 from tests.naive.sweep import deduct_sweep_credit, reclaim, sweep
 
@@ -9,6 +10,8 @@ from tests.naive.sweep import deduct_sweep_credit, reclaim, sweep
 def cache_span(h: Heap, p: int, spc: int) -> Span:
     """A span of class `spc` with a free slot, for the mcache of `p`."""
     deduct_sweep_credit(h, h.classes[spc // 2][1] * h.design.page_size, leave_pages=0)
+    if lists.has_lists(h):
+        return cache_span_of_lists(h, p, spc)
     central = h.central[spc]
     partial_swept = central.partial[h.swept_side()]
     if partial_swept:
@@ -16,6 +19,17 @@ def cache_span(h: Heap, p: int, spc: int) -> Span:
     if not h.drained:
         s = sweep_for_room(h, spc)
         if s is not None:
+            return s
+    return grow(h, p, spc)
+
+
+def cache_span_of_lists(h: Heap, p: int, spc: int) -> Span:
+    """The same until Go 1.14: the first of `nonempty`, else the first of `empty` that has room when it is swept."""
+    while found := lists.first_usable(h, spc):
+        s, unswept = found
+        if unswept:
+            sweep(h, s, preserve=True)
+        if not s.is_full():
             return s
     return grow(h, p, spc)
 
@@ -60,6 +74,8 @@ def alloc_span(h: Heap, p: int, npages: int, spc: int) -> Span:
 def uncache_span(h: Heap, s: Span) -> None:
     """Take back a span from an mcache; one that was cached before the sweep began is swept."""
     stale = s.sweepgen == h.sweepgen + 1
+    if lists.has_lists(h):
+        lists.uncache(h, s)
     if stale:
         sweep(h, s, preserve=False)
         return

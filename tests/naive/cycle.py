@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from tests.naive.cache import prepare_for_sweep
+from tests.naive.cache import flush_mcache, prepare_for_sweep
 from tests.naive.heap import Heap, Span
+from tests.naive.pacing import end_cycle, set_goal_and_trigger, set_sweep_pace, start_cycle
 from tests.naive.sizeclasses import has_inline_marks
 from tests.naive.stacks import free_stack_spans
 from tests.naive.sweep import sweep_all, sweep_one
 
 WORKBUF_SPAN_BYTES = 32 << 10
 """Work buffers come in spans of this size (mgcwork.go, workbufAlloc)."""
-
-SWEEP_MIN_HEAP_DISTANCE = 1 << 20
-"""Bytes that the sweeper is granted before the next cycle (mgc.go, sweepMinHeapDistance)."""
-
-NEVER = 1 << 62
-"""Goal and trigger of a heap that is not collected by its size."""
 
 
 def gc_start(h: Heap, p: int) -> None:
@@ -26,6 +21,7 @@ def gc_start(h: Heap, p: int) -> None:
     for central in h.central.values():  # drops what the reclaimer left behind (finishsweep_m)
         central.partial[h.unswept_side()].clear()
         central.full[h.unswept_side()].clear()
+    start_cycle(h)
     h.marking = True
     for s in h.spans:
         s.marks = set(s.live)
@@ -51,7 +47,7 @@ def marking_sets_page_mark(h: Heap, s: Span) -> bool:
         return len(s.marks) > 0
     if s.spc % 2 == 1:
         return False
-    return len(s.marks) > 1
+    return 0 < h.design.marks_that_meet <= len(s.marks)
 
 
 def mark_tiny_block(h: Heap, s: Span, slot: int) -> None:
@@ -80,9 +76,16 @@ def free_workbufs(h: Heap) -> None:
 def gc_end(h: Heap, p: int, explicit: bool) -> None:
     """Start a new sweep and the mutator's next steps in it (gcMarkTermination)."""
     h.marking = False
+    end_cycle(h, explicit)
+    if h.design.flush_before_sweep:
+        for q in range(h.nprocs):
+            flush_mcache(h, q)
     h.heap_marked = sum(len(s.marks) * s.elem_bytes for s in h.spans)
     h.heap_live = h.heap_marked
     h.sweepgen += 2
+    if h.design.flush_before_sweep:
+        for cache in h.mcaches:
+            cache.flush_gen = h.sweepgen
     h.drained = False
     h.cursor = 0
     h.pages_swept = 0
@@ -105,33 +108,3 @@ def background_sweep(h: Heap) -> None:
         if sweep_one(h) is None:
             free_workbufs(h)
             return
-
-
-def set_goal_and_trigger(h: Heap) -> None:
-    """When the next cycle should start and end (mgcpacer.go, commit, heapGoalInternal, trigger).
-
-    Unlike Go: no runway, no stack scan and no memory limit, so the trigger is at its upper bound.
-    """
-    gogc, floor, marked = h.design.gogc, h.design.heap_minimum, h.heap_marked
-    if gogc < 0:
-        h.goal = h.trigger = NEVER
-        return
-    goal = max(marked + (marked + h.design.globals_scan_bytes) * gogc // 100, floor * gogc // 100)
-    lowest = 0 if h.drained else h.heap_live + SWEEP_MIN_HEAP_DISTANCE
-    h.goal = h.trigger = goal = max(goal, lowest)
-    if marked >= goal:
-        return
-    lowest = max(lowest, marked, marked + (goal - marked) // 64 * 45)
-    highest = max(lowest, marked + (goal - marked) // 64 * 61, goal - floor)
-    h.trigger = min(goal, highest)
-
-
-def set_sweep_pace(h: Heap) -> None:
-    """How many pages to sweep per byte allocated (mgcsweep.go, gcPaceSweeper)."""
-    if h.design.gogc < 0 or h.drained:
-        h.pages_per_byte = 0.0
-        return
-    distance = max(h.design.page_size, h.trigger - h.heap_live - SWEEP_MIN_HEAP_DISTANCE)
-    h.pages_per_byte = max(0, h.pages_in_use - h.pages_swept) / distance
-    h.live_basis = h.heap_live
-    h.swept_basis = h.pages_swept

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from goalloc_cli.choices import Pages
 from goalloc_cli.design import Design
+from tests.naive import lists
 from tests.naive.pages import PageHeap
+from tests.naive.runs import RunHeap
 from tests.naive.sizeclasses import class_of, size_classes, slots_per_span
 
 
@@ -58,10 +61,15 @@ class MCache:
 
 @dataclass
 class MCentral:
-    """Spans of one class that no P holds, as queues; the index sweepgen // 2 % 2 gives the swept one."""
+    """Spans of one class that no P holds, as queues; the index sweepgen // 2 % 2 gives the swept one.
+
+    Of the lists, which older releases have instead, `empty` also holds spans that a P has.
+    """
 
     partial: tuple[list[Span], list[Span]] = field(default_factory=lambda: ([], []))
     full: tuple[list[Span], list[Span]] = field(default_factory=lambda: ([], []))
+    nonempty: list[Span] = field(default_factory=list)
+    empty: list[Span] = field(default_factory=list)
 
 
 @dataclass
@@ -84,11 +92,15 @@ class Heap:
         self.design = design
         self.nprocs = nprocs
         self.classes = size_classes(design)
-        self.pages = PageHeap(design, nprocs)
+        self.pages = PageHeap(design, nprocs) if design.pages == Pages.BITMAP else RunHeap(design, nprocs)
         self.spans: list[Span] = []
         self.objects: dict[int, tuple[Span, int] | None] = {}
         self.mcaches = [MCache() for _ in range(nprocs)]
         self.central = {spc: MCentral() for spc in range(2 * len(self.classes))}
+        self.piles: tuple[list[Span], list[Span]] = ([], [])
+        """Every heap span by the parity of its sweep, the one on top last; only where mcentrals have lists."""
+        self.busy: dict[int, list[Span]] = {}
+        """Large spans by length, where the reclaimer wants them so."""
         self.tiny_spc = 2 * class_of(self.classes, design.tiny_size) + 1 if design.tiny_size else -1
 
         self.sweepgen = 0
@@ -104,7 +116,12 @@ class Heap:
         self.live_basis = 0
         self.swept_basis = 0
 
+        self.gogc = design.gogc
         self.heap_marked = 0
+        self.last_marked = 0
+        self.trigger_ratio = 7 / 8
+        self.last_goal = 0
+        self.last_inuse = 0
         self.heap_live = 0
         self.goal = 0
         self.trigger = 0
@@ -133,6 +150,8 @@ class Heap:
 
     def push_swept(self, s: Span) -> None:
         """File a swept span under its class."""
+        if lists.has_lists(self):
+            return
         central = self.central[s.spc]
         queues = central.full if s.is_full() else central.partial
         queues[self.swept_side()].append(s)
@@ -154,6 +173,9 @@ class Heap:
         self.spans.append(s)
         self.heap_inuse += npages * page_size
         self.pages_in_use += npages
+        self.pages.heap_inuse = self.heap_inuse
+        if lists.has_lists(self):
+            lists.add_new(self, s)
         return s
 
     def free_span(self, s: Span) -> None:
@@ -165,3 +187,4 @@ class Heap:
         self.pages.free(s.first_page, s.npages)
         self.heap_inuse -= s.npages * self.design.page_size
         self.pages_in_use -= s.npages
+        self.pages.heap_inuse = self.heap_inuse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from goalloc_cli.trace.event import KIND_MASK, NOSCAN, Kind
-from tests.naive import Naive
+from tests.naive import Naive, lists
 from tests.naive.heap import Heap, Span
 from tests.naive.pages import BLOCK
 from tests.naive.sizeclasses import slots_per_span
@@ -126,6 +126,9 @@ def check_places(h: Heap) -> None:
             assert spc == s.spc > 1
             assert s.sweepgen == h.sweepgen + (3 if flushed else 1)
             places[s] = places.get(s, 0) + 1
+    if lists.has_lists(h):
+        check_lists(h, places)
+        return
     for spc, central in h.central.items():
         swept, unswept = h.swept_side(), h.unswept_side()
         for s in central.partial[swept] + central.full[swept]:
@@ -138,6 +141,24 @@ def check_places(h: Heap) -> None:
                 assert s.is_full() == (s in central.full[unswept])
                 places[s] = places.get(s, 0) + 1
     assert places == dict.fromkeys(h.spans, 1)
+
+
+def check_lists(h: Heap, cached: dict[Span, int]) -> None:
+    """Every small span is in one list that fits its state; a cached one, and a full one, in `empty` (11)."""
+    linked: dict[Span, int] = {}
+    for spc, central in h.central.items():
+        for s in central.nonempty:
+            assert not s.is_full() and s not in cached
+        for s in central.empty:
+            assert s.is_full() or s in cached
+        for s in central.nonempty + central.empty:
+            assert s.in_use and s.spc == spc
+            linked[s] = linked.get(s, 0) + 1
+    assert linked == dict.fromkeys((s for s in h.spans if s.spc > 1), 1)
+    assert set(cached) <= set(linked)
+    waiting = h.piles[h.swept_side()]
+    assert len(waiting) == len(set(waiting))
+    assert {s for s in h.spans if s.sweepgen in (h.sweepgen, h.sweepgen + 3)} == set(waiting)
 
 
 def check_sweep_states(h: Heap, pages_at_mark_end: int) -> None:

@@ -34,6 +34,9 @@ class PageHeap:
         self.reserved = 0
         self.padding = 0
         self.caches = [PageCache() for _ in range(nprocs)]
+        self.heap_inuse = 0
+        """Bytes of heap spans; they count towards what a heap should keep."""
+        self.retained_goal = 1 << 62
 
     def end(self) -> int:
         """The page after the last one that the heap was given."""
@@ -111,7 +114,7 @@ class PageHeap:
         if len(self.allocated) + ask > self.reserved:
             self.reserved += round_up(ask, self.design.arena_pages)
         self.allocated += [False] * ask
-        self.scavenged += [True] * ask
+        self.scavenged += [bool(self.design.growth_released)] * ask
         if first_growth:
             self.padding = min(self.design.heap_padding_pages, ask)
             for i in range(self.padding):

@@ -50,7 +50,11 @@ func main() {
 	signal.Notify(interrupted, os.Interrupt)
 	fmt.Println("packed")
 	if *wait {
-		<-interrupted
+		select {
+		case <-interrupted:
+		case <-time.After(30 * time.Second):
+			os.Exit(1)
+		}
 		time.Sleep(100 * time.Millisecond)
 		fmt.Println("interrupts:", 1+len(interrupted))
 	}

@@ -1,0 +1,106 @@
+"""Which allocator: by release, by single knobs, by a size-class table of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from goalloc_cli.design import Design
+    from goalloc_cli.trace.trace import Header
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def design_options(command: F) -> F:
+    """How a command is told which allocator to take."""
+    for option in (
+        click.option("--size-classes", metavar="FILE", help="Take the size classes from FILE: a line each, bytes and pages."),
+        click.option("--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. May be given again."),
+        click.option("--go", "go_version", metavar="VERSION", help="Use the allocator of this Go release."),
+    ):
+        command = option(command)
+    return command
+
+
+def choose_design(
+    header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
+) -> tuple[Design, str, bool]:
+    """The design to replay, its name, and whether what the recording tells beside its events fits it."""
+    from goalloc_cli.design import DesignError, release
+
+    if go_version is None:
+        try:
+            base = release(header.go_version)
+        except DesignError as error:
+            raise click.UsageError(f"the trace was made by Go {header.go_version}: {error}; choose with --go") from None
+        own = True
+    else:
+        base = named_release(go_version)
+        try:
+            own = base == release(header.go_version)
+        except DesignError:
+            own = False
+    # Knobs of the recorded program's own hold under every release: it set GOGC.
+    base = replace(base, **dict(header.knobs))  # type: ignore[arg-type]
+    design, name = changed(base, go_version or header.go_version, knobs, size_classes)
+    return design, name, own and design == base
+
+
+def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
+    """A design without a trace, and its name; without a release the newest."""
+    from goalloc_cli.design import RELEASES
+
+    version = go_version or list(RELEASES)[-1]
+    return changed(named_release(version), version, knobs, size_classes)
+
+
+def named_release(go_version: str) -> Design:
+    """The design of a release that the user named."""
+    from goalloc_cli.design import DesignError, release
+
+    try:
+        return release(go_version)
+    except DesignError as error:
+        raise click.UsageError(f"--go: {error}") from None
+
+
+def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
+    """The design with knobs set and its size classes replaced, and its name."""
+    from goalloc_cli.design import DesignError, with_knob
+    from goalloc_cli.sizeclass import size_classes as check_table
+
+    for knob in knobs:
+        name, equals, value = knob.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set takes KNOB=VALUE, not {knob!r}")
+        try:
+            design = with_knob(design, name, value)
+        except DesignError as error:
+            raise click.UsageError(f"--set: {error}") from None
+    parts = [f"go{'.'.join(version.removeprefix('go').split('.')[:2])}", *knobs]
+    if size_classes is not None:
+        design = replace(design, size_classes=read_table(size_classes))
+        parts.append(f"size classes of {size_classes}")
+    try:
+        check_table(design)
+    except DesignError as error:
+        raise click.UsageError(str(error)) from None
+    return design, " + ".join(parts)
+
+
+def read_table(path: str) -> tuple[tuple[int, int], ...]:
+    """The size classes in a file: on each line the bytes and the pages of one, smallest first; # starts a comment."""
+    rows = []
+    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+        words = line.partition("#")[0].replace(",", " ").split()
+        if not words:
+            continue
+        if len(words) != 2 or not all(word.isdecimal() for word in words):
+            raise click.UsageError(f"--size-classes: {path}: line {number}: {line!r} is not a size and a number of pages")
+        rows.append((int(words[0]), int(words[1])))
+    return tuple(rows)

@@ -1,0 +1,37 @@
+"""Whom to tell that kernels are being compiled: it takes a while, at the first run.
+
+Kept apart from `jit.py`, so that the command line can say where to tell it without importing numba.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+def _nobody(text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass
+class Compiling:
+    """What was compiled in this process so far."""
+
+    tell: Callable[[str], None] = _nobody
+    seconds: float = 0.0
+    told: bool = False
+
+    def begin(self) -> None:
+        """A kernel is about to be compiled."""
+        if not self.told:
+            self.told = True
+            self.tell("compiling the model for this machine: once, ten to thirty seconds ...")
+
+    def done(self) -> None:
+        """The command is done: say how long it took."""
+        if self.told:
+            self.tell(f"compiled in {self.seconds:.0f} s; the next run starts at once")
+
+
+compiling = Compiling()
+"""The one of this process."""

@@ -1,0 +1,234 @@
+"""Move the model to where the real runtime was, after a decision that differed: what `verify` does before it goes on.
+
+For recordings of Go 1.23 and later: span sets and the bitmap page heap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalloc_cli.jit import inner
+from goalloc_cli.model.heap import (
+    CHUNK_PAGES,
+    FULL,
+    NO_SPAN,
+    NONE,
+    PARTIAL,
+    SPAN_IN_USE,
+    SWEPT_OUT_OF_ORDER,
+)
+from goalloc_cli.model.mcentral_sets import push
+from goalloc_cli.model.mheap import page_of
+from goalloc_cli.model.nodes import free_node, new_node
+from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range, summarize
+from goalloc_cli.model.pagecache import flush_page_cache, take_block
+from goalloc_cli.model.pallocbits import ZERO, bit, low_bits
+from goalloc_cli.model.slotbits import set_allocated
+from goalloc_cli.model.sweep import is_unswept, sweep_span
+
+
+@inner
+def push_front(heap, spc, fill, s):
+    """Put span s at the front of a swept queue."""
+    n = new_node(heap, s)
+    if heap.fault:
+        return
+    central = heap.central[spc]
+    parity = heap.gc.parity
+    first = central.head[fill, parity]
+    heap.nodes[n].next = first
+    central.head[fill, parity] = n
+    if first == NONE:
+        central.tail[fill, parity] = n
+    central.count[fill, parity] += 1
+
+
+@inner
+def unqueue(heap, s):
+    """Take a swept span out of the queue that it waits in; False where it is in none."""
+    span = heap.spans[s]
+    central = heap.central[span.spc]
+    parity = heap.gc.parity
+    for fill in (PARTIAL, FULL):
+        last = NONE
+        n = central.head[fill, parity]
+        while n != NONE:
+            following = heap.nodes[n].next
+            if heap.nodes[n].span == s:
+                if last == NONE:
+                    central.head[fill, parity] = following
+                else:
+                    heap.nodes[last].next = following
+                if following == NONE:
+                    central.tail[fill, parity] = last
+                central.count[fill, parity] -= 1
+                free_node(heap, n)
+                return True
+            last = n
+            n = following
+    return False
+
+
+@inner
+def give_up(heap, p, spc):
+    """Take P's span of this class away; what is left of it stands first in line again."""
+    cache = heap.mcaches[p]
+    s = cache.alloc[spc]
+    if s == NO_SPAN:
+        return
+    span = heap.spans[s]
+    cache.alloc[spc] = NO_SPAN
+    span.owner = NONE
+    span.sweepgen = heap.gc.sweepgen
+    heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
+    if span.alloc_count == span.nelems:
+        push(heap, spc, FULL, heap.gc.parity, s)
+    else:
+        push_front(heap, spc, PARTIAL, s)
+
+
+@inner
+def cache_true_span(heap, p, spc, s):
+    """Make span s, wherever it is, the one that P caches."""
+    span = heap.spans[s]
+    if span.owner != NONE:
+        heap.mcaches[span.owner].alloc[spc] = NO_SPAN
+        heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
+    elif is_unswept(heap, span):
+        sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
+    else:
+        unqueue(heap, s)
+    span.owner = p
+    span.sweepgen = heap.gc.sweepgen + 3
+    span.alloc_count_at_cache = span.alloc_count
+    heap.mcaches[p].alloc[spc] = s
+    heap.gc.heap_live += (span.npages << heap.knobs.page_shift) - span.alloc_count * span.elem_size
+
+
+@inner
+def drop_span(heap, s):
+    """The real runtime gave this span back: take it out of the model too, dead objects and all. False where it is alive."""
+    span = heap.spans[s]
+    if span.state != SPAN_IN_USE:
+        return False
+    if span.owner != NONE:
+        heap.mcaches[span.owner].alloc[span.spc] = NO_SPAN
+        span.owner = NONE
+        span.sweepgen = heap.gc.sweepgen - 2 if span.sweepgen == heap.gc.sweepgen + 1 else heap.gc.sweepgen
+    elif span.sweepgen == heap.gc.sweepgen:
+        unqueue(heap, s)
+    if is_unswept(heap, span):
+        sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
+    return span.alloc_count == 0
+
+
+@inner
+def undo_pages(heap, p, page, npages, base, bits, scav):
+    """Give back pages that P should not have taken: its page cache had these bits before."""
+    cache = heap.mcaches[p]
+    if page >> 6 == cache.page_cache_base >> 6 and cache.page_cache_base == base and bits != ZERO:
+        if bits & (low_bits(npages) << np.uint64(page & 63)) != ZERO and npages < 64:
+            cache.page_cache_bits = bits
+            cache.page_cache_scav = scav
+            return
+    free_range(heap, page, npages)
+    if cache.page_cache_base != base or bits == ZERO:
+        flush_page_cache(heap, p)
+        cache.page_cache_base = base
+
+
+@inner
+def claim_pages(heap, p, page, npages):
+    """Take exactly these pages for P, whoever has them; False where a span holds one of them."""
+    ensure_grown(heap, page + npages)
+    for i in range(page, page + npages):
+        if heap.page_span[i] != NO_SPAN:
+            return False
+    if npages < heap.knobs.page_cache_limit and heap.knobs.page_cache:
+        own_block(heap, p, page, npages)
+    for q in range(heap.nprocs):
+        take_from_cache(heap, q, page, npages)
+    alloc_range(heap, page, npages)
+    return True
+
+
+@inner
+def ensure_grown(heap, end):
+    """The heap reaches as far as the recording's."""
+    if end > heap.end_page:
+        add_range(heap, heap.end_page, (end - heap.end_page + CHUNK_PAGES - 1) // CHUNK_PAGES * CHUNK_PAGES)
+
+
+@inner
+def own_block(heap, p, page, npages):
+    """Make P's page cache the block that it took `page` from.
+
+    A run of pages below it, long enough, would have been taken first: so it was not in the cache.
+    """
+    cache = heap.mcaches[p]
+    block = page >> 6
+    if cache.page_cache_base >> 6 != block or cache.page_cache_bits == ZERO:
+        flush_page_cache(heap, p)
+        for q in range(heap.nprocs):
+            if heap.mcaches[q].page_cache_base >> 6 == block:
+                flush_page_cache(heap, q)
+        take_block(heap, p, block)
+    first = page & 63
+    mask = low_bits(npages)
+    for i in range(first):
+        if (cache.page_cache_bits >> np.uint64(i)) & mask == mask and i + npages <= 64:
+            give_back(heap, p, (block << 6) + i)
+
+
+@inner
+def give_back(heap, p, page):
+    """Return one page of P's page cache to the bitmap."""
+    cache = heap.mcaches[p]
+    one = bit(page & 63)
+    heap.allocated_bits[page >> 6] &= ~one
+    if cache.page_cache_scav & one != ZERO:
+        heap.scavenged_bits[page >> 6] |= one
+    cache.page_cache_bits &= ~one
+    cache.page_cache_scav &= ~one
+    summarize(heap, page, 1)
+    heap.search_page = min(heap.search_page, page)
+
+
+@inner
+def take_from_cache(heap, q, page, npages):
+    """Take out of Q's page cache those of the pages that it holds."""
+    cache = heap.mcaches[q]
+    for i in range(page, page + npages):
+        if i >> 6 != cache.page_cache_base >> 6:
+            continue
+        one = bit(i & 63)
+        if cache.page_cache_bits & one == ZERO:
+            continue
+        if cache.page_cache_scav & one != ZERO:
+            heap.scavenged_bits[i >> 6] |= one
+        cache.page_cache_bits &= ~one
+        cache.page_cache_scav &= ~one
+
+
+@inner
+def move_span(heap, s, page):
+    """Let span s, just made and empty, stand at another page, whose pages are claimed."""
+    span = heap.spans[s]
+    old = page_of(heap, span)
+    for i in range(old, old + span.npages):
+        heap.page_span[i] = NO_SPAN
+    span.start_addr = heap.base_addr + (page << heap.knobs.page_shift)
+    for i in range(page, page + span.npages):
+        heap.page_span[i] = s
+
+
+@inner
+def take_slot(heap, s, slot):
+    """Take this slot of span s, out of turn."""
+    span = heap.spans[s]
+    w = slot >> 6
+    if w == span.alloc_word:
+        span.alloc_cache &= ~bit(slot & 63)
+    elif w > span.alloc_word:
+        set_allocated(heap, span, slot)
+    span.alloc_count += 1
