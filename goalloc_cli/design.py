@@ -12,7 +12,6 @@ from typing import Any
 
 from goalloc_cli.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim
 
-
 NO_BUDGET = 1 << 40
 """A `span_budget` that never ends."""
 
@@ -156,8 +155,8 @@ class Design:
     )
     debt_guard: int = switch(
         1,
-        "A heap that shrank since the cycle's end, by a flush, counts as unchanged for the sweep debt: since Go 1.19; before, "
-        "that forgave debt (mgcsweep.go, deductSweepCredit).",
+        "A heap that shrank since the cycle's end, by a flush, counts as unchanged for the sweep debt: since Go 1.19; "
+        "before, that forgave debt (mgcsweep.go, deductSweepCredit).",
     )
 
     # Pacing.
@@ -180,12 +179,10 @@ class Design:
         1 << 40,
         "Pointer-bearing globals counted into the heap goal: since Go 1.18; typical of small programs (mgcpacer.go).",
     )
-    runway_percent: int = knob(
+    cons_mark: int = switch(
         0,
-        0,
-        100,
-        "How far the trigger lies from its upper bound (0) towards the lower one (100), once something was marked: Go sets it "
-        "by time. Go 1.19 takes all since the computed trigger for allocation during marking, which makes it 100 (endCycle).",
+        "The trigger comes a runway before the goal, by a controlled estimate of how fast the program allocates while "
+        "marking: Go 1.18 and 1.19, which count from the computed trigger; later ones need time (mgcpacer.go, endCycle).",
     )
     least_trigger_percent: int = knob(
         60,
@@ -229,9 +226,9 @@ GO_1_23 = replace(GO_1_24)
 GO_1_22 = replace(GO_1_23)
 GO_1_21 = replace(GO_1_22, malloc_header=0)
 GO_1_20 = replace(GO_1_21, idle_page_cache_flush=0)
-GO_1_19 = replace(GO_1_20, background_batch=1, runway_percent=100)
-GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, runway_percent=0, debt_guard=0)
-GO_1_17 = replace(GO_1_18, pacer=Pacer.RATIO)
+GO_1_19 = replace(GO_1_20, background_batch=1, cons_mark=1)
+GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, debt_guard=0)
+GO_1_17 = replace(GO_1_18, pacer=Pacer.RATIO, cons_mark=0)
 GO_1_16 = replace(GO_1_17, count_reserved=1)
 GO_1_15 = replace(GO_1_16, align_16_from=16)
 GO_1_14 = replace(GO_1_15, central=Central.SPAN_LISTS, span_budget=NO_BUDGET)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from goalloc_cli.design import Design
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
-from goalloc_cli.model.heap import FAULTS, OBJECT, PS, new_heap
+from goalloc_cli.model.faults import FAULTS
+from goalloc_cli.model.heap import OBJECT, PS, new_heap
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind

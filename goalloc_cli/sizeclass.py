@@ -35,7 +35,7 @@ def size_classes(design: Design) -> list[SizeClass]:
         raise DesignError(f"page_size {page}: must be a power of two from 4096 to 65536")
     if design.waste_limit < 1:
         raise DesignError(f"waste_limit {design.waste_limit}: must be at least 1")
-    if design.size_classes:
+    if design.size_classes is not None:
         return [SizeClass(0, 0), *own_classes(design)]
     classes: list[SizeClass] = []
     step = 8
@@ -65,7 +65,11 @@ def own_classes(design: Design) -> list[SizeClass]:
     classes = [SizeClass(size, npages) for size, npages in design.size_classes or ()]
     for c, previous in zip(classes, [SizeClass(0, 0), *classes], strict=False):
         if c.size <= previous.size or c.size % 8 or not 1 <= c.npages * design.page_size // max(c.size, 1) <= 8192:
-            raise DesignError(f"size class {c.size} of {c.npages} pages: must be above {previous.size}, of 8 byte words, and fit")
+            raise DesignError(
+                f"size class {c.size} of {c.npages} pages: must be above {previous.size}, of 8 byte words, and fit"
+            )
+    if design.tiny_size and [c.size for c in classes[1:2]] != [16]:
+        raise DesignError("the second size class must be 16 bytes, a tiny block (or set tiny_size=0)")
     if not classes or classes[-1].size != design.max_small_size:
         raise DesignError(f"the largest size class must be max_small_size, {design.max_small_size} bytes")
     return classes

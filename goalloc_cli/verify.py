@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow
-from goalloc_cli.model.heap import FAULTS, PAGES, PS
+from goalloc_cli.model.faults import FAULTS
+from goalloc_cli.model.heap import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import ReplayError, Run
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
@@ -158,6 +159,7 @@ class Follower:
         self.score[:, follow.FIRST_WRONG] = -1
         counters = len(self.free.heap.by_spc) + 1
         self.truth = np.zeros(counters + PAGES, np.int64)
+        self.true_spans = np.zeros(counters + PAGES, np.int64)
         self.seen = np.full(2 + 2 * PS, -1, np.int64)
         self.events = 0
         self.unplaced = 0
@@ -194,7 +196,7 @@ class Follower:
         t = self.right.tables
         at = int(
             follow.run_set_right(
-                self.right.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, 0, self.score, self.seen
+                self.right.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, 0, self.score, self.seen, self.true_spans
             )
         )
         self.fail(self.right, batch, at)

@@ -6,7 +6,8 @@ import numpy as np
 
 from goalloc_cli.choices import Central
 from goalloc_cli.design import Design
-from goalloc_cli.model.heap import FAULTS, FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE, new_heap
+from goalloc_cli.model.faults import FAULTS
+from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE, new_heap
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind

@@ -78,7 +78,9 @@ OFTEN_GROWN = [
     replace(d, growth_pages=min(d.growth_pages, 128), arena_pages=512) for d in RELEASES.values() if d.pages != Pages.BITMAP
 ]
 
-designs = st.sampled_from([*RELEASES.values(), *(replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN])])
+WITHOUT_SWEEPER = [replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN]]
+
+designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER])
 """The design of a release, with or without a background sweeper; without it allocation does all sweeping. Some grow by
 smaller steps, and therefore more often, than Go does."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goalloc_cli.design import GO_1_27
+from goalloc_cli.design import GO_1_27, RELEASES
 from goalloc_cli.model.check import BROKEN, check
 from tests.kernels import Kernels
 from tests.story import events
@@ -67,9 +67,10 @@ def test_what_is_broken_is_named(number, tamper):
     assert check(kernels.heap, kernels.objects) == BROKEN[number]
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_random_program_leaves_a_sound_heap_after_every_event(seed):
-    kernels = Kernels(GO_1_27, MAX_PROCS)
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_random_program_leaves_a_sound_heap_after_every_event(seed, release):
+    kernels = Kernels(RELEASES[release], MAX_PROCS)
     for event in seeded(seed, 25):
         kernels.apply(*event)
         assert check(kernels.heap, kernels.objects) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,7 @@ def up_to_each_object(batch: Batch) -> list[Batch]:
     cuts = [0, *(np.flatnonzero(batch.kind & KIND_MASK == Kind.ALLOC) + 1).tolist(), len(batch)]
     columns = ("kind", "p", "id", "size", "arg", "addr")
     return [
-        Batch(**{name: getattr(batch, name)[start:end] for name in columns})
-        for start, end in zip(cuts, cuts[1:], strict=False)
-        if start < end
+        Batch(**{name: getattr(batch, name)[start:end] for name in columns}) for start, end in pairwise(cuts) if start < end
     ]
 
 

@@ -19,8 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def design_options(command: F) -> F:
     """How a command is told which allocator to take."""
     for option in (
-        click.option("--size-classes", metavar="FILE", help="Take the size classes from FILE: a line each, bytes and pages."),
-        click.option("--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. May be given again."),
+        click.option("--size-classes", metavar="FILE", help="Take the size classes from FILE, a line each: bytes, pages."),
+        click.option("--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. Repeatable."),
         click.option("--go", "go_version", metavar="VERSION", help="Use the allocator of this Go release."),
     ):
         command = option(command)

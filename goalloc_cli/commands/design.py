@@ -31,6 +31,8 @@ def design(
 
     chosen, name = named_design(go_version, knobs, size_classes)
     if other is None:
-        return show_table(ctx, allocator.knobs(chosen, name), **options)
-    short = ".".join(other.removeprefix("go").split(".")[:2])
-    return show_table(ctx, allocator.differences(chosen, name, named_release(other), f"go{short}"), **options)
+        table = allocator.knobs(chosen, name)
+    else:
+        short = ".".join(other.removeprefix("go").split(".")[:2])
+        table = allocator.differences(chosen, name, named_release(other), f"go{short}")
+    show_table(ctx, table, people=allocator.for_people(table), **options)

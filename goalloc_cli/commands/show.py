@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from goalloc_cli.report.table import Table
+    from goalloc_cli.report.table import Block, Table
 
 
 def show(
@@ -40,8 +41,16 @@ def show(
     write_file(output or "-", force, lambda file: file.write(data))
 
 
-def show_table(ctx: click.Context, table: Table, form: str, output: str | None, force: bool, color: str | None) -> None:
-    """Print one table, or write it to a file."""
+def show_table(
+    ctx: click.Context,
+    table: Table,
+    form: str,
+    output: str | None,
+    force: bool,
+    color: str | None,
+    people: Sequence[Block] | None = None,
+) -> None:
+    """Print one table, or write it to a file; on a terminal perhaps as other blocks, which people read better."""
     from goalloc_cli.report.output import encoded_table
     from goalloc_cli.report.render import to_terminal
     from goalloc_cli.report.screen import has_colour, paper_of
@@ -49,7 +58,7 @@ def show_table(ctx: click.Context, table: Table, form: str, output: str | None, 
 
     if output is None and form == "table":
         colour = has_colour(color or ctx.obj or "auto", sys.stdout)
-        return to_terminal([table], paper_of(sys.stdout, colour), sys.stdout, colour)
+        return to_terminal(people or [table], paper_of(sys.stdout, colour), sys.stdout, colour)
     data = encoded_table(table, form)
     write_file(output or "-", force, lambda file: file.write(data))
     return None

@@ -39,7 +39,7 @@ def verify(
     """
     limits = [limit(rule) for rule in rules]
     refuse_early(options)
-    from goalloc_cli.commands.replay import choose_design
+    from goalloc_cli.commands.choose import choose_design
     from goalloc_cli.progress import progress_line
     from goalloc_cli.report.verdict import verdict_document
     from goalloc_cli.trace.sniff import open_trace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalloc_cli.choices import Central
 from goalloc_cli.jit import inner, kernel
 from goalloc_cli.model.heap import (
     CHUNK_PAGES,
@@ -219,6 +220,8 @@ def check_queues(heap):
     for s in range(1, heap.span_rows):
         if heap.spans[s].state == SPAN_IN_USE:
             heap.spans[s].free_list = 0
+    if heap.knobs.central == Central.SPAN_LISTS:
+        return check_lists(heap)
     gc = heap.gc
     for spc in range(len(heap.central)):
         for fill in (PARTIAL, FULL):
@@ -242,6 +245,34 @@ def check_queues(heap):
         span = heap.spans[s]
         if span.state == SPAN_IN_USE:
             if span.free_list != (1 if span.owner == NONE else 0):
+                broken = 13
+            span.free_list = NONE
+    return broken
+
+
+@inner
+def check_lists(heap):
+    """The same where mcentrals have lists: a small span is in one of the two of its class, a cached one in `empty`."""
+    for spc in range(2, len(heap.central)):
+        s = heap.central[spc].nonempty.first
+        while s != NO_SPAN:
+            span = heap.spans[s]
+            if span.spc != spc or span.owner != NONE or span.alloc_count == span.nelems:
+                return 14
+            span.free_list += 1
+            s = span.next
+        s = heap.central[spc].empty.first
+        while s != NO_SPAN:
+            span = heap.spans[s]
+            if span.spc != spc or (span.owner == NONE and span.alloc_count < span.nelems):
+                return 14
+            span.free_list += 1
+            s = span.next
+    broken = 0
+    for s in range(1, heap.span_rows):
+        span = heap.spans[s]
+        if span.state == SPAN_IN_USE:
+            if span.free_list != (1 if span.spc >= 2 else 0):
                 broken = 13
             span.free_list = NONE
     return broken

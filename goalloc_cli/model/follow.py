@@ -11,7 +11,6 @@ import numpy as np
 
 from goalloc_cli.jit import inner, kernel
 from goalloc_cli.model.heap import (
-
     LOCK_SMALL,
     NO_SPAN,
     NONE,
@@ -23,7 +22,6 @@ from goalloc_cli.model.loop import (
     ALLOC,
     BOUND,
     CHECKPOINT,
-    GC_END,
     GC_START,
     KIND_MASK,
     NO_P,
@@ -36,7 +34,9 @@ from goalloc_cli.model.loop import (
 from goalloc_cli.model.malloc import born, malloc_large
 from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
 from goalloc_cli.model.mheap import alloc_span, free_span, page_of
+from goalloc_cli.model.pagealloc_radix import free_range
 from goalloc_cli.model.pallocbits import trailing_zeros
+from goalloc_cli.model.sweep import is_stale
 from goalloc_cli.model.setright import (
     cache_true_span,
     claim_pages,
@@ -141,7 +141,7 @@ def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size,
 
 
 @kernel
-def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, seen):
+def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, seen, truth):
     """Apply events start, start+1, ... to the end of the batch, scoring each decision and setting the model right.
 
     Args:
@@ -149,6 +149,7 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
         rows: (ROWS, 4) i8 score, added to.
         seen: (2 + 2 * Ps,) i8, kept from batch to batch: the last two heapLive of the recording, then for each P the page
             of the span that the recording just allocated for it, NONE for none, and its span class.
+        truth: i8, see note_truth.
 
     Returns:
         Index of the first event not applied: the batch's length unless there was a fault.
@@ -161,11 +162,13 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             who = 0
         if k == ALLOC and addr[i] != 0 and heap.gc.hinted:
             flags = kind[i]
-            alloc(heap, objects, rows, seen, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
+            alloc(heap, objects, rows, seen, truth, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
         elif k == SAW_SPAN_ALLOC:
+            note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             seen[2 + 2 * who] = page_at(heap, addr[i])
             seen[3 + 2 * who] = arg[i]
         elif k == SAW_SPAN_FREE:
+            note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             s = heap.page_span[page_at(heap, addr[i])]
             if s != NO_SPAN and drop_span(heap, s):
                 free_span(heap, s)
@@ -176,7 +179,9 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             manual(heap, objects, stacks, manual_spans, cursor, rows, kind[i], who, handle[i], size[i], arg[i], addr[i])
         else:
             apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
-            if k == STACK_ALLOC and addr[i] != 0:
+            if k == SNAP_SPAN:
+                note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
+            elif k == STACK_ALLOC and addr[i] != 0:
                 at = heap.base_addr + stacks[handle[i], 0] * heap.knobs.stack_min
                 score(heap, rows, STACK, at == addr[i])
         if heap.fault:
@@ -204,10 +209,11 @@ def manual(heap, objects, stacks, manual_spans, cursor, rows, flags, p, handle, 
 def place_at(heap, rows, row, p, s, page, base, bits, scav):
     """Move a span just made to the page where the real one is; P's page cache was (base, bits, scav) before."""
     span = heap.spans[s]
-    undo_pages(heap, p, page_of(heap, span), span.npages, base, bits, scav)
     old = page_of(heap, span)
     for i in range(old, old + span.npages):
         heap.page_span[i] = NO_SPAN
+    free_range(heap, old, span.npages)
+    undo_pages(heap, p, old, span.npages, base, bits, scav)
     if claim_pages(heap, p, page, span.npages):
         move_span(heap, s, page)
         return
@@ -218,7 +224,7 @@ def place_at(heap, rows, row, p, s, page, base, bits, scav):
 
 
 @inner
-def alloc(heap, objects, rows, seen, obj, p, size, flags, type_id, addr):
+def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
     """One allocation, decision by decision."""
     prepare_for_sweep(heap, p)
     noscan = flags & NOSCAN != 0
@@ -228,7 +234,7 @@ def alloc(heap, objects, rows, seen, obj, p, size, flags, type_id, addr):
     if size > heap.knobs.small_limit:
         loc = large(heap, rows, p, size, noscan, page_at(heap, addr))
     else:
-        loc = small(heap, rows, seen, p, spanclass_of(heap, size, noscan), addr, new_page, new_spc)
+        loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr, new_page, new_spc)
     if heap.fault:
         return
     row = objects[obj]
@@ -268,11 +274,13 @@ def large(heap, rows, p, size, noscan, page):
 
 
 @inner
-def small(heap, rows, seen, p, spc, addr, new_page, new_spc):
+def small(heap, rows, seen, truth, p, spc, addr, new_page, new_spc):
     """A small object: score the refill, if there is one, the page of a new span, and the slot; set each right."""
     cache = heap.mcaches[p]
     s = cache.alloc[spc]
-    true_page = page_at(heap, addr)
+    true_page = span_start(heap, truth, page_at(heap, addr))
+    if is_late(heap, p, spc, true_page, addr):
+        return judged_slot(heap, rows, heap.page_span[true_page], addr)
     is_new = new_page != NONE and new_spc == spc and true_page >= new_page and true_page - new_page < heap.spanclasses[spc].npages
     if s == NO_SPAN or not find_free_word(heap, s):
         s = judged_refill(heap, rows, seen, p, spc, true_page, new_page if is_new else NONE)
@@ -283,6 +291,31 @@ def small(heap, rows, seen, p, spc, addr, new_page, new_spc):
     if heap.fault:
         return NONE
     return judged_slot(heap, rows, s, addr)
+
+
+@inner
+def span_start(heap, truth, page):
+    """First page of the recording's span that holds a page; the page itself where the recording shows none."""
+    counters = len(heap.by_spc) + 1
+    for back in range(16):
+        at = counters + page - back
+        if at >= counters and at < len(truth) and truth[at] != 0:
+            return page - back if truth[at] >> 16 > back else page
+    return page
+
+
+@inner
+def is_late(heap, p, spc, true_page, addr):
+    """True where the object is the next one of a span that another P holds: its event came late, or on another P."""
+    s = heap.page_span[true_page]
+    if s == NO_SPAN or s == heap.mcaches[p].alloc[spc]:
+        return False
+    span = heap.spans[s]
+    if span.state != SPAN_IN_USE or span.spc != spc or span.owner == NONE or span.owner == p or is_stale(heap, span):
+        return False
+    if not find_free_word(heap, s):
+        return False
+    return span.start_addr + ((span.alloc_word << 6) + trailing_zeros(span.alloc_cache)) * span.elem_size == addr
 
 
 @inner
@@ -328,34 +361,7 @@ def abandon_new(heap, p, s, base, bits, scav):
     npages = span.npages
     span.owner = NONE
     free_span(heap, s)
-    # free_span gave the pages to the bitmap; put them where they came from.
-    if bits == heap.mcaches[p].page_cache_bits:
-        return
-    if base == heap.mcaches[p].page_cache_base and claim_back(heap, page, npages):
-        heap.mcaches[p].page_cache_bits = bits
-        heap.mcaches[p].page_cache_scav = scav
-        return
-    undo_fill(heap, p, base)
-
-
-@inner
-def claim_back(heap, page, npages):
-    """Set pages aside again that are free in the bitmap."""
-    for i in range(page, page + npages):
-        heap.allocated_bits[i >> 6] |= np.uint64(1) << np.uint64(i & 63)
-    return True
-
-
-@inner
-def undo_fill(heap, p, base):
-    """Empty a page cache that was filled for nothing."""
-    cache = heap.mcaches[p]
-    block = cache.page_cache_base >> 6
-    heap.allocated_bits[block] &= ~cache.page_cache_bits
-    heap.search_page = min(heap.search_page, block << 6)
-    cache.page_cache_bits = np.uint64(0)
-    cache.page_cache_scav = np.uint64(0)
-    cache.page_cache_base = base
+    undo_pages(heap, p, page, npages, base, bits, scav)
 
 
 @inner

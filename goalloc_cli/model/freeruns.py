@@ -1,7 +1,8 @@
 """Runs of free pages: what Go's page heaps before the bitmap are made of.
 
-A run holds neighbours that are alike, all backed by memory or all released, and is as long as it can be; a run of the other
-kind beside it stays a run of its own. `heap.page_run` knows each run at its first and its last page. (Go: mheap.go, coalesce)
+A run holds neighbours that are alike, all backed by memory or all released, and is as long as it can be; a run of the
+other kind beside it stays a run of its own. `heap.page_run` knows each run at its first and its last page. (Go: mheap.go,
+coalesce)
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def drop_run(heap, r):
 
 @inner
 def take_from(heap, r, page, npages):
-    """Use pages of run r; what is left of it, before and after them, stays free. Return 1 where they were released, else 0."""
+    """Use pages of run r; what is left of it stays free. Return 1 where they were released memory, else 0."""
     run = heap.runs[r]
     first = run.page
     end = first + run.npages

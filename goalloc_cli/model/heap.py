@@ -15,8 +15,8 @@ from dataclasses import fields
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, contradiction
-from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
 from goalloc_cli.outcome import SAMPLE
+from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
 
 PAGES = 1 << 23
 """Pages of address space that the model can hold: 64 GiB of 8 KiB pages."""
@@ -157,10 +157,8 @@ BY_SPC = table(
 CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
 """Free pages at the start of a chunk, in its longest run, and at its end."""
 
-RUN = table(
-    "RUN", page="<i4", npages="<i4", released="<i4", left="<i4", right="<i4", parent="<i4", longest="<i4", next="<i4", prev="<i4"
-)
-"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree, or in a list by next and prev."""
+RUN = table("RUN", **dict.fromkeys(("page", "npages", "released", "left", "right", "parent", "longest", "next", "prev"), "<i4"))
+"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -187,6 +185,9 @@ GC = table(
     heap_marked="<i8",  # by the last cycle that ended
     gogc="<i8",
     trigger_ratio="<f8",
+    scan_work="<i8",  # bytes that the last mark phase scanned
+    cons_mark="<f8",  # bytes allocated by those scanned, as the pacer has it; and the error that it has summed up
+    cons_mark_error="<f8",
     last_goal="<i8",  # 0 until a cycle has ended
     last_in_use="<i8",
     retained_goal="<i8",  # growth releases what exceeds it
@@ -253,7 +254,7 @@ STATS = table(
     swept=f"({len(SWEEP_CAUSES)},)<i8",
 )
 
-# Faults: impossible states and full tables. heap.fault_at holds a number that says where.
+# Faults: impossible states and full tables (in words: faults.py). heap.fault_at holds a number that says where.
 FAULT_NONE = 0
 FAULT_PAGES = 1
 FAULT_SPANS = 2
@@ -270,23 +271,6 @@ FAULT_MANUAL = 12
 FAULT_GC_ORDER = 13
 FAULT_STACK_SIZE = 14
 FAULT_RUNS = 15
-FAULTS = {
-    FAULT_PAGES: f"the heap outgrew the {PAGES} pages that the model holds",
-    FAULT_SPANS: f"more than {SPANS - 1} spans",
-    FAULT_SLOT_WORDS: f"the bitmaps of all spans outgrew {SLOT_WORDS} words",
-    FAULT_QUEUE_NODES: f"more than {QUEUE_NODES} spans wait in mcentral queues",
-    FAULT_OBJECTS: "a handle is larger than any before it by more than one batch",
-    FAULT_DOUBLE_FREE: "free of an object that is not live",
-    FAULT_LIVE_HANDLE: "allocation with the handle of a live object",
-    FAULT_UNKNOWN_STACK: "free of a goroutine stack that is not in use, or allocation of one that is",
-    FAULT_SIZE: "an object is larger than the address space of the model",
-    FAULT_P: f"P number beyond {PS - 1}",
-    FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
-    FAULT_MANUAL: "a manual span is freed that was not allocated",
-    FAULT_GC_ORDER: "GC start and GC end do not alternate",
-    FAULT_RUNS: f"more than {RUNS - 1} runs of free pages",
-    FAULT_STACK_SIZE: "a goroutine stack's size is not a power of two from the smallest size on",
-}
 
 HEAP = np.dtype(
     [

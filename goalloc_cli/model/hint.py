@@ -17,9 +17,9 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcache import flush, release_up_to
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pagecache import flush_page_cache
+from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.stack import announce, withdraw
 from goalloc_cli.model.sweep import is_stale, is_unswept
-from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.sweeper import finish_sweep, make_up, sweep_to
 
 # Event kinds (trace/event.py, Kind), as kernels see them.

@@ -1,8 +1,8 @@
 """mcentral until Go 1.14: for each span class two linked lists, and for the whole heap a stack of spans to be swept.
 
 `nonempty` holds spans with a free slot, `empty` those without and those that an mcache holds; swept spans stand at the end
-of `empty`. Of the two sweep stacks one is filled by new and swept spans, the other is emptied by the sweeper; they swap roles
-when a cycle ends. An entry whose span was swept meanwhile is known by the sweepgen. (Go: mcentral.go; allocator.md 5.1)
+of `empty`. Of the two sweep stacks one is filled by new and swept spans, the other is emptied by the sweeper; they swap
+roles when a cycle ends. An entry whose span was swept meanwhile is known by its sweepgen. (Go: mcentral.go)
 """
 
 from __future__ import annotations

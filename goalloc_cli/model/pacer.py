@@ -1,10 +1,10 @@
-"""How much heap the next cycle may grow to, and how fast allocation must sweep. (Go: mgcpacer.go; allocator.md 8.2 to 8.4)"""
+"""How much heap the next cycle may grow to, and how fast to sweep. (Go: mgcpacer.go; allocator.md 8.2 to 8.4)"""
 
 from __future__ import annotations
 
 from goalloc_cli.choices import GrowthScavenge, Pacer
 from goalloc_cli.jit import inner
-from goalloc_cli.model import pacer_ratio
+from goalloc_cli.model import pacer_ratio, pacer_runway
 
 SWEEP_MARGIN = 1 << 20
 """Sweeping is to be done this many bytes before the trigger (Go: sweepMinHeapDistance)."""
@@ -32,6 +32,8 @@ def set_gogc(heap, gogc):
 def start_cycle(heap):
     """Marking starts."""
     gc = heap.gc
+    if heap.knobs.cons_mark:
+        gc.scan_work = pacer_runway.scan_work(heap)
     if heap.knobs.pacer == Pacer.RATIO:
         gc.goal = max(gc.goal, gc.heap_live + SWEEP_MARGIN)
 
@@ -44,13 +46,16 @@ def end_cycle(heap, explicit):
     gc.last_in_use = heap.stats.in_use
     if heap.knobs.pacer == Pacer.RATIO and not explicit:
         pacer_ratio.adapt(heap)
+    if heap.knobs.cons_mark:
+        pacer_runway.adapt(heap)
 
 
 @inner
 def commit(heap):
     """At mark termination, at the start and when GOGC changes: set the heap goal, the trigger and the pace of sweeping.
 
-    Unlike Go: no runway, no stack scan and no memory limit, since a trace has no time; the trigger is as late as Go's can be.
+    Unlike Go: no stack scan and no memory limit; and where the runway depends on time, which a trace has not, there is none,
+    so that the trigger is as late as Go's can be.
     """
     gc = heap.gc
     if gc.gogc < 0:
@@ -98,9 +103,7 @@ def trigger(heap):
         return goal
     least = max(least_trigger(heap), marked + (goal - marked) // 64 * 45)
     most = max(marked + (goal - marked) // 64 * 61, goal - heap.knobs.heap_minimum, least)
-    if marked > 0:
-        most -= (most - least) * heap.knobs.runway_percent // 100
-    return min(goal, most)
+    return min(goal, pacer_runway.trigger(heap, least, most))
 
 
 @inner
@@ -111,7 +114,7 @@ def loose_trigger(heap):
     minimum = heap.knobs.heap_minimum * gc.gogc // 100
     least = max(minimum, least_trigger(heap), gc.heap_marked + int(0.7 * (goal - gc.heap_marked)))
     most = max(gc.heap_marked + max(int(0.95 * (goal - gc.heap_marked)), goal - minimum), least)
-    return min(max(goal, least), most)
+    return pacer_runway.trigger(heap, least, most)
 
 
 @inner

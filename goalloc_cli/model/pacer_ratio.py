@@ -1,4 +1,4 @@
-"""The pacer until Go 1.17: the trigger is a ratio to the marked heap, adapted by feedback. (Go: mgc.go, gcSetTriggerRatio)"""
+"""The pacer until Go 1.17: the trigger is a ratio to the marked heap, with feedback. (Go: mgc.go, gcSetTriggerRatio)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seam to the page allocator, and how the heap grows, which is the same for all. (Go: mheap.go, grow; allocator.md 6.4)"""
+"""The seam to the page allocator, and how the heap grows, alike for all. (Go: mheap.go, grow; allocator.md 6.4)"""
 
 from __future__ import annotations
 

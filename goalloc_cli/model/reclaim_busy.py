@@ -15,7 +15,7 @@ from goalloc_cli.model.sweeper import sweep_one
 
 @inner
 def reclaim(heap, npages):
-    """Sweep spans that are long enough until one is freed, else shorter ones, else everything, until npages pages are freed."""
+    """Sweep spans that are long enough until one is freed, else shorter ones, else everything, until that is enough."""
     heap.stats.locks[LOCK_RECLAIM] += 1
     for length in range(min(npages, LISTED_PAGES), LISTED_PAGES + 1):
         if sweep_busy(heap, length, npages) > 0:

@@ -20,9 +20,9 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcentral_sets import push
 from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.nodes import free_node, new_node
-from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range, summarize
+from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, summarize
 from goalloc_cli.model.pagecache import flush_page_cache, take_block
-from goalloc_cli.model.pallocbits import ZERO, bit, low_bits
+from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, set_range
 from goalloc_cli.model.slotbits import set_allocated
 from goalloc_cli.model.sweep import is_unswept, sweep_span
 
@@ -124,17 +124,18 @@ def drop_span(heap, s):
 
 @inner
 def undo_pages(heap, p, page, npages, base, bits, scav):
-    """Give back pages that P should not have taken: its page cache had these bits before."""
+    """Pages that P should not have taken are free in the bitmap again: put its page cache back as it was, (base, bits, scav)."""
     cache = heap.mcaches[p]
-    if page >> 6 == cache.page_cache_base >> 6 and cache.page_cache_base == base and bits != ZERO:
-        if bits & (low_bits(npages) << np.uint64(page & 63)) != ZERO and npages < 64:
-            cache.page_cache_bits = bits
-            cache.page_cache_scav = scav
-            return
-    free_range(heap, page, npages)
-    if cache.page_cache_base != base or bits == ZERO:
+    if bits == ZERO:
+        # It was empty: what it holds now, it got for this.
         flush_page_cache(heap, p)
         cache.page_cache_base = base
+    elif cache.page_cache_bits != bits:
+        cache.page_cache_bits = bits
+        cache.page_cache_scav = scav
+        set_range(heap.allocated_bits, page, npages)
+        clear_range(heap.scavenged_bits, page, npages)
+        summarize(heap, page, npages)
 
 
 @inner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.design import KNOBS, Design, as_text, design_diff, reason
-from goalloc_cli.report.table import Cell, Table, count, share, size, text
+from goalloc_cli.report.table import Block, Cell, Table, Text, count, share, size, text
 from goalloc_cli.sizeclass import size_classes, slots
 
 
@@ -23,6 +23,16 @@ def differences(design: Design, name: str, other: Design, other_name: str) -> Ta
     ]
     notes = () if rows else ("They differ in no knob.",)
     return Table("differences", f"Where {name} and {other_name} differ", columns, rows, notes)
+
+
+def for_people(table: Table) -> list[Block]:
+    """A table of knobs as paragraphs: a reason is too long for a column."""
+    names = [column.title for column in table.columns[1:-1]]
+    blocks: list[Block] = [Text(table.title, "headline")]
+    for knob, *values, why in table.rows:
+        said = [f"{value} in {name}" for name, value in zip(names, values, strict=True)]
+        blocks.append(Text(f"{knob}: {', '.join(said)}. {why}"))
+    return [*blocks, *(Text(note, "note") for note in table.notes)]
 
 
 def classes(design: Design, name: str) -> Table:

@@ -92,7 +92,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
 
 def trace_identity(name: str, header: Header, trace_bytes: int | None, events: dict[str, int]) -> dict[str, Any]:
     """What tells one trace from another."""
-    known = {f.name: getattr(header, f.name) for f in fields(Header) if f.name not in ("notes", "extra")}
+    known = {f.name: getattr(header, f.name) for f in fields(Header) if f.name not in ("notes", "extra", "knobs")}
     return {"name": name, "bytes": trace_bytes, **known, "events": plain(events)}
 
 

@@ -1,8 +1,9 @@
 """Address logs: what our own `addrlog` program prints, on any Go since 1.9 (traces/programs/addrlog).
 
-JSON Lines. The first is the header; then come `warm` lines, the spans that the program filled before it began, in order; then
-its events, with the address of each object. All pages below `first_free` are in use when it begins, all above are free. What
-is known of the heap at that moment becomes a snapshot; pages of no known span are taken to hold stacks.
+JSON Lines. The first is the header; then come `warm` lines, the spans that the program filled before it began, in order;
+then its events, with the address of each object. All pages below `first_free` are in use when it begins, all above are
+free. What is known of the heap at that moment becomes a snapshot; pages of no known span hold stacks, or the runtime's own
+objects.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ TINY = 16
 HEADER = 8
 STACK_PAGES = 24
 """Pages of stacks when a small program starts (allocator-corrections.md 10: StackInuse 196,608)."""
-GLOBALS = (400_000 + 40_000) * 8 + (160 << 10)
-"""The program's two arrays of pointers, and what the runtime has."""
+GLOBALS = (400_000 + 40_000) * 8 + 240_000
+"""The program's two arrays of pointers, and what its runtime and stacks have (by where real cycles began)."""
 OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
 GOGC = {"off": -1, "100": 100, "explicit": 100_000_000}
@@ -185,5 +186,7 @@ def batches(rows: Iterable[Row]) -> Iterator[Batch]:
     """The rows as batches of columns."""
     waiting = iter(rows)
     while some := list(islice(waiting, BATCH)):
-        columns = zip(*some, strict=True)
-        yield Batch(**{name: np.array(c, dtype) for (name, dtype), c in zip(COLUMNS.items(), columns, strict=True)})
+        kind, p, handle, size, arg, addr = (
+            np.array(column, dtype) for column, dtype in zip(zip(*some, strict=True), COLUMNS.values(), strict=True)
+        )
+        yield Batch(kind, p, handle, size, arg, addr)

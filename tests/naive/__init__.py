@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from goalloc_cli.design import Design
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
-from tests.naive.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
 from tests.naive import lists
+from tests.naive.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
 from tests.naive.cycle import gc_end, gc_start
 from tests.naive.heap import Heap, Span
 from tests.naive.pacing import preset, set_goal_and_trigger, set_sweep_pace
@@ -64,11 +64,15 @@ class Naive:
             return ZERO_ADDR
         s, slot, offset = malloc(self.heap, p, size, noscan)
         s.live[slot] = s.live.get(slot, 0) + 1
+        if not noscan:
+            self.heap.sizes[id] = size
+            self.heap.pointer_bytes += size
         self.heap.objects[id] = (s, slot)
         return s.addr + slot * s.elem_bytes + offset
 
     def _free(self, id: int) -> None:
         place = self.heap.objects.pop(id)
+        self.heap.pointer_bytes -= self.heap.sizes.pop(id, 0)
         if place is None:
             return
         s, slot = place

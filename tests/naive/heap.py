@@ -121,6 +121,13 @@ class Heap:
         self.last_marked = 0
         self.trigger_ratio = 7 / 8
         self.last_goal = 0
+        self.scan_work = 0
+        self.cons_mark = 0.0
+        self.cons_mark_integral = 0.0
+        self.pointer_bytes = 0
+        """Bytes of live objects with pointers, as they were asked for."""
+        self.sizes: dict[int, int] = {}
+        """What each of those asked for."""
         self.last_inuse = 0
         self.heap_live = 0
         self.goal = 0

@@ -22,6 +22,8 @@ def preset(h: Heap) -> None:
 def start_cycle(h: Heap) -> None:
     """Until Go 1.17 the goal is at least 1 MiB away when marking starts (gcController.startCycle)."""
     h.last_marked = h.heap_marked
+    if h.design.cons_mark:
+        h.scan_work = h.design.globals_scan_bytes + h.pointer_bytes
     if h.design.pacer == Pacer.RATIO:
         h.goal = max(h.goal, h.heap_live + (1 << 20))
 
@@ -30,11 +32,23 @@ def end_cycle(h: Heap, explicit: bool) -> None:
     """Adapt the trigger ratio, unless the program asked for the cycle (gcController.endCycle)."""
     h.last_goal = h.goal
     h.last_inuse = h.heap_inuse
+    if h.design.cons_mark:
+        estimate_cons_mark(h)
     if h.design.pacer != Pacer.RATIO or explicit or h.gogc < 0 or h.last_marked == 0:
         return
     aim = (h.goal - h.last_marked) / h.last_marked if h.design.aim_at_goal else h.gogc / 100
     growth = h.heap_live / h.last_marked - 1
     h.trigger_ratio += 0.5 * (aim - h.trigger_ratio - 0.25 / 0.30 * (growth - h.trigger_ratio))
+
+
+def estimate_cons_mark(h: Heap) -> None:
+    """The controller of Go 1.18 and 1.19 takes its step (endCycle, piController.next)."""
+    if h.heap_live <= h.trigger or h.scan_work == 0:
+        return
+    found = (h.heap_live - h.trigger) * 0.25 / (h.scan_work * 0.75)
+    error = found - h.cons_mark
+    h.cons_mark = max(-1000.0, min(1000.0, 0.9 * error + h.cons_mark_integral))
+    h.cons_mark_integral += 0.9 / 4 * error
 
 
 def set_goal_and_trigger(h: Heap) -> None:
@@ -77,8 +91,16 @@ def by_loose_bounds(h: Heap) -> None:
     goal = marked + (marked + h.design.globals_scan_bytes) * h.gogc // 100
     lowest = max(floor, least_trigger(h), marked + int(0.7 * (goal - marked)))
     highest = max(lowest, marked + int(0.95 * (goal - marked)), marked + goal - floor)
-    h.trigger = min(max(goal, lowest), highest)
+    h.trigger = within_runway(h, goal, lowest, highest)
     h.goal = max(goal, h.trigger)
+
+
+def within_runway(h: Heap, goal: int, lowest: int, highest: int) -> int:
+    """The goal less the runway, within bounds. A negative runway becomes a huge one when Go makes it unsigned."""
+    runway = h.cons_mark * 3 * h.scan_work
+    if not 0 <= runway <= goal:
+        return lowest
+    return max(lowest, min(highest, goal - int(runway)))
 
 
 def by_bounds(h: Heap) -> None:
@@ -91,9 +113,7 @@ def by_bounds(h: Heap) -> None:
         return
     lowest = max(lowest, marked, marked + (goal - marked) // 64 * 45)
     highest = max(lowest, marked + (goal - marked) // 64 * 61, goal - floor)
-    if marked > 0:
-        highest -= (highest - lowest) * h.design.runway_percent // 100
-    h.trigger = min(goal, highest)
+    h.trigger = min(goal, within_runway(h, goal, lowest, highest))
 
 
 def set_retained_goal(h: Heap) -> None:

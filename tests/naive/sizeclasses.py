@@ -10,6 +10,8 @@ Class = tuple[int, int]
 
 def size_classes(design: Design) -> list[Class]:
     """Every class, class 0 (large objects) first (mksizeclasses.go, makeClasses; allocator.md 1.3)."""
+    if design.size_classes is not None:
+        return [(0, 0), *design.size_classes]
     classes: list[Class] = []
     step = 8
     size = 8
