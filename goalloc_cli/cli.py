@@ -30,7 +30,7 @@ class Commands(click.Group):
     """The group, which ends quietly when the reader of its output is gone, and at once on Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        compiling.tell = lambda text: say(f"goalloc: {text}")
+        compiling.listen(lambda text: say(f"goalloc: {text}"))
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

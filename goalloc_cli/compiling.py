@@ -21,6 +21,10 @@ class Compiling:
     seconds: float = 0.0
     told: bool = False
 
+    def listen(self, tell: Callable[[str], None]) -> None:
+        """A command begins, which tells people so."""
+        self.tell, self.seconds, self.told = tell, 0.0, False
+
     def begin(self) -> None:
         """A kernel is about to be compiled."""
         if not self.told:
@@ -31,6 +35,7 @@ class Compiling:
         """The command is done: say how long it took."""
         if self.told:
             self.tell(f"compiled in {self.seconds:.0f} s; the next run starts at once")
+            self.told = False
 
 
 compiling = Compiling()

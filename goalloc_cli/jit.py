@@ -114,8 +114,8 @@ class _Linking:
 def finalize(library: CPUCodeLibrary) -> None:
     """Close a library of compiled code.
 
-    Numba optimizes each function with everything that it calls, and again in each of its callers. An inner kernel is never run
-    by itself, so here its library is only closed; a kernel takes in all that it reaches, and is optimized once, as a whole.
+    Numba optimizes each function with everything that it calls, and again in each of its callers. An inner kernel is never
+    run by itself, so here its library is only closed; a kernel takes in all that it reaches, and is optimized once, whole.
     """
     if _Linking.depth:
         library._finalized = True

@@ -173,7 +173,8 @@ class Run:
         sample_heap(self.heap, row[0])
         row["event"], row["reason"], row["name"] = self.events, reason, name
         self.samples.append(row)
-        return row[0]
+        taken: np.void = row[0]
+        return taken
 
     def outcome(self, design_name: str, seconds: float) -> Outcome:
         """Everything that was found out."""

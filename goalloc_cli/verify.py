@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,8 @@ def verify(
 
 
 SWEEP_HINTS = np.array(
-    [Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES], np.uint8
+    [Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES],
+    np.uint8,
 )
 
 
@@ -194,10 +196,9 @@ class Follower:
             self.free.events = self.events + at
             self.free.take_due_samples(kind, int(batch.arg[at - 1]))
         t = self.right.tables
+        kept = (self.score, self.seen, self.true_spans)
         at = int(
-            follow.run_set_right(
-                self.right.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, 0, self.score, self.seen, self.true_spans
-            )
+            follow.run_set_right(self.right.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, 0, *kept)
         )
         self.fail(self.right, batch, at)
         self.events += len(batch)
@@ -226,7 +227,7 @@ class Follower:
         """All rows of the score."""
         rows = {
             "integrity": self.integrity(memstats),
-            "geometry": Row(int(self.score[follow.SLOT, 0] - self.score[follow.SLOT, 3]), int(self.score[follow.SLOT, 0])),
+            "geometry": self.geometry(),
             "slot": self.scored("slot", follow.SLOT),
             "refill": self.scored("span taken", follow.REFILL),
             "page": self.scored("page", follow.PAGE, follow.MANUAL_PAGE),
@@ -254,13 +255,18 @@ class Follower:
             f"event {min(wrong)}: another {what}" if wrong else "",
         )
 
+    def geometry(self) -> Row:
+        """Objects that lie in a slot of a span of their class."""
+        total, lost = int(self.score[follow.SLOT, follow.TOTAL]), int(self.score[follow.SLOT, follow.LOST])
+        return Row(total - lost, total)
+
     def integrity(self, memstats: dict[str, dict[str, Any]] | None) -> Row:
         """Events that fit together; with MemStats also the number of allocations between checkpoints."""
         right, total, wrong = self.events - self.unplaced, self.events, ""
         if self.unplaced:
             wrong = f"{self.unplaced} allocations by no P"
         points = [c for c in self.free.checkpoints if memstats and c.name in memstats]
-        for before, after in zip(points, points[1:], strict=False):
+        for before, after in pairwise(points):
             total += 1
             found = _int(after.memstats["Mallocs"]) - _int(before.memstats["Mallocs"])
             assert memstats is not None
@@ -281,8 +287,8 @@ class Follower:
         notes = list(self.trace.header.notes)
         if not self.trace.header.from_start:
             notes.append(
-                "The recording starts late in the program's life: the order of its lists and what its caches held are not in "
-                "it, so free-running figures mean little; decision by decision they do."
+                "The recording starts late in the program's life: the order of its lists and what its caches held are "
+                "not in it, so free-running figures mean little; decision by decision they do."
             )
         return notes
 

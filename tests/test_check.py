@@ -13,7 +13,10 @@ from tests.kernels import Kernels
 from tests.story import events
 from tests.strategies import MAX_PROCS, seeded
 
-BUSY = "alloc t 8 noscan; P1 alloc a 24 x 400; alloc b 1024 x 20; alloc c 40000; stack s 2048 x 20; free a0 b3; gc; P1 alloc d 1024"
+BUSY = (
+    "alloc t 8 noscan; P1 alloc a 24 x 400; alloc b 1024 x 20; alloc c 40000; stack s 2048 x 20; "
+    "free a0 b3; gc; P1 alloc d 1024"
+)
 
 
 def busy() -> Kernels:

@@ -1,4 +1,8 @@
-"""The README does what it says."""
+"""The README does what it says.
+
+Blocks of `sh` are run, line by line. Blocks of `console` begin with `$`: the first is the example, the others need Go or a
+network, and only their options are tried.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RECORDING = ROOT / "traces" / "orders-go1.27.msgpack"
+DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/figures.md", "docs/recording.md", "docs/trace-format.md", "traces/README.md"]
+RUN = ("goalloc ", "printf ", "python benchmarks/")
+"""How commands begin that are run here; the others set up."""
+SAMPLES = "python benchmarks/verify_samples.py"
+INPUTS = {
+    "app.trace": ROOT / "traces" / "orders-go1.27.msgpack",
+    "old.log": DATA / "allocfree" / "churn-go1.19.txt.zst",
+    "gctrace.log": DATA / "gctrace" / "lru-go1.27.txt",
+    "gctrace.trace": DATA / "gctrace" / "lru-go1.27.trace.zst",
+}
+"""What the reader's own files are here; the first bytes of a file tell what it is, not its name."""
+PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("traces/*.md")])
 
 
 def fenced(language: str) -> list[str]:
@@ -25,27 +39,35 @@ def fenced(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Every command that begins with goalloc, in order."""
+    """Every command that can be run here, in order."""
     lines = [line.removeprefix(SETUP) for block in fenced("sh") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("goalloc ")]
+    return [line for line in lines if line.startswith(RUN)]
+
+
+def elsewhere() -> list[str]:
+    """The commands that need Go or a network."""
+    return [line.removeprefix("$ ") for block in fenced("console")[1:] for line in block.splitlines()]
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment with a `goalloc`, in a folder with the samples and a recording of one's own."""
-    (tmp_path / "traces").symlink_to(ROOT / "traces")
-    shutil.copy(RECORDING, tmp_path / "app.trace")  # its first bytes tell what it is, not its name
-    program = tmp_path / "bin" / "goalloc"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m goalloc_cli "$@"\n')
-    program.chmod(0o755)
+    for folder in ("traces", "tests", "benchmarks"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    for name, source in INPUTS.items():
+        shutil.copy(source, tmp_path / name)
+    for name, arguments in {"goalloc": '-m goalloc_cli "$@"', "python": '"$@"'}.items():
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}\n')
+        program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     yield {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "PWD": str(tmp_path)}
 
 
 def run(command: str, shell: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-o", "pipefail", "-c", command],
         cwd=shell["PWD"],
         env=shell,
         stdin=subprocess.DEVNULL,
@@ -63,7 +85,7 @@ def test_every_command_works_in_the_order_that_it_is_shown(shell: dict[str, str]
 
 def test_the_example_is_what_goalloc_prints(shell: dict[str, str]) -> None:
     """`...` stands for lines left out."""
-    (example,) = fenced("console")
+    example = fenced("console")[0]
     asked, *shown = example.splitlines()
     printed = iter(run(asked.removeprefix("$ "), shell).stdout.splitlines())
     assert [line for line in shown if line != "..." and line not in printed] == []
@@ -71,6 +93,28 @@ def test_the_example_is_what_goalloc_prints(shell: dict[str, str]) -> None:
 
 def test_the_example_fits_80_columns() -> None:
     assert max(len(line) for line in fenced("console")[0].splitlines()) <= 80
+
+
+@pytest.mark.parametrize("command", elsewhere())
+def test_what_is_not_run_here_has_options_that_exist(command: str, shell: dict[str, str]) -> None:
+    if command.startswith("goalloc "):
+        goalloc, verb, rest = command.split(" ", 2)
+        assert run(f"{goalloc} {verb} --help {rest}", shell).returncode == 0
+    pytest.skip("needs Go or a network: not run")
+
+
+def test_the_table_is_what_the_script_measures(shell: dict[str, str]) -> None:
+    """When the model comes nearer to Go, paste the new table."""
+    assert SAMPLES in commands()
+    printed = run(SAMPLES, shell).stdout.splitlines()
+    assert printed
+    assert [line for line in printed if line not in README.splitlines()] == []
+
+
+def test_what_the_text_says_of_several_ps_is_in_the_table() -> None:
+    (row,) = [line for line in README.splitlines() if line.startswith("| `web-")]
+    said = README[README.index("**With several Ps") :].split("\n\n")[0]
+    assert [figure for figure in re.findall(r"[\d.]+ %", said) if figure not in row] == []
 
 
 def test_completion_for_the_shell_can_be_loaded(shell: dict[str, str]) -> None:

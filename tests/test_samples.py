@@ -62,13 +62,13 @@ def outcome_of(name: str, **options: Any) -> Outcome:
 
 @cache
 def recording(name: str) -> dict[str, Any]:
-    """What is kept of the recording: its size, and what runtime.ReadMemStats said at each point."""
+    """What is kept of the recording: its size, and what runtime.ReadMemStats said at each point (also for verify)."""
     found: dict[str, Any] = json.loads((ROOT / "tests" / "data" / f"{name}.json").read_text())
     return found
 
 
 def recorded(name: str) -> dict[str, Memstats]:
-    return {point["Point"]: point for point in recording(name)["points"]}
+    return {snap["Point"]: snap["M"] for snap in recording(name)["snaps"]}
 
 
 def computed(outcome: Outcome) -> dict[str, Memstats]:
@@ -83,8 +83,7 @@ def by_size_since_start(points: dict[str, Memstats]) -> dict[str, list[tuple[int
     """Mallocs and Frees of each size class since the point `start`: those before it the recording did not see."""
 
     def pairs(memstats: Memstats) -> list[tuple[int, int]]:
-        rows = memstats["BySize"]
-        return [(row["Mallocs"], row["Frees"]) if isinstance(row, dict) else tuple(row) for row in rows]
+        return [(row["Mallocs"], row["Frees"]) for row in memstats["BySize"]]
 
     start = pairs(points["start"])
     return {
@@ -132,7 +131,7 @@ def test_each_size_class_has_the_mallocs_and_frees_that_go_counted(name: str) ->
 
 
 @pytest.mark.parametrize("name", ONE_P)
-@pytest.mark.parametrize("field", ["HeapInuse", "HeapIdle", "HeapSys"])
+@pytest.mark.parametrize("field", ["HeapInuse", "HeapIdle", "HeapSys", "StackInuse"])
 def test_with_one_p_every_page_is_where_go_had_it(name: str, field: str) -> None:
     assert column(computed(outcome_of(name)), field) == column(recorded(name), field)
 
@@ -142,6 +141,11 @@ def test_with_one_p_every_page_is_where_go_had_it(name: str, field: str) -> None
 def test_heap_inuse_is_within_two_and_a_half_percent(name: str, hints: bool) -> None:
     ours, gos = (column(points, "HeapInuse") for points in (computed(outcome_of(name, hints=hints)), recorded(name)))
     assert {point: ours[point] for point in gos} == pytest.approx(gos, rel=0.025)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_there_is_an_mcache_for_each_p(name: str) -> None:
+    assert len(outcome_of(name).mcaches) == recording(name)["gomaxprocs"]
 
 
 # What must add up.

@@ -216,7 +216,7 @@ def count_free(heap, span):
 
 @inner
 def check_queues(heap):
-    """Invariants 11 and 12: a span that no P caches is in one queue, of its kind. free_list, unused here, marks those seen."""
+    """Invariants 11 and 12: a span that no P caches is in one queue, of its kind. free_list, unused, marks those seen."""
     for s in range(1, heap.span_rows):
         if heap.spans[s].state == SPAN_IN_USE:
             heap.spans[s].free_list = 0

@@ -36,16 +36,17 @@ from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
 from goalloc_cli.model.mheap import alloc_span, free_span, page_of
 from goalloc_cli.model.pagealloc_radix import free_range
 from goalloc_cli.model.pallocbits import trailing_zeros
-from goalloc_cli.model.sweep import is_stale
 from goalloc_cli.model.setright import (
     cache_true_span,
     claim_pages,
     drop_span,
     give_up,
     move_span,
-    take_slot,
+    take_slots_to,
     undo_pages,
 )
+from goalloc_cli.model.sweep import is_stale
+from goalloc_cli.model.truth import SAW_SPAN_ALLOC, SAW_SPAN_FREE, note_truth, page_at, span_start
 
 # Rows of the score, and its columns.
 SLOT = 0
@@ -65,8 +66,6 @@ LOST = 3
 """Wrong cases after which the model could not be set right."""
 
 MANUAL_ALLOC = 39
-SAW_SPAN_ALLOC = 48
-SAW_SPAN_FREE = 49
 SAW_HEAP_LIVE = 50
 
 
@@ -78,36 +77,6 @@ def score(heap, rows, row, right):
         rows[row, RIGHT] += 1
     elif rows[row, FIRST_WRONG] < 0:
         rows[row, FIRST_WRONG] = heap.event + heap.event_in_batch
-
-
-@inner
-def page_at(heap, addr):
-    """The page of an address, from the heap's base."""
-    return (addr - heap.base_addr) >> heap.knobs.page_shift
-
-
-@inner
-def note_truth(heap, truth, k, obj, size, arg, addr):
-    """Keep the recording's own table of heap spans: truth[spc] counts them, truth[last] is their pages together.
-
-    `heap.page_span` is the model's; the recording's pages are kept by page in truth, behind the counters.
-    """
-    counters = len(heap.by_spc) + 1
-    if k == SNAP_SPAN or k == SAW_SPAN_ALLOC:
-        page = size - (heap.base_addr >> heap.knobs.page_shift) if k == SNAP_SPAN else page_at(heap, addr)
-        npages = obj if k == SNAP_SPAN else size
-        if page < 0 or counters + page >= len(truth):
-            return
-        truth[counters + page] = (npages << 16) | arg
-        truth[arg] += 1
-        truth[counters - 1] += npages
-    elif k == SAW_SPAN_FREE:
-        at = counters + page_at(heap, addr)
-        if at < counters or at >= len(truth) or truth[at] == 0:
-            return
-        truth[truth[at] & 0xFFFF] -= 1
-        truth[counters - 1] -= truth[at] >> 16
-        truth[at] = 0
 
 
 @kernel
@@ -135,7 +104,7 @@ def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size,
             score(heap, rows, FREE_RUNNING, span.start_addr + (loc & 0xFFFF) * span.elem_size == addr[i])
         else:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
-        if k == GC_START or k == CHECKPOINT or k == SNAP_END:
+        if k in (GC_START, CHECKPOINT, SNAP_END):
             return i + 1
     return len(kind)
 
@@ -281,7 +250,7 @@ def small(heap, rows, seen, truth, p, spc, addr, new_page, new_spc):
     true_page = span_start(heap, truth, page_at(heap, addr))
     if is_late(heap, p, spc, true_page, addr):
         return judged_slot(heap, rows, heap.page_span[true_page], addr)
-    is_new = new_page != NONE and new_spc == spc and true_page >= new_page and true_page - new_page < heap.spanclasses[spc].npages
+    is_new = new_page == true_page and new_spc == spc
     if s == NO_SPAN or not find_free_word(heap, s):
         s = judged_refill(heap, rows, seen, p, spc, true_page, new_page if is_new else NONE)
     elif heap.page_span[true_page] != s:
@@ -291,17 +260,6 @@ def small(heap, rows, seen, truth, p, spc, addr, new_page, new_spc):
     if heap.fault:
         return NONE
     return judged_slot(heap, rows, s, addr)
-
-
-@inner
-def span_start(heap, truth, page):
-    """First page of the recording's span that holds a page; the page itself where the recording shows none."""
-    counters = len(heap.by_spc) + 1
-    for back in range(16):
-        at = counters + page - back
-        if at >= counters and at < len(truth) and truth[at] != 0:
-            return page - back if truth[at] >> 16 > back else page
-    return page
 
 
 @inner
@@ -405,11 +363,14 @@ def judged_slot(heap, rows, s, addr):
         if not find_free_word(heap, s):
             return (s << 16) | 0
         true_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
-        take_slot(heap, s, true_slot)
+        take_slots_to(heap, s, true_slot)
         born(heap, (s << 16) | true_slot)
         return (s << 16) | true_slot
-    score(heap, rows, SLOT, (span.alloc_word << 6) + trailing_zeros(span.alloc_cache) == true_slot)
-    take_slot(heap, s, true_slot)
+    next_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
+    # A slot that was passed before is the late event of one that was counted as taken then.
+    if true_slot >= next_slot:
+        score(heap, rows, SLOT, next_slot == true_slot)
+        take_slots_to(heap, s, true_slot)
     loc = (s << 16) | true_slot
     born(heap, loc)
     return loc

@@ -157,7 +157,10 @@ BY_SPC = table(
 CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
 """Free pages at the start of a chunk, in its longest run, and at its end."""
 
-RUN = table("RUN", **dict.fromkeys(("page", "npages", "released", "left", "right", "parent", "longest", "next", "prev"), "<i4"))
+RUN = table(
+    "RUN",
+    **dict.fromkeys(("page", "npages", "released", "left", "right", "parent", "longest", "next", "prev"), "<i4"),
+)
 """A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")

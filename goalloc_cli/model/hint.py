@@ -18,7 +18,7 @@ from goalloc_cli.model.mcache import flush, release_up_to
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.reclaim_windows import hint_reclaimed
-from goalloc_cli.model.stack import announce, withdraw
+from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_stale, is_unswept
 from goalloc_cli.model.sweeper import finish_sweep, make_up, sweep_to
 
@@ -36,7 +36,7 @@ RECLAIM_BYTES = 41
 
 
 @inner
-def obey(heap, objects, manual_spans, kind, p, obj, size, arg):
+def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
     """Do what one hint event says."""
     if kind == SWEEP_TO:
         swept(heap, objects, obj, arg)
@@ -60,7 +60,7 @@ def obey(heap, objects, manual_spans, kind, p, obj, size, arg):
     elif kind == MANUAL_ALLOC:
         manual_alloc(heap, manual_spans, p, obj, size, arg)
     elif kind == MANUAL_FREE:
-        manual_free(heap, manual_spans, obj)
+        manual_free(heap, stacks, manual_spans, obj)
 
 
 @inner
@@ -93,7 +93,7 @@ def manual_alloc(heap, manual_spans, p, handle, npages, workbuf):
 
 
 @inner
-def manual_free(heap, manual_spans, handle):
+def manual_free(heap, stacks, manual_spans, handle):
     """The recording gave a manual span back."""
     s = manual_spans[handle]
     if s == NO_SPAN:
@@ -102,4 +102,17 @@ def manual_free(heap, manual_spans, handle):
     manual_spans[handle] = NO_SPAN
     if heap.spans[s].state == SPAN_STACK:
         withdraw(heap, s)
+        if heap.spans[s].alloc_count > 0:
+            displace(heap, stacks, s)
     free_manual(heap, s)
+
+
+@inner
+def displace(heap, stacks, s):
+    """Stacks that the model had put in span s, which the recording gave back, are somewhere that the model does not know."""
+    span = heap.spans[s]
+    first = (span.start_addr - heap.base_addr) // heap.knobs.stack_min
+    end = first + (span.npages << heap.knobs.page_shift) // heap.knobs.stack_min
+    for handle in range(len(stacks)):
+        if first <= stacks[handle, 0] < end:
+            stacks[handle, 0] = UNPLACED

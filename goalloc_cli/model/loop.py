@@ -80,7 +80,7 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
             apply_other(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
         if heap.fault:
             return i
-        if k == GC_END or k == CHECKPOINT or k == SNAP_END:
+        if k in (GC_END, CHECKPOINT, SNAP_END):
             return i + 1
     return len(kind)
 
@@ -114,8 +114,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         return
     elif k >= FIRST_HINT:
         if heap.gc.hinted:
-            hint.obey(heap, objects, manual_spans, k, who, obj, size, arg)
-    elif k == STACK_ALLOC or k == STACK_FREE:
+            hint.obey(heap, objects, stacks, manual_spans, k, who, obj, size, arg)
+    elif k in (STACK_ALLOC, STACK_FREE):
         prepare_for_sweep(heap, who)
         stack_event(heap, stacks, k, who, obj, size)
     elif k == GC_START:
@@ -188,7 +188,7 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
         snap_live(heap, objects, stacks, k, flags, handle, size, arg)
         return
     s = cursor[0]
-    if k == SNAP_OBJECT or k == SNAP_DEAD:
+    if k in (SNAP_OBJECT, SNAP_DEAD):
         snapshot.take_object(heap, objects, handle, s, np.int64(p), size, flags & BOUND != 0, arg, k == SNAP_OBJECT)
         return
     if k == SNAP_UNSWEPT:

@@ -134,7 +134,7 @@ def choose_silent(heap, npages):
 
 @inner
 def survey_window(heap, page, end, by_marks):
-    """Pages that a window's sweep is sure to sweep, and to free; count in by_marks the spans whose page mark is not known."""
+    """Pages that a window's sweep is sure to sweep, and to free; count in by_marks the spans of unknown page mark."""
     swept = 0
     freed = 0
     while page < end:

@@ -22,8 +22,8 @@ from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.nodes import free_node, new_node
 from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, summarize
 from goalloc_cli.model.pagecache import flush_page_cache, take_block
-from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, set_range
-from goalloc_cli.model.slotbits import set_allocated
+from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, popcount, set_range
+from goalloc_cli.model.slotbits import load_alloc_cache
 from goalloc_cli.model.sweep import is_unswept, sweep_span
 
 
@@ -124,7 +124,7 @@ def drop_span(heap, s):
 
 @inner
 def undo_pages(heap, p, page, npages, base, bits, scav):
-    """Pages that P should not have taken are free in the bitmap again: put its page cache back as it was, (base, bits, scav)."""
+    """Pages that P should not have taken are free in the bitmap again: put its page cache (base, bits, scav) back."""
     cache = heap.mcaches[p]
     if bits == ZERO:
         # It was empty: what it holds now, it got for this.
@@ -224,12 +224,12 @@ def move_span(heap, s, page):
 
 
 @inner
-def take_slot(heap, s, slot):
-    """Take this slot of span s, out of turn."""
+def take_slots_to(heap, s, slot):
+    """Take this slot of span s, and all free ones before it: the real free index has passed them until the next sweep."""
     span = heap.spans[s]
-    w = slot >> 6
-    if w == span.alloc_word:
-        span.alloc_cache &= ~bit(slot & 63)
-    elif w > span.alloc_word:
-        set_allocated(heap, span, slot)
-    span.alloc_count += 1
+    while span.alloc_word < slot >> 6:
+        span.alloc_count += popcount(span.alloc_cache)
+        load_alloc_cache(heap, span, span.alloc_word + 1)
+    passed = span.alloc_cache & low_bits((slot & 63) + 1)
+    span.alloc_count += popcount(passed)
+    span.alloc_cache &= ~passed

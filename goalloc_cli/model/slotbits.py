@@ -122,7 +122,7 @@ def count_marked(heap, span, cycle):
 
 @inner
 def adopt_marks(heap, span, cycle):
-    """What `cycle` marked becomes what is allocated; return the number of those slots (Go: sweep, allocBits = gcmarkBits)."""
+    """What `cycle` marked becomes what is allocated; return the number of those slots (Go: mgcsweep.go, sweep)."""
     first = marks_word(heap, span, cycle)
     n = 0
     for w in range(span.nwords):

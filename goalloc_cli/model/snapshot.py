@@ -184,8 +184,8 @@ def take_stack(heap, s, index, stack_bytes):
     span = heap.spans[s]
     span.elem_size = stack_bytes
     piece = (span.start_addr - heap.base_addr) // heap.knobs.stack_min + index
+    span.alloc_count += 1
     if is_pooled(heap, order):
-        span.alloc_count += 1
         # Until the span is complete, its used pieces point at themselves.
         heap.stack_next[piece] = piece
     return piece

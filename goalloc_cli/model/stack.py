@@ -59,6 +59,7 @@ def stack_free(heap, p, piece, stack_bytes):
         free_manual(heap, s)
         return
     # During marking another goroutine's stack scan may still need it: it waits, and may be used again.
+    heap.spans[s].alloc_count = 0
     k = log2_pages(heap.spans[s].npages)
     heap.stacks.large[k] = insert(heap, heap.stacks.large[k], s)
 
@@ -196,12 +197,13 @@ def large_alloc(heap, p, stack_bytes):
         if heap.fault:
             return NONE
     heap.spans[s].elem_size = stack_bytes
+    heap.spans[s].alloc_count = 1
     return (heap.spans[s].start_addr - heap.base_addr) // heap.knobs.stack_min
 
 
 @inner
 def free_stack_spans(heap):
-    """After marking: give back the pool spans that are free as a whole, and the large stacks that wait. (Go: freeStackSpans)"""
+    """After marking: give back the pool spans that are wholly free, and the large stacks that wait. (Go: freeStackSpans)"""
     for order in range(STACK_ORDERS):
         s = heap.stacks.pool[order]
         while s != NO_SPAN:
@@ -267,6 +269,7 @@ def withdraw_from_cache(heap, p, order, s):
             last = piece
         else:
             cache.stack_bytes[order] -= heap.knobs.stack_min << order
+            heap.spans[s].alloc_count -= 1
             if last == NONE:
                 cache.stack_list[order] = following
             else:

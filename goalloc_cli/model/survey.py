@@ -37,7 +37,7 @@ BY_SIZE = 61
 """Entries of runtime.MemStats.BySize."""
 
 
-def memstats(heap: np.record, sample: np.record) -> dict[str, object]:
+def memstats(heap: np.record, sample: np.void) -> dict[str, object]:
     """runtime.MemStats as ReadMemStats would report it (allocator.md 10.2), from a sample just taken."""
     by = heap.by_spc
     classes = heap.spanclasses
@@ -66,7 +66,7 @@ def memstats(heap: np.record, sample: np.record) -> dict[str, object]:
     }
 
 
-def checkpoint(heap: np.record, name: str, sample: np.record) -> Checkpoint:
+def checkpoint(heap: np.record, name: str, sample: np.void) -> Checkpoint:
     """The heap at a named point."""
     return Checkpoint(name, memstats(heap, sample))
 
@@ -224,7 +224,8 @@ def arenas(heap: np.record) -> np.ndarray:
         stacks = int((owner == SPAN_STACK).sum())
         taken = int((owner != 0).sum())
         gone = int(released.sum())
-        out.append((int(heap.base_addr) + (start << int(heap.knobs.page_shift)), hi - lo, inuse, stacks, hi - lo - taken - gone, gone))
+        addr = int(heap.base_addr) + (start << int(heap.knobs.page_shift))
+        out.append((addr, hi - lo, inuse, stacks, hi - lo - taken - gone, gone))
     return np.array(out, ARENA)
 
 

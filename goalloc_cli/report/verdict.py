@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from goalloc_cli import __version__
 from goalloc_cli.report.document import SCHEMA_VERSION
@@ -28,24 +28,8 @@ MEANING = {
 """What each row counts."""
 
 
-class Scored(Protocol):
-    """What `goalloc_cli.verify` found."""
-
-    trace_name: str
-    go_version: str
-    gomaxprocs: int
-    design_name: str
-    events: int
-    cycles: int
-    seconds: float
-    rows: dict[str, Any]
-    hints: dict[str, int]
-    own_sweeper: bool
-    notes: list[str]
-
-
-def verdict_document(verdict: Scored) -> Document:
-    """Everything that was found, as one plain document."""
+def verdict_document(verdict: Any) -> Document:
+    """Everything that was found (a `goalloc_cli.verify.Verdict`), as one plain document."""
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

@@ -13,7 +13,8 @@ witness, where the trace came from a real recording), so that a kernel, a codec 
 | addr   | i8    | witness: the address that the real runtime chose; 0 where there is none |
 
 Objects, goroutine stacks and manual spans each have their own handles. The handle of a freed object stays its own until
-its slot has been swept, so that a hint can name it. Pages are numbered from address 0 (page = address // 8192). `docs/trace-format.md` holds the same table for the file.
+its slot has been swept, so that a hint can name it. Pages are numbered from address 0
+(page = address // 8192). `docs/trace-format.md` holds the same table for the file.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Kind(IntEnum):
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16
-    """the heap has been given the address range of `id` pages from page `size`; its pages are free unless a span holds them"""
+    """the heap has been given the address range of `id` pages from page `size`; free unless a span holds them"""
     SNAP_SPAN = 17
     """a heap span of span class `arg`, `id` pages long, at page `size`, cached by `p` or (NO_P) in its mcentral, whose
     order is the order of these events; the objects in it follow"""
@@ -112,8 +113,8 @@ class Kind(IntEnum):
     MANUAL_FREE = 40
     """manual span `id` was given back"""
     RECLAIM_BYTES = 41
-    """the next call of the page reclaimer, by `p`, accounts for `size` bytes: the windows that it walks, less the pages that it
-    frees, and the spans that it sweeps"""
+    """the next call of the page reclaimer, by `p`, accounts for `size` bytes: the windows that it walks, less the pages
+    that it frees, and the spans that it sweeps"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48

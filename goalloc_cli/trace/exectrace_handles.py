@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare
 
-
 WORD = 64
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 """Times a power of two, its top six bits tell which (the usual sequence of order 6)."""

@@ -100,7 +100,10 @@ def scan_csv(data, at, columns, out, n, line, texts, numbers, row):
 
 def csv_columns(data: bytes) -> list[str]:
     """The names in the first line; raise ValueError where there is no column `op`."""
-    names = [name.strip() for name in next(csv.reader([data.decode("utf-8-sig")]), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([data.decode("utf-8-sig")]), [])]
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
     if "op" not in names:
         raise ValueError("there is no column 'op'")
     return names
