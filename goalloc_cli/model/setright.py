@@ -20,7 +20,7 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcentral_sets import push
 from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.nodes import free_node, new_node
-from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, summarize
+from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range, summarize
 from goalloc_cli.model.pagecache import flush_page_cache, take_block
 from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, popcount, set_range
 from goalloc_cli.model.slotbits import load_alloc_cache
@@ -143,13 +143,29 @@ def claim_pages(heap, p, page, npages):
     """Take exactly these pages for P, whoever has them; False where a span holds one of them."""
     ensure_grown(heap, page + npages)
     for i in range(page, page + npages):
-        if heap.page_span[i] != NO_SPAN:
+        s = heap.page_span[i]
+        if s != NO_SPAN and not exile(heap, s):
             return False
     if npages < heap.knobs.page_cache_limit and heap.knobs.page_cache:
         own_block(heap, p, page, npages)
     for q in range(heap.nprocs):
         take_from_cache(heap, q, page, npages)
     alloc_range(heap, page, npages)
+    return True
+
+
+@inner
+def exile(heap, s):
+    """Move a heap span out of the way, to the end of the heap: the recording has another one there. False for stacks."""
+    span = heap.spans[s]
+    if span.state != SPAN_IN_USE:
+        return False
+    old = page_of(heap, span)
+    new = heap.end_page
+    ensure_grown(heap, new + span.npages)
+    alloc_range(heap, new, span.npages)
+    free_range(heap, old, span.npages)
+    move_span(heap, s, new)
     return True
 
 
