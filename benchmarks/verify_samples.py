@@ -14,7 +14,17 @@ from goalloc_cli.verify import Row, Verdict, read_memstats, verify
 
 ROOT = Path(__file__).parent.parent
 
-COLUMNS = ("sample", "Ps", "slot", "refill", "page", "addresses, free-running", "HeapInuse off by", "MemStats cells", "stacks")
+COLUMNS = (
+    "sample",
+    "Ps",
+    "slot",
+    "refill",
+    "page",
+    "addresses, free-running",
+    "HeapInuse off by",
+    "MemStats cells",
+    "stacks",
+)
 
 
 def scored(path: Path, own_sweeper: bool = False) -> Verdict:

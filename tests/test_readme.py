@@ -30,7 +30,9 @@ INPUTS = {
     "gctrace.trace": DATA / "gctrace" / "lru-go1.27.trace.zst",
 }
 """What the reader's own files are here; the first bytes of a file tell what it is, not its name."""
-PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("traces/*.md")])
+PAGES = sorted(
+    str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("traces/*.md")]
+)
 
 
 def fenced(language: str) -> list[str]:

@@ -138,8 +138,9 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             seen[3 + 2 * who] = arg[i]
         elif k == SAW_SPAN_FREE:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
+            # With one P the model's own order of events is whole, and it gives the span back by itself.
             s = heap.page_span[page_at(heap, addr[i])]
-            if s != NO_SPAN and drop_span(heap, s):
+            if heap.nprocs > 1 and s != NO_SPAN and drop_span(heap, s):
                 free_span(heap, s)
         elif k == SAW_HEAP_LIVE:
             seen[0] = seen[1]

@@ -18,7 +18,7 @@ from goalloc_cli.model.heap import (
     SWEPT_OUT_OF_ORDER,
 )
 from goalloc_cli.model.mcentral_sets import push
-from goalloc_cli.model.mheap import page_of
+from goalloc_cli.model.mheap import free_span, page_of
 from goalloc_cli.model.nodes import free_node, new_node
 from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range, summarize
 from goalloc_cli.model.pagecache import flush_page_cache, take_block
@@ -156,10 +156,14 @@ def claim_pages(heap, p, page, npages):
 
 @inner
 def exile(heap, s):
-    """Move a heap span out of the way, to the end of the heap: the recording has another one there. False for stacks."""
+    """Move a heap span out of the way, to the end of the heap, or give it back if it is empty: the recording has another one
+    there. False for stacks."""
     span = heap.spans[s]
     if span.state != SPAN_IN_USE:
         return False
+    if drop_span(heap, s):
+        free_span(heap, s)
+        return True
     old = page_of(heap, span)
     new = heap.end_page
     ensure_grown(heap, new + span.npages)

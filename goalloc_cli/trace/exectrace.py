@@ -24,6 +24,7 @@ from goalloc_cli.trace.exectrace_check import check
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode
 from goalloc_cli.trace.exectrace_emit import emit
+from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_late import GO_RUNNING, late_allocs
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_slots import TINY_SPC, Slots, follow
@@ -96,6 +97,8 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     if version == "1.23":
         notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     late = late_allocs(events, order, slots, cycles, ps)
+    if ps > 1:
+        cycles.actions += idle_flushes(events, order, cycles, ps, highest_first=wire.release == "1.26")
     from_start = snapshot is not None and _starts_with_program(events, order)
     if snapshot is not None:
         snapshot.from_start = from_start

@@ -59,7 +59,7 @@ class Act(IntEnum):
     CHECKPOINT = 3
     """`value`: index of the name"""
     IDLE_FLUSH = 4
-    """the mcache and page cache of P `value` were flushed while it was idle"""
+    """the page cache of P `value` was given back while it was idle"""
 
 
 @dataclass

@@ -243,7 +243,6 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         put_time(out, st, ns, 1)
         put(out, st, K_CHECKPOINT, p, 0, 0, value + 1, 0)
     elif what == IDLE_FLUSH:
-        flush_once(out, st, held, value)
         put(out, st, PAGE_CACHE_FLUSH, value, 0, 0, 0, 0)
 
 

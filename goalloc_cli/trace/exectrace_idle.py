@@ -1,0 +1,51 @@
+"""Which Ps were idle when a cycle ended: their page caches were given back.
+
+Once the world runs again, the M that ended the cycle does so for every P that nobody has (mgc.go, gcMarkTermination:
+forEachP). The first of the idle list is not among them: starting the world wakes it (proc.go, startTheWorldWithSema). Their
+mcaches are flushed there as well; taking that for the time of the flush has given worse refills than waiting for the P's own
+next event, or for the first free that shows it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.trace.exectrace_cycles import Act, Cycles
+from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
+
+WATCHED = (Ev.PROC_START, Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS)
+
+
+def idle_flushes(
+    events: Events, order: NDArray[np.int64], cycles: Cycles, ps: int, highest_first: bool
+) -> list[tuple[int, int, int, int]]:
+    """(position, `Act.IDLE_FLUSH`, P, P) of every idle P at the end of every cycle.
+
+    Args:
+        highest_first: the idle list begins with the P of the highest number (Go 1.26+), else the lowest.
+    """
+    stops = dict.fromkeys(cycles.stopped_until.values())
+    watched = np.zeros(256, np.bool_)
+    watched[list(WATCHED)] = True
+    watched[Ev.STW_END] = True
+    owned = [False] * ps
+    actions: list[tuple[int, int, int, int]] = []
+    for q in np.flatnonzero(watched[events.kind[order]]).tolist():
+        i = int(order[q])
+        kind, p = int(events.kind[i]), int(events.a[i])
+        if kind == Ev.STW_END:
+            if q in stops:
+                idle = sorted((other for other in range(ps) if not owned[other]), reverse=highest_first)
+                actions += [(q + 1, int(Act.IDLE_FLUSH), other, other) for other in idle[1:]]
+        elif kind == Ev.PROC_START:
+            owned[p] = True
+        elif kind == Ev.PROC_STOP:
+            if events.p[i] >= 0:
+                owned[int(events.p[i])] = False
+        elif kind == Ev.PROC_STEAL:
+            owned[p] = False
+        elif 0 <= p < ps:
+            state = int(events.b[i])
+            owned[p] = state in (RUNNING, SYSCALL) if state != IDLE else False
+    return actions

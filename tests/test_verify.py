@@ -1,0 +1,90 @@
+"""`goalloc verify`: it finds the model exact where it is, and finds it out where it is disturbed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from goalloc_cli import cli
+from goalloc_cli.design import Design, release
+from goalloc_cli.trace.sniff import open_trace
+from goalloc_cli.verify import ROWS, Verdict, read_memstats, verify
+
+ONE_P = "traces/orders-go1.27.msgpack"
+SEVERAL_PS = "traces/web-go1.27-p4.msgpack"
+MEMSTATS = "tests/data/orders-go1.27.json"
+
+
+@cache
+def verdict(path: str, design: Design | None = None, own_sweeper: bool = False) -> Verdict:
+    trace = open_trace(path)
+    return verify(
+        trace,
+        design or release(trace.header.go_version),
+        design_name="x",
+        memstats=read_memstats(MEMSTATS) if path == ONE_P else None,
+        own_sweeper=own_sweeper,
+    )
+
+
+@pytest.mark.parametrize("row", ["integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats"])
+def test_a_recording_of_one_p_is_reproduced_exactly(row):
+    assert verdict(ONE_P).rows[row].percent == 100
+
+
+@pytest.mark.parametrize("row, least", [("slot", 99.99), ("refill", 94), ("page", 95)])
+def test_with_several_ps_most_decisions_are_the_recorded_ones(row, least):
+    assert verdict(SEVERAL_PS).rows[row].percent >= least
+
+
+def test_with_several_ps_heap_in_use_stays_close():
+    assert verdict(SEVERAL_PS).rows["heap"].max_error < 0.02
+
+
+def test_a_model_without_page_caches_takes_other_pages():
+    disturbed = replace(release("1.27"), page_cache=0)
+    assert verdict(ONE_P, disturbed).rows["page"].percent < 95
+
+
+def test_a_model_that_sweeps_one_span_at_most_takes_other_spans():
+    disturbed = replace(release("1.27"), span_budget=0)
+    assert verdict(ONE_P, disturbed).rows["refill"].percent < 100
+
+
+def test_a_model_with_wider_spans_of_metadata_takes_other_slots():
+    disturbed = replace(release("1.27"), inline_mark_bytes=0)
+    assert verdict_free(disturbed) < 50
+
+
+def verdict_free(design: Design) -> float:
+    percent = verdict(ONE_P, design).rows["free_running"].percent
+    assert percent is not None
+    return percent
+
+
+def test_the_hints_are_named_and_counted():
+    assert verdict(ONE_P).hints["sweep_to"] > 0
+
+
+def test_without_sweep_hints_none_is_counted():
+    assert "sweep_to" not in verdict(ONE_P, own_sweeper=True).hints
+
+
+def test_the_json_has_every_row(capsys):
+    assert cli.run(["verify", ONE_P, "--format", "json", "-q"]) == 0
+    assert tuple(json.loads(capsys.readouterr().out)["rows"]) == ROWS
+
+
+def test_a_row_below_its_threshold_ends_with_exit_code_5():
+    assert cli.run(["verify", SEVERAL_PS, "-q", "--fail-on", "free-running<99.99"]) == 5
+
+
+def test_a_row_above_its_threshold_is_fine():
+    assert cli.run(["verify", ONE_P, "-q", "--fail-on", "free-running<99.99"]) == 0
+
+
+def test_a_rule_about_no_row_is_a_usage_error(capsys):
+    assert cli.run(["verify", ONE_P, "--fail-on", "beauty<99"]) == 2
