@@ -249,19 +249,21 @@ def large(document: Document) -> list[Block]:
 
 def tiny(document: Document) -> list[Block]:
     found = document["tiny"]
+    # A recording of slots does not tell a block of tiny objects from an object of 16 bytes.
+    of_slots = document["trace"]["sizes"] == "slot"
     rows: list[Sequence[Cell]] = [
-        ("tiny requests", found["requests"], "count"),
+        ("tiny requests", None if of_slots else found["requests"], "count"),
         ("packed into an open block", found["packed"], "count"),
-        ("blocks opened", found["blocks"], "count"),
-        ("live blocks", found["live_blocks"], "count"),
-        ("unused in live blocks", found["live_waste"], "bytes"),
+        ("blocks opened", None if of_slots else found["blocks"], "count"),
+        ("live 16-byte slots" if of_slots else "live blocks", found["live_blocks"], "count"),
+        ("unused in live blocks", None if of_slots else found["live_waste"], "bytes"),
     ]
-    packed = found["packed_share"]
+    packed = None if of_slots else found["packed_share"]
     notes = ["Pointer-free requests below 16 B share blocks of 16 B; a block lives as long as any of them."]
     if packed is not None:
         notes.append(f"{percent(packed)} of the requests took no slot of their own.")
-    if document["trace"]["sizes"] == "slot":
-        notes.append("unknown: the recording gives slots, not requests, so the unused part is a lower bound.")
+    if of_slots:
+        notes.append("-: unknown. The recording gives slots, not requests: a block may be a 16-byte object too.")
     return [Table("tiny", "Tiny allocator", measures(), rows, notes)]
 
 
