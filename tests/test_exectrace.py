@@ -69,6 +69,11 @@ def raw(name: str) -> bytes:
     return zstandard.ZstdDecompressor().decompress((DATA / f"{name}.trace.zst").read_bytes())
 
 
+def by_size(memstats: dict[str, list[dict[str, int]]]) -> list[list[int]]:
+    """Mallocs and frees of each size class."""
+    return [[row["Mallocs"], row["Frees"]] for row in memstats["BySize"]]
+
+
 @cache
 def told(name: str) -> Told:
     trace = read_exectrace(io.BytesIO(raw(name)), name)
@@ -76,7 +81,8 @@ def told(name: str) -> Told:
     columns = {c: np.concatenate([getattr(b, c) for b in batches]) for c in ("kind", "p", "id", "size", "arg", "addr")}
     types = [TypeInfo("", 0, 0), *(t for b in batches for t in b.new_types)]
     names = ["", *(n for b in batches for n in b.new_names)]
-    points = json.loads((DATA / f"{name}.json").read_text())["points"]
+    snaps = json.loads((DATA / f"{name}.json").read_text())["snaps"]
+    points = [snap["M"] | {"Point": snap["Point"], "BySize": by_size(snap["M"])} for snap in snaps]
     return Told(trace.header, batches, types=types, names=names, points=points, **columns)
 
 
