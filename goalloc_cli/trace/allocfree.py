@@ -50,7 +50,7 @@ GO_VERSION = "1.19"
 """The text does not name the release; 1.20 is the last that has this option."""
 
 NOTES = (
-    "The text names no P: everything is done by P 0. It names no release either: Go 1.19 is assumed (replay --go changes that).",
+    "The text names no P: everything is done by P 0. It names no release: Go 1.19 is assumed (replay --go changes that).",
     "Allocations that were packed into a tiny block already open are not in the text; neither are goroutine stacks.",
     "Objects that the runtime made before it read GODEBUG are left out.",
 )
