@@ -129,7 +129,10 @@ def verify(
 
 
 SWEEP_HINTS = np.array(
-    [Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES],
+    [
+        Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES,
+        Kind.SWEEP_END, Kind.REFILL, Kind.SWEEP_PAID,
+    ],  # fmt: skip
     np.uint8,
 )
 
@@ -162,7 +165,7 @@ class Follower:
         counters = len(self.free.heap.by_spc) + 1
         self.truth = np.zeros(counters + PAGES, np.int64)
         self.true_spans = np.zeros(counters + PAGES, np.int64)
-        self.seen = np.full(2 + 2 * PS, -1, np.int64)
+        self.seen = np.full(2 + PS, -1, np.int64)
         self.events = 0
         self.unplaced = 0
         self.errors: list[float] = []

@@ -40,8 +40,10 @@ from goalloc_cli.model.setright import (
     cache_true_span,
     claim_pages,
     drop_span,
+    end_set_aside,
     give_up,
     move_span,
+    offered_wrongly,
     take_slots_to,
     undo_pages,
 )
@@ -64,6 +66,9 @@ RIGHT = 1
 FIRST_WRONG = 2
 LOST = 3
 """Wrong cases after which the model could not be set right."""
+
+LATE_SLOTS = 3
+"""A span that its P left with at most this many slots free was full: their events come late."""
 
 MANUAL_ALLOC = 39
 SAW_HEAP_LIVE = 50
@@ -116,8 +121,8 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
     Args:
         heap .. addr, start: as for run_free.
         rows: (ROWS, 4) i8 score, added to.
-        seen: (2 + 2 * Ps,) i8, kept from batch to batch: the last two heapLive of the recording, then for each P the page
-            of the span that the recording just allocated for it, NONE for none, and its span class.
+        seen: (2 + Ps,) i8, kept from batch to batch: the last two heapLive of the recording, then for each P by how much the
+            model's grew at the refill whose heapLive is still to come, NONE for none.
         truth: i8, see note_truth.
 
     Returns:
@@ -134,8 +139,8 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             alloc(heap, objects, rows, seen, truth, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
         elif k == SAW_SPAN_ALLOC:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
-            seen[2 + 2 * who] = page_at(heap, addr[i])
-            seen[3 + 2 * who] = arg[i]
+            if arg[i] > 1 and heap.gc.hinted:
+                grown(heap, rows, seen, who, np.int64(arg[i]), page_at(heap, addr[i]))
         elif k == SAW_SPAN_FREE:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             # With one P the model's own order of events is whole, and it gives the span back by itself.
@@ -145,9 +150,14 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
         elif k == SAW_HEAP_LIVE:
             seen[0] = seen[1]
             seen[1] = size[i]
+            if seen[2 + who] != NONE:
+                score(heap, rows, HEAP_LIVE, seen[2 + who] == seen[1] - seen[0])
+                seen[2 + who] = NONE
         elif k == MANUAL_ALLOC and addr[i] != 0:
             manual(heap, objects, stacks, manual_spans, cursor, rows, kind[i], who, handle[i], size[i], arg[i], addr[i])
         else:
+            if k == GC_START:
+                end_set_aside(heap)
             apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
             if k == SNAP_SPAN:
                 note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
@@ -198,13 +208,10 @@ def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
     """One allocation, decision by decision."""
     prepare_for_sweep(heap, p)
     noscan = flags & NOSCAN != 0
-    new_page = seen[2 + 2 * p]
-    new_spc = seen[3 + 2 * p]
-    seen[2 + 2 * p] = NONE
     if size > heap.knobs.small_limit:
         loc = large(heap, rows, p, size, noscan, page_at(heap, addr))
     else:
-        loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr, new_page, new_spc)
+        loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr)
     if heap.fault:
         return
     row = objects[obj]
@@ -244,23 +251,55 @@ def large(heap, rows, p, size, noscan, page):
 
 
 @inner
-def small(heap, rows, seen, truth, p, spc, addr, new_page, new_spc):
-    """A small object: score the refill, if there is one, the page of a new span, and the slot; set each right."""
-    cache = heap.mcaches[p]
-    s = cache.alloc[spc]
+def small(heap, rows, seen, truth, p, spc, addr):
+    """A small object: score the refill, if there is one, and the slot; set each right."""
+    s = heap.mcaches[p].alloc[spc]
     true_page = span_start(heap, truth, page_at(heap, addr))
     if is_late(heap, p, spc, true_page, addr):
         return judged_slot(heap, rows, heap.page_span[true_page], addr)
-    is_new = new_page == true_page and new_spc == spc
     if s == NO_SPAN or not find_free_word(heap, s):
-        s = judged_refill(heap, rows, seen, p, spc, true_page, new_page if is_new else NONE)
+        s = judged_refill(heap, rows, seen, p, spc, true_page)
     elif heap.page_span[true_page] != s:
         # The real P had left this span already.
         score(heap, rows, REFILL, False)
-        s = to_truth(heap, rows, p, spc, true_page, new_page if is_new else NONE)
+        s = to_truth(heap, rows, p, spc, true_page)
     if heap.fault:
         return NONE
     return judged_slot(heap, rows, s, addr)
+
+
+@inner
+def grown(heap, rows, seen, p, spc, page):
+    """The real P refilled and found no span of this class: score whether the model grows too, and where; set it right."""
+    prepare_for_sweep(heap, p)
+    cache = heap.mcaches[p]
+    s = cache.alloc[spc]
+    if s != NO_SPAN and find_free_word(heap, s):
+        if heap.spans[s].nelems - heap.spans[s].alloc_count > LATE_SLOTS:
+            # The real P had left this span already.
+            score(heap, rows, REFILL, False)
+            give_up(heap, p, spc)
+            make_at(heap, rows, p, spc, page)
+            return
+        # The events of its last objects are late.
+        take_slots_to(heap, s, heap.spans[s].nelems - 1)
+    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    grown = heap.central[spc].from_heap
+    live = heap.gc.heap_live
+    refill(heap, p, spc)
+    if heap.fault:
+        return
+    is_new = heap.central[spc].from_heap > grown
+    score(heap, rows, REFILL, is_new)
+    if is_new:
+        seen[2 + p] = heap.gc.heap_live - live
+        right = page_of(heap, heap.spans[cache.alloc[spc]]) == page
+        score(heap, rows, PAGE, right)
+        if not right:
+            place_at(heap, rows, PAGE, p, cache.alloc[spc], page, base, bits, scav)
+        return
+    offered_wrongly(heap, p, spc)
+    make_at(heap, rows, p, spc, page)
 
 
 @inner
@@ -278,8 +317,8 @@ def is_late(heap, p, spc, true_page, addr):
 
 
 @inner
-def judged_refill(heap, rows, seen, p, spc, true_page, new_page):
-    """Let P refill, score what it took, and set it right; return the span that P has then."""
+def judged_refill(heap, rows, seen, p, spc, true_page):
+    """Let P refill where the real one found a span, score and set right what it took; return P's span then."""
     cache = heap.mcaches[p]
     base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
     grown = heap.central[spc].from_heap
@@ -288,27 +327,18 @@ def judged_refill(heap, rows, seen, p, spc, true_page, new_page):
     if heap.fault:
         return NO_SPAN
     s = cache.alloc[spc]
-    is_new = heap.central[spc].from_heap > grown
     if seen[0] != NONE:
         score(heap, rows, HEAP_LIVE, heap.gc.heap_live - live == seen[1] - seen[0])
-    if new_page != NONE:
-        score(heap, rows, REFILL, is_new)
-    else:
-        score(heap, rows, REFILL, heap.page_span[true_page] == s)
-    if is_new and new_page != NONE:
-        right = page_of(heap, heap.spans[s]) == new_page
-        score(heap, rows, PAGE, right)
-        if not right:
-            place_at(heap, rows, PAGE, p, s, new_page, base, bits, scav)
+    right = heap.page_span[true_page] == s
+    score(heap, rows, REFILL, right)
+    if right:
         return s
-    if heap.page_span[true_page] == s:
-        return s
-    if is_new:
+    if heap.central[spc].from_heap > grown:
         abandon_new(heap, p, s, base, bits, scav)
         cache.alloc[spc] = NO_SPAN
     else:
-        give_up(heap, p, spc)
-    return to_truth(heap, rows, p, spc, true_page, new_page)
+        offered_wrongly(heap, p, spc)
+    return to_truth(heap, rows, p, spc, true_page)
 
 
 @inner
@@ -324,24 +354,28 @@ def abandon_new(heap, p, s, base, bits, scav):
 
 
 @inner
-def to_truth(heap, rows, p, spc, true_page, new_page):
-    """Give P the span that the real one has: an existing one, or a new one at its page."""
+def to_truth(heap, rows, p, spc, true_page):
+    """Give P the span that the real one has: an existing one, or one made there whose making the recording lost."""
     if heap.mcaches[p].alloc[spc] != NO_SPAN:
         give_up(heap, p, spc)
     s = heap.page_span[true_page]
-    if s != NO_SPAN and heap.spans[s].state == SPAN_IN_USE and heap.spans[s].spc == spc:
-        cache_true_span(heap, p, spc, s)
-        return s
+    if s == NO_SPAN or heap.spans[s].state != SPAN_IN_USE or heap.spans[s].spc != spc:
+        return make_at(heap, rows, p, spc, true_page)
+    cache_true_span(heap, p, spc, s)
+    return s
+
+
+@inner
+def make_at(heap, rows, p, spc, page):
+    """Give P a new span at a page, and score where the model would have made it."""
     cache = heap.mcaches[p]
     base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
     npages = heap.spanclasses[spc].npages
     s = alloc_span(heap, p, npages, spc, LOCK_SMALL)
     if heap.fault:
         return NO_SPAN
-    page = new_page if new_page != NONE else true_page
     right = page_of(heap, heap.spans[s]) == page
-    if new_page != NONE:
-        score(heap, rows, PAGE, right)
+    score(heap, rows, PAGE, right)
     if not right:
         place_at(heap, rows, PAGE, p, s, page, base, bits, scav)
     span = heap.spans[s]

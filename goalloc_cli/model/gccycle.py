@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF
-from goalloc_cli.model.mcache import flush, prepare_for_sweep
+from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
@@ -24,6 +24,7 @@ def gc_start(heap, p):
         return
     for other in range(heap.nprocs):
         prepare_for_sweep(heap, other)
+        give_back_reserved(heap, other)
     finish_sweep(heap)
     start_cycle(heap)
     gc.cycle += 1
@@ -99,6 +100,7 @@ def gc_end(heap, p, explicit):
     arena = heap.knobs.arena_pages
     gc.reclaim_end = (heap.end_page + arena - 1) // arena * arena
     gc.reclaim_credit = 0
+    gc.reclaimed_count = 0
     commit(heap)
     if not gc.hinted:
         free_stack_spans(heap)

@@ -38,6 +38,8 @@ LISTED_PAGES = 128
 STACK_PIECES = 4 * PAGES
 """Pieces of 2 KiB that goroutine stacks are cut from, numbered from the heap's base."""
 STACK_ORDERS = 8
+UNDER_WAY = 64
+"""Sweeps that can be under way at once, and spans that the reclaimer can have swept ahead of its call."""
 SPANCLASSES = 2 * MAX_CLASSES
 
 NO_SPAN = 0
@@ -92,7 +94,9 @@ SPAN = table(
     prev="<i4",
     free_list="<i4",  # first free piece of a stack span, or NONE
     listed="<i4",  # the list that links it by next and prev, where mcentrals have lists (mcentral_lists.py)
-    spare="(5,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
+    sweep_cause="<i4",  # who began the sweep that is under way
+    offers="<i4",  # how often verify saw the model offer this span where the real one could not be taken, in this cycle
+    spare="(3,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
 )
 
 MCACHE = table(
@@ -107,6 +111,8 @@ MCACHE = table(
     page_cache_scav="<u8",
     stack_list=f"({STACK_ORDERS},)<i4",
     stack_bytes=f"({STACK_ORDERS},)<i8",
+    reserved="<i8",  # span that a refill under way has swept for itself, or NO_SPAN
+    paid_pages="<i8",  # swept so far for the debt that is being paid
     sweep_credit="<i8",  # bytes that the recording says the next refill sweeps; NONE: the pacer decides
     tiny_allocs="<i8",
     refills="<i8",
@@ -167,6 +173,9 @@ STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announc
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
 memory the recording does not tell."""
 
+RECLAIMED = table("RECLAIMED", page="<i8", npages="<i4", freed="<i4")
+"""A span that the page reclaimer swept ahead of its call, and whether that gave its pages back."""
+
 GC = table(
     "GC",
     cycle="<i8",
@@ -204,6 +213,11 @@ GC = table(
     own_sweeper="<i8",  # ... but for those about sweeping
     workbufs="<i8",
     workbuf_list="<i4",
+    under_way_count="<i4",
+    under_way=f"({UNDER_WAY},)<i4",  # spans whose sweep was begun in passing, the first begun first
+    named_sweeps=f"({UNDER_WAY},)<i4",  # by the recording's number modulo UNDER_WAY
+    reclaimed_count="<i4",
+    reclaimed=(RECLAIMED, (UNDER_WAY,)),
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
 

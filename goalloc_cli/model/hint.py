@@ -13,14 +13,18 @@ from goalloc_cli.model.heap import (
     SPAN_STACK,
     SPAN_WORKBUF,
     SWEEPERS,
+    SWEPT_FINISH,
+    SWEPT_OUT_OF_ORDER,
+    SWEPT_RECLAIM,
 )
-from goalloc_cli.model.mcache import flush, release_up_to
+from goalloc_cli.model.mcache import flush, release_up_to, reserve
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
-from goalloc_cli.model.sweep import is_stale, is_unswept
-from goalloc_cli.model.sweeper import finish_sweep, make_up, sweep_to
+from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
+from goalloc_cli.model.sweeper import make_up, settle_debt, sweep_all, sweep_to
+from goalloc_cli.model.underway import begin, end_named, name
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
 SWEEP_TO = 32
@@ -33,21 +37,33 @@ PAGE_CACHE_FLUSH = 38
 MANUAL_ALLOC = 39
 MANUAL_FREE = 40
 RECLAIM_BYTES = 41
+SWEEP_END = 42
+REFILL = 43
+SWEEP_PAID = 44
+
+FLUSHED = 4
+"""Where SWEEP_TO names no sweeper: the span was in an mcache that was flushed."""
 
 
 @inner
 def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
     """Do what one hint event says."""
     if kind == SWEEP_TO:
-        swept(heap, objects, obj, arg)
+        swept(heap, objects, p, obj, arg, size)
     elif kind == SWEEP_COUNT:
         make_up(heap, min(arg, SWEEPERS - 1), size)
     elif kind == SWEEP_DRAINED:
-        finish_sweep(heap)
+        sweep_all(heap, SWEPT_FINISH)
     elif kind == SWEEP_CREDIT:
         heap.mcaches[p].sweep_credit = size
     elif kind == SWEEP_RECLAIM:
-        hint_reclaimed(heap, objects[obj].loc >> 16)
+        reclaimed(heap, objects, obj, arg, size)
+    elif kind == SWEEP_END:
+        end_named(heap, size)
+    elif kind == REFILL:
+        reserve(heap, p, arg)
+    elif kind == SWEEP_PAID:
+        settle_debt(heap, p, size)
     elif kind == RECLAIM_BYTES:
         heap.gc.reclaim_bytes = size
     elif kind == MCACHE_FLUSH:
@@ -64,8 +80,8 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
 
 
 @inner
-def swept(heap, objects, obj, sweeper):
-    """The span of an object was swept, by a sweeper or because a P's stale mcache was flushed."""
+def swept(heap, objects, p, obj, sweeper, number):
+    """The span of an object was swept, by a sweeper or in the flush of a stale mcache; `number` says when that ends, if not 0."""
     loc = objects[obj].loc
     if loc == NONE:
         return
@@ -75,8 +91,22 @@ def swept(heap, objects, obj, sweeper):
         return
     if is_stale(heap, span):
         release_up_to(heap, span.owner, span.spc)
+    elif is_unswept(heap, span) and sweeper == FLUSHED:
+        begin(heap, s, SWEPT_OUT_OF_ORDER)
     elif is_unswept(heap, span):
-        sweep_to(heap, s, min(sweeper, SWEEPERS - 1), heap.nprocs)
+        sweep_to(heap, s, min(sweeper, SWEEPERS - 1), p)
+    if is_being_swept(heap, heap.spans[s]):
+        name(heap, s, number)
+
+
+@inner
+def reclaimed(heap, objects, obj, here, number):
+    """The page reclaimer swept the span of an object: here, or at its next call."""
+    s = objects[obj].loc >> 16
+    hint_reclaimed(heap, s)
+    if here and heap.spans[s].state == SPAN_IN_USE and is_unswept(heap, heap.spans[s]):
+        begin(heap, s, SWEPT_RECLAIM)
+        name(heap, s, number)
 
 
 @inner

@@ -185,7 +185,7 @@ def free(heap, objects, obj):
         return
     gc = heap.gc
     # What a cycle marked must not change any more once its marking has begun, until the span is swept.
-    to_be_swept = gc.marking or span.sweepgen == gc.sweepgen - 2 or span.sweepgen == gc.sweepgen + 1
+    to_be_swept = gc.marking or gc.sweepgen - 2 <= span.sweepgen < gc.sweepgen or span.sweepgen == gc.sweepgen + 1
     if to_be_swept and span.mark_cycle != gc.cycle:
         keep_marks(heap, span, gc.cycle)
     clear_live(heap, span, slot)

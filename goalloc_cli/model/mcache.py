@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import NO_SPAN
-from goalloc_cli.model.mcentral import cache_span, grow, uncache_span
+from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_FLUSH
+from goalloc_cli.model.mcentral import cache_span, file_swept, grow, uncache_span
+from goalloc_cli.model.mcentral_sets import sweep_for
 from goalloc_cli.model.pallocbits import ZERO, trailing_zeros, without_lowest
 from goalloc_cli.model.reclaim import reclaim
 from goalloc_cli.model.slotbits import load_alloc_cache
 from goalloc_cli.model.stack import clear_stack_cache
 from goalloc_cli.model.sweep import is_stale
 from goalloc_cli.model.sweeper import deduct_sweep_credit
+from goalloc_cli.model.underway import begin, has_dead, may_overlap
 
 
 @inner
@@ -61,7 +63,9 @@ def refill(heap, p, spc):
     npages = heap.spanclasses[spc].npages
     span_bytes = npages << heap.knobs.page_shift
     deduct_sweep_credit(heap, p, span_bytes, 0)
-    s = cache_span(heap, spc)
+    s = reserved(heap, p, spc)
+    if s == NO_SPAN:
+        s = cache_span(heap, spc)
     if s == NO_SPAN:
         if heap.gc.sweeping:
             reclaim(heap, npages)
@@ -79,6 +83,41 @@ def refill(heap, p, spc):
 
 
 @inner
+def reserve(heap, p, spc):
+    """The recording says that P, in a refill, sweeps for a span here: choose it now, other sweepers will not wait."""
+    prepare_for_sweep(heap, p)
+    give_back_reserved(heap, p)
+    old = heap.mcaches[p].alloc[spc]
+    if old != NO_SPAN and heap.spans[old].alloc_count == heap.spans[old].nelems:
+        release(heap, p, spc)
+    if heap.gc.sweeping:
+        heap.mcaches[p].reserved = sweep_for(heap, spc)
+
+
+@inner
+def reserved(heap, p, spc):
+    """The span that P has reserved for this refill, or NO_SPAN."""
+    cache = heap.mcaches[p]
+    s = cache.reserved
+    if s == NO_SPAN:
+        return NO_SPAN
+    if heap.spans[s].spc != spc:
+        give_back_reserved(heap, p)
+        return NO_SPAN
+    cache.reserved = NO_SPAN
+    return s
+
+
+@inner
+def give_back_reserved(heap, p):
+    """What P reserved and did not take waits in its mcentral."""
+    s = heap.mcaches[p].reserved
+    if s != NO_SPAN:
+        heap.mcaches[p].reserved = NO_SPAN
+        file_swept(heap, s)
+
+
+@inner
 def release(heap, p, spc):
     """Give up P's span of this class, if it has one."""
     cache = heap.mcaches[p]
@@ -86,9 +125,14 @@ def release(heap, p, spc):
     if s == NO_SPAN:
         return
     span = heap.spans[s]
-    if not is_stale(heap, span):
+    stale = is_stale(heap, span)
+    if not stale:
         heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
     cache.alloc[spc] = NO_SPAN
+    if stale and may_overlap(heap) and has_dead(heap, span):
+        span.owner = NONE
+        begin(heap, s, SWEPT_FLUSH)
+        return
     uncache_span(heap, s)
 
 
@@ -104,6 +148,7 @@ def release_all(heap, p):
     """Give up all of P's spans and its tiny block. (Go: mcache.go, releaseAll)"""
     cache = heap.mcaches[p]
     cache.flushes += 1
+    give_back_reserved(heap, p)
     release_up_to(heap, p, len(heap.by_spc) - 1)
     cache.tiny_span = NO_SPAN
     cache.tiny_offset = 0

@@ -64,15 +64,21 @@ def file_found(heap, s):
 @inner
 def cache_span(heap, spc):
     """A swept span of the class with a free slot, or NO_SPAN: then the class has to grow. (Go: mcentral.go, cacheSpan)"""
-    central = heap.central[spc]
-    swept = heap.gc.parity
-    unswept = 1 - swept
-    s = pop(heap, spc, PARTIAL, swept)
+    s = pop(heap, spc, PARTIAL, heap.gc.parity)
     if s != NO_SPAN:
-        central.from_partial_swept += 1
+        heap.central[spc].from_partial_swept += 1
         return s
     if not heap.gc.sweeping:
         return NO_SPAN
+    return sweep_for(heap, spc)
+
+
+@inner
+def sweep_for(heap, spc):
+    """Sweep unswept spans of the class until one has a free slot; NO_SPAN where none of the first hundred has."""
+    central = heap.central[spc]
+    swept = heap.gc.parity
+    unswept = 1 - swept
     budget = heap.knobs.span_budget
     while budget >= 0:
         s = pop(heap, spc, PARTIAL, unswept)

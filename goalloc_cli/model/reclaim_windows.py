@@ -53,6 +53,7 @@ def sweep_window(heap, page, end):
     freed = 0
     while page < end:
         s = heap.page_span[page]
+        freed += claim_reclaimed(heap, page)
         if s == NO_SPAN:
             page += 1
             continue
@@ -63,6 +64,18 @@ def sweep_window(heap, page, end):
             sweep_span(heap, s, SWEPT_RECLAIM)
             freed += file_swept(heap, s)
         page = following
+    return freed
+
+
+@inner
+def claim_reclaimed(heap, page):
+    """Pages that the reclaimer has freed already, ahead of its call, of a span that began at this page; they count once."""
+    gc = heap.gc
+    freed = 0
+    for i in range(gc.reclaimed_count):
+        if gc.reclaimed[i].page == page:
+            freed += gc.reclaimed[i].freed
+            gc.reclaimed[i].page = NONE
     return freed
 
 
@@ -137,6 +150,10 @@ def survey_window(heap, page, end, by_marks):
     """Pages that a window's sweep is sure to sweep, and to free; count in by_marks the spans of unknown page mark."""
     swept = 0
     freed = 0
+    for i in range(heap.gc.reclaimed_count):
+        if page <= heap.gc.reclaimed[i].page < end:
+            swept += heap.gc.reclaimed[i].npages
+            freed += heap.gc.reclaimed[i].freed
     while page < end:
         s = heap.page_span[page]
         if s == NO_SPAN:

@@ -24,7 +24,32 @@ from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range
 from goalloc_cli.model.pagecache import flush_page_cache, take_block
 from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, popcount, set_range
 from goalloc_cli.model.slotbits import load_alloc_cache
-from goalloc_cli.model.sweep import is_unswept, sweep_span
+from goalloc_cli.model.sweep import is_being_swept, is_swept, is_unswept, sweep_span
+from goalloc_cli.model.underway import forget
+
+
+MOST_OFFERS = 3
+"""A span that was offered wrongly as often is set aside until the recording uses it, or the next cycle: something that the
+recording does not show keeps it from being taken, and it would be offered at every refill."""
+
+
+@inner
+def offered_wrongly(heap, p, spc):
+    """The real P did not take the span that the model gave it: back with it."""
+    s = heap.mcaches[p].alloc[spc]
+    heap.spans[s].offers += 1
+    give_up(heap, p, spc)
+
+
+@inner
+def end_set_aside(heap):
+    """A cycle begins: spans that were set aside wait in their queues again."""
+    for s in range(1, heap.span_rows):
+        span = heap.spans[s]
+        if span.offers >= MOST_OFFERS and span.state == SPAN_IN_USE and span.owner == NONE and is_swept(heap, span):
+            unqueue(heap, s)
+            push(heap, span.spc, FULL if span.alloc_count == span.nelems else PARTIAL, heap.gc.parity, s)
+        span.offers = 0
 
 
 @inner
@@ -70,6 +95,16 @@ def unqueue(heap, s):
 
 
 @inner
+def unreserve(heap, s):
+    """Take a span away from the P that has reserved it; False where none has."""
+    for p in range(heap.nprocs):
+        if heap.mcaches[p].reserved == s:
+            heap.mcaches[p].reserved = NO_SPAN
+            return True
+    return False
+
+
+@inner
 def give_up(heap, p, spc):
     """Take P's span of this class away; what is left of it stands first in line again."""
     cache = heap.mcaches[p]
@@ -83,7 +118,7 @@ def give_up(heap, p, spc):
     heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
     if span.alloc_count == span.nelems:
         push(heap, spc, FULL, heap.gc.parity, s)
-    else:
+    elif span.offers < MOST_OFFERS:
         push_front(heap, spc, PARTIAL, s)
 
 
@@ -94,11 +129,13 @@ def cache_true_span(heap, p, spc, s):
     if span.owner != NONE:
         heap.mcaches[span.owner].alloc[spc] = NO_SPAN
         heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
-    elif is_unswept(heap, span):
+    elif is_unswept(heap, span) or is_being_swept(heap, span):
+        forget(heap, s)
         sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
-    else:
+    elif not unreserve(heap, s):
         unqueue(heap, s)
     span.owner = p
+    span.offers = 0
     span.sweepgen = heap.gc.sweepgen + 3
     span.alloc_count_at_cache = span.alloc_count
     heap.mcaches[p].alloc[spc] = s
@@ -115,9 +152,10 @@ def drop_span(heap, s):
         heap.mcaches[span.owner].alloc[span.spc] = NO_SPAN
         span.owner = NONE
         span.sweepgen = heap.gc.sweepgen - 2 if span.sweepgen == heap.gc.sweepgen + 1 else heap.gc.sweepgen
-    elif span.sweepgen == heap.gc.sweepgen:
+    elif span.sweepgen == heap.gc.sweepgen and not unreserve(heap, s):
         unqueue(heap, s)
-    if is_unswept(heap, span):
+    if is_unswept(heap, span) or is_being_swept(heap, span):
+        forget(heap, s)
         sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
     return span.alloc_count == 0
 

@@ -16,6 +16,18 @@ def is_unswept(heap, span):
 
 
 @inner
+def is_swept(heap, span):
+    """True for a span that this cycle has swept, or that is new in it, and no P caches."""
+    return span.sweepgen == heap.gc.sweepgen
+
+
+@inner
+def is_being_swept(heap, span):
+    """True for a span whose sweep has begun, and ends later (underway.py)."""
+    return span.sweepgen == heap.gc.sweepgen - 1
+
+
+@inner
 def is_stale(heap, span):
     """True for a span that was cached before this cycle's sweep began, and still is."""
     return span.sweepgen == heap.gc.sweepgen + 1

@@ -20,27 +20,36 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcentral import file_swept, next_unswept
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_unswept, sweep_span
+from goalloc_cli.model.underway import begin, finish_all, has_dead, may_overlap
+
+PAYER = 3
+"""The sweeper that pays its debt, as SWEEP_TO names it."""
 
 
 @inner
 def sweep_one(heap, cause):
-    """Sweep the next span in order; False where none was left. Pages that it frees are credit for the reclaimer."""
+    """Sweep the next span in order, the pages freed being the reclaimer's credit; return its pages, 0 where none was left."""
     gc = heap.gc
     if not gc.sweeping:
-        return False
+        return 0
     s = next_unswept(heap)
     if s == NO_SPAN:
         gc.sweeping = 0
-        return False
+        return 0
+    span = heap.spans[s]
+    npages = span.npages
+    if may_overlap(heap) and has_dead(heap, span):
+        begin(heap, s, cause)
+        return npages
     sweep_span(heap, s, cause)
     gc.reclaim_credit += file_swept(heap, s)
-    return True
+    return npages
 
 
 @inner
 def sweep_all(heap, cause):
     """Sweep until nothing is left."""
-    while sweep_one(heap, cause):
+    while sweep_one(heap, cause) > 0:
         pass
 
 
@@ -48,7 +57,7 @@ def sweep_all(heap, cause):
 def background_turn(heap):
     """The background sweeper's turn: a batch of spans, then it yields."""
     for _ in range(heap.knobs.background_batch):
-        if not sweep_one(heap, SWEPT_BACKGROUND):
+        if sweep_one(heap, SWEPT_BACKGROUND) == 0:
             return
 
 
@@ -71,7 +80,7 @@ def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
     new_live = span_bytes + (max(0, grown) if heap.knobs.debt_guard else grown)
     target = np.int64(gc.pages_per_byte * new_live) - caller_pages
     while target > gc.pages_swept - gc.swept_basis:
-        if not sweep_one(heap, SWEPT_CREDIT):
+        if sweep_one(heap, SWEPT_CREDIT) == 0:
             gc.pages_per_byte = 0.0
             return
 
@@ -82,22 +91,40 @@ def pay_hinted(heap, credit_bytes):
     gc = heap.gc
     start = gc.pages_swept
     while (gc.pages_swept - start) << heap.knobs.page_shift < credit_bytes:
-        if not sweep_one(heap, SWEPT_CREDIT):
+        if sweep_one(heap, SWEPT_CREDIT) == 0:
             return
 
 
 @inner
-def sweep_to(heap, s, sweeper, sweepers):
-    """A sweeper of the recording swept span s, which is not cached: sweep in order up to it.
+def settle_debt(heap, p, paid_bytes):
+    """P has swept paid_bytes of spans for its debt: sweep those of them that left no trace."""
+    cache = heap.mcaches[p]
+    while cache.paid_pages << heap.knobs.page_shift < paid_bytes:
+        npages = sweep_one(heap, SWEPT_CREDIT)
+        if npages == 0:
+            break
+        cache.paid_pages += npages
+    cache.paid_pages = 0
+
+
+@inner
+def sweep_to(heap, s, sweeper, p):
+    """A sweeper of the recording, on P p, swept span s, which is not cached: sweep in order up to it.
 
     Where as many spans with dead objects as there are sweepers would come before it, it was swept out of order (Go does so
     for finalizers and weak pointers: ensureSwept): then sweep it alone.
     """
     gc = heap.gc
-    if is_ahead(heap, s, sweepers):
+    cause = SWEPT_CREDIT if sweeper == PAYER else SWEPT_BACKGROUND
+    if is_ahead(heap, s, heap.nprocs):
         while gc.sweeping and is_unswept(heap, heap.spans[s]) and heap.spans[s].state == SPAN_IN_USE:
-            if sweep_one(heap, SWEPT_BACKGROUND):
+            npages = sweep_one(heap, cause)
+            if npages > 0:
                 gc.swept_by[sweeper] += 1
+                heap.mcaches[p].paid_pages += npages if sweeper == PAYER else 0
+        return
+    if may_overlap(heap):
+        begin(heap, s, SWEPT_OUT_OF_ORDER)
         return
     sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
     file_swept(heap, s)
@@ -130,7 +157,7 @@ def make_up(heap, sweeper, nspans):
     """A sweeper of the recording has swept nspans spans since this was last said: sweep the ones that left no trace."""
     gc = heap.gc
     missing = nspans - gc.swept_by[sweeper]
-    while missing > 0 and sweep_one(heap, SWEPT_BACKGROUND):
+    while missing > 0 and sweep_one(heap, SWEPT_BACKGROUND) > 0:
         missing -= 1
     gc.swept_by[sweeper] = 0
 
@@ -139,3 +166,4 @@ def make_up(heap, sweeper, nspans):
 def finish_sweep(heap):
     """Sweep what is left before a cycle starts."""
     sweep_all(heap, SWEPT_FINISH)
+    finish_all(heap)

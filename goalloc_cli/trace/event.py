@@ -95,7 +95,8 @@ class Kind(IntEnum):
 
     # Hints: what only the recording can tell, and a replay of the same design obeys. None holds an address of an object.
     SWEEP_TO = 32
-    """sweeper `arg` swept the span of object `id`: sweep in order up to it, or it alone when the order forbids"""
+    """sweeper `arg` swept the span of object `id`: sweep in order up to it, or it alone when the order forbids. Where `size`
+    is not 0, that sweep ends only at the SWEEP_END of the same number"""
     SWEEP_COUNT = 33
     """sweeper `arg` has swept `size` spans since its last SWEEP_COUNT: make up for the ones that left no trace"""
     SWEEP_DRAINED = 34
@@ -103,7 +104,8 @@ class Kind(IntEnum):
     SWEEP_CREDIT = 35
     """the next refill or large allocation of `p` sweeps until `size` bytes of spans are swept, then allocates"""
     SWEEP_RECLAIM = 36
-    """the page reclaimer, called by `p`, swept the span of object `id` (its mark order decides, which is unknown)"""
+    """the page reclaimer, called by `p`, swept the span of object `id` (its mark order decides, which is unknown);
+    `size` as for SWEEP_TO. Where `arg` is 1 it does so here, else at its next call"""
     MCACHE_FLUSH = 37
     """the mcache of `p` was flushed, up to span class `arg` (0: all)"""
     PAGE_CACHE_FLUSH = 38
@@ -115,6 +117,12 @@ class Kind(IntEnum):
     RECLAIM_BYTES = 41
     """the next call of the page reclaimer, by `p`, accounts for `size` bytes: the windows that it walks, less the pages
     that it frees, and the spans that it sweeps"""
+    SWEEP_END = 42
+    """the sweep of number `size` has ended: other Ps see what it freed from here on"""
+    REFILL = 43
+    """`p` has begun a refill of span class `arg`, found no swept span, and sweeps for one: it chooses here"""
+    SWEEP_PAID = 44
+    """`p` has paid its sweep debt: it swept `size` bytes of spans since it began to"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48

@@ -115,7 +115,7 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
         witnesses=True,
         notes=tuple(notes),
     )
-    source = make_source(events, order, slots, cycles, clock, late, types)
+    source = make_source(events, order, slots, cycles, clock, late, types, ps)
     tick_ns = 1e9 / wire.ticks_per_second
     base_addr = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr
     batches = _batches(source, events, slots, snapshot, cycles, types, ps, base_addr, tick_ns)

@@ -20,12 +20,14 @@ from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
 from goalloc_cli.trace.exectrace_late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.trace.exectrace_sizes import request
 from goalloc_cli.trace.exectrace_slots import PAGE
-from goalloc_cli.trace.exectrace_sweepers import BACKGROUND, EXPLICIT, OTHER
+from goalloc_cli.trace.exectrace_sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, OTHER, PAYER
 
 TIME_STEP_NS = 1_000_000
 """A TIME event comes at least this often in a trace's own time."""
 BACKGROUND_SPANS, GC_SPANS = 10, 1
 """Spans swept between two yields (mgcsweep.go, bgsweep; mgc.go, GC)."""
+SWEEPS = 62
+"""Numbers for sweeps that are under way at once."""
 
 ALLOC, FREE, TINY = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY)
 K_STACK_ALLOC, K_STACK_FREE = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE)
@@ -33,7 +35,8 @@ K_GC_START, K_GC_END, K_FLUSH = int(Kind.GC_START), int(Kind.GC_END), int(Kind.F
 K_CHECKPOINT, K_TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
 SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT), int(Kind.SWEEP_DRAINED)
 K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
-K_RECLAIM_BYTES = int(Kind.RECLAIM_BYTES)
+K_RECLAIM_BYTES, K_REFILL = int(Kind.RECLAIM_BYTES), int(Kind.REFILL)
+K_SWEEP_END, K_SWEEP_PAID = int(Kind.SWEEP_END), int(Kind.SWEEP_PAID)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
 MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
@@ -146,29 +149,47 @@ def gather_dead(st, src, held):
 
 
 @bare
-def put_sweep_hint(out, st, src, held, i, handle):
-    """Write who swept the span of the free `i`, at its first free in a cycle."""
+def put_sweep_hint(out, st, src, held, i, handle, several_ps):
+    """Write who swept the span of the free `i`, at its first free in a cycle; and with several Ps, when that sweep ended."""
     r = src.row[i]
-    if held.swept[r] == st.ends:
-        return
-    held.swept[r] = st.ends
-    m = src.m[i]
-    if st.stop_m == m:
-        return
+    if held.swept[r] != st.ends:
+        held.swept[r] = st.ends
+        held.sweep_number[r] = 0
+        if several_ps and src.sweep[i] == OPENS and held.context[src.m[i]] != CACHE:
+            st.sweeps += 1
+            held.sweep_number[r] = 1 + st.sweeps % SWEEPS
+        if several_ps or st.stop_m != src.m[i]:
+            put_sweeper(out, st, src, held, i, handle, several_ps)
+    elif src.sweep[i] == CLOSES and held.sweep_number[r]:
+        put(out, st, K_SWEEP_END, NO_P, 0, held.sweep_number[r], 0, 0)
+
+
+@bare
+def put_sweeper(out, st, src, held, i, handle, several_ps):
+    """Write who swept the span of the free `i`."""
+    r, m = src.row[i], src.m[i]
+    number = held.sweep_number[r]
+    p = src.next_p[i] if src.next_p[i] >= 0 else NO_P
     holder = held.cached_by[r]
     if holder >= 0:
         put(out, st, MCACHE_FLUSH, holder, 0, 0, src.spans[r].spc, 0)
         uncache(held, holder, src.spans[r].spc)
-        return
-    p = src.next_p[i] if src.next_p[i] >= 0 else NO_P
-    if held.context[m] == RECLAIM:
-        put(out, st, K_SWEEP_RECLAIM, p, handle, 0, 0, 0)
-    elif held.context[m] != CREDIT and held.context[m] != CACHE:
+        if several_ps:
+            put(out, st, SWEEP_TO, p, handle, number, FLUSHED, 0)
+    elif held.context[m] == RECLAIM:
+        put(out, st, K_SWEEP_RECLAIM, p, handle, number, 1 if several_ps else 0, 0)
+    elif held.context[m] == CACHE:
+        if several_ps and p != NO_P:
+            put(out, st, K_REFILL, p, 0, 0, src.spans[r].spc, 0)
+    elif held.context[m] == CREDIT:
+        if several_ps:
+            put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
+    else:
         sweeper = OTHER
         for k in range(len(src.sweepers)):
             if src.sweepers[k, 0] == held.goroutine[m]:
                 sweeper = src.sweepers[k, 1]
-        put(out, st, SWEEP_TO, p, handle, 0, sweeper, 0)
+        put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
 
 
 @bare
@@ -257,12 +278,15 @@ def control(out, st, src, held, i, ns, several_ps):
     if k == GC_SWEEP_BEGIN:
         held.context[m] = src.code[i]
         if src.code[i] == CREDIT and p != NO_P:
-            if several_ps and st.ends:
+            if not several_ps:
+                put(out, st, K_SWEEP_CREDIT, p, 0, src.b[i], 0, 0)
+            elif st.ends:
                 flush_once(out, st, held, p)
-            put(out, st, K_SWEEP_CREDIT, p, 0, src.b[i], 0, 0)
         elif src.code[i] == RECLAIM:
             put(out, st, K_RECLAIM_BYTES, p, 0, src.b[i], 0, 0)
     elif k == GC_SWEEP_END:
+        if several_ps and held.context[m] == CREDIT and p != NO_P:
+            put(out, st, K_SWEEP_PAID, p, 0, src.a[i], 0, 0)
         held.context[m] = 0
     elif k == GC_END:
         put_time(out, st, ns, 1)
@@ -321,7 +345,7 @@ def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick
         elif k == OBJECT_FREE:
             if src.owner[i] >= 0 and held.handle[src.owner[i]] >= 0:
                 handle = held.handle[src.owner[i]]
-                put_sweep_hint(out, st, src, held, i, handle)
+                put_sweep_hint(out, st, src, held, i, handle, several_ps)
                 give_handle(held.low, held.middle, held.top, handle)
         elif k == SPAN_ALLOC:
             if src.row[i] >= 0:

@@ -17,7 +17,7 @@ from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_sizes import SLOT_OF
 from goalloc_cli.trace.exectrace_slots import Slots
 from goalloc_cli.trace.exectrace_snapshot import Snapshot
-from goalloc_cli.trace.exectrace_sweepers import find_sweepers
+from goalloc_cli.trace.exectrace_sweepers import find_sweepers, find_sweeps
 
 Array = NDArray[np.int64]
 
@@ -29,12 +29,12 @@ OUT = np.dtype(
 
 STATE = np.dtype([(name, np.int64) for name in (
     "q", "act", "count", "free_next", "free_end", "cycle", "ends", "new_types", "types", "stop_m", "unknown_stacks",
-    "unborn",
+    "unborn", "sweeps",
 )] + [("last_ns", np.int64)])  # fmt: skip
 """q, act: next position of the order, next action. count: events written. free_next, free_end: dead objects still to be
 written. cycle: cycles started. ends: cycles ended. new_types, types: types first used in this batch, ever. stop_m: M
 that ends a cycle, until its stop ends; -1. unknown_stacks: frees of stacks never seen. unborn: objects freed by a cycle
-that started before they came."""
+that started before they came. sweeps: those that ended later than they began."""
 
 
 class Source(NamedTuple):
@@ -69,6 +69,8 @@ class Source(NamedTuple):
     slot_of: NDArray[np.int64]
     sweepers: NDArray[np.int64]
     """(goroutine, sweeper)."""
+    sweep: NDArray[np.uint8]
+    """OPENS, CLOSES: the first and the last free of a sweep that ends later than it began."""
     lost_by: NDArray[np.int64]
     """Per span: row of a span under it whose free was lost, -1."""
     lost_next: NDArray[np.int64]
@@ -97,6 +99,8 @@ class Held(NamedTuple):
     """Handles of the dead set that is being written."""
     swept: NDArray[np.int64]
     """Per span: cycles ended when it was last seen swept."""
+    sweep_number: NDArray[np.int64]
+    """Per span: number of its sweep that is under way."""
     cached_by: NDArray[np.int64]
     current: NDArray[np.int64]
     """Per P and span class: the span in its mcache, -1."""
@@ -112,8 +116,8 @@ class Held(NamedTuple):
 
 
 def make_source(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, clock: Clock, late: Array, types: list[TypeInfo]
-) -> Source:
+    events: Events, order: Array, slots: Slots, cycles: Cycles, clock: Clock, late: Array, types: list[TypeInfo], ps: int,
+) -> Source:  # fmt: skip
     """Everything that the walk in `exectrace_emit` reads."""
     actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
     if len(cycles.starts) and cycles.starts[0] < 0:
@@ -124,12 +128,15 @@ def make_source(
     sweepers = np.zeros((256, 2), np.int64)
     count = int(find_sweepers(events.kind, events.a, events.c, events.m, cycles.code, sweepers))
     lost_by, lost_next = went_unseen(slots)
+    sweep = np.zeros(len(events), np.uint8)
+    if ps > 1:
+        find_sweeps(events.kind, order, slots.row, slots.owner, len(slots.spans), sweep)
     return Source(
         order=order, kind=events.kind, a=events.a, b=events.b, c=events.c, m=events.m, p=events.p, next_p=events.next_p,
         key=clock.key, code=cycles.code, row=slots.row, slot=slots.slot, owner=slots.owner, late=is_late,
         spans=slots.spans, actions=np.array(actions, np.int64).reshape(-1, 4), ends=np.append(cycles.ends, len(order)),
         explicit=cycles.explicit, started_at=cycles.starts, type_bytes=np.array([t.size for t in types], np.int64),
-        slot_of=SLOT_OF, sweepers=sweepers[:count], lost_by=lost_by, lost_next=lost_next,
+        slot_of=SLOT_OF, sweepers=sweepers[:count], sweep=sweep, lost_by=lost_by, lost_next=lost_next,
     )  # fmt: skip
 
 
@@ -153,6 +160,7 @@ def make_held(source: Source, snapshot: Snapshot | None, ps: int, types: int) ->
         span_handle=np.full(len(spans), -1, np.int64),
         stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
         stack_at=np.zeros(pages * 4, np.int32), dying=np.zeros(most, np.int64), swept=np.full(len(spans), -1, np.int64),
+        sweep_number=np.zeros(len(spans), np.int64),
         cached_by=cached_by, current=current, flushed=np.zeros(ps, np.int64),
         goroutine=np.full(int(source.m.max(initial=0)) + 1, -1, np.int64),
         context=np.zeros(int(source.m.max(initial=0)) + 1, np.int64),

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import bare
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.exectrace_cycles import Code
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_late import goroutine_after
 
-BACKGROUND, EXPLICIT, OTHER = 0, 1, 2
-"""Sweepers, as SWEEP_TO and SWEEP_COUNT name them."""
+BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED = range(5)
+"""Sweepers, as SWEEP_TO and SWEEP_COUNT name them: the background sweeper, runtime.GC, one that is neither, an allocation that
+pays its sweep debt, a flushed mcache."""
+OPENS, CLOSES = 1, 2
+"""The first free of a sweep that others interrupt, and the last."""
+OBJECT_FREE, GC_END = int(Ev.OBJECT_FREE), int(Ev.GC_END)
 GO_STOP = int(Ev.GO_STOP)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
 OTHER_BACKGROUND = int(Code.BACKGROUND)
@@ -44,3 +48,34 @@ def find_sweepers(kind, a, c, m, code, found):
                 count += 1
         running = goroutine_after(kind[i], a[i], c[i], running)
     return count
+
+
+@kernel
+def find_sweeps(kind, order, row, owner, rows, sweep):
+    """Write OPENS and CLOSES to the first and the last free of each sweep that events of others stand between."""
+    first = np.full(rows, -1, np.int64)
+    last = np.full(rows, -1, np.int64)
+    frees = np.zeros(rows, np.int64)
+    cycle_of = np.full(rows, -1, np.int64)
+    cycle = 0
+    for q in range(len(order)):
+        i = order[q]
+        if kind[i] == GC_END:
+            cycle += 1
+        if kind[i] != OBJECT_FREE or owner[i] < 0:
+            continue
+        r = row[i]
+        if cycle_of[r] != cycle:
+            mark_sweep(order, first[r], last[r], frees[r], sweep)
+            cycle_of[r], first[r], frees[r] = cycle, q, 0
+        last[r] = q
+        frees[r] += 1
+    for r in range(rows):
+        mark_sweep(order, first[r], last[r], frees[r], sweep)
+
+
+@bare
+def mark_sweep(order, first, last, frees, sweep):
+    """The same for one sweep of `frees` frees, between two positions."""
+    if first >= 0 and last - first >= frees:
+        sweep[order[first]], sweep[order[last]] = OPENS, CLOSES
