@@ -10,6 +10,7 @@ from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
 from goalloc_cli.model.stack import free_stack_spans
 from goalloc_cli.model.sweeper import background_turn, finish_sweep
+from goalloc_cli.model.underway import start_clocks
 
 WORKBUF_BYTES = 32 << 10
 """Size of a span of GC work buffers (Go: mgcwork.go, workbufAlloc)."""
@@ -101,6 +102,7 @@ def gc_end(heap, p, explicit):
     gc.reclaim_end = (heap.end_page + arena - 1) // arena * arena
     gc.reclaim_credit = 0
     gc.reclaimed_count = 0
+    start_clocks(heap)
     commit(heap)
     if not gc.hinted:
         free_stack_spans(heap)

@@ -96,7 +96,8 @@ SPAN = table(
     listed="<i4",  # the list that links it by next and prev, where mcentrals have lists (mcentral_lists.py)
     sweep_cause="<i4",  # who began the sweep that is under way
     offers="<i4",  # how often verify saw the model offer this span where the real one could not be taken, in this cycle
-    spare="(3,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
+    sweep_end="<i4",  # when the sweep that is under way ends, on the sweepers' clock
+    spare="(2,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
 )
 
 MCACHE = table(
@@ -112,6 +113,7 @@ MCACHE = table(
     stack_list=f"({STACK_ORDERS},)<i4",
     stack_bytes=f"({STACK_ORDERS},)<i8",
     reserved="<i8",  # span that a refill under way has swept for itself, or NO_SPAN
+    sweep_clock="<i8",  # when the sweep for P's debt ends, on the sweepers' clock
     paid_pages="<i8",  # swept so far for the debt that is being paid
     sweep_credit="<i8",  # bytes that the recording says the next refill sweeps; NONE: the pacer decides
     tiny_allocs="<i8",
@@ -213,6 +215,9 @@ GC = table(
     own_sweeper="<i8",  # ... but for those about sweeping
     workbufs="<i8",
     workbuf_list="<i4",
+    sweep_clock="(5,)<i8",  # frees, since the cycle ended: when each sweeper ends its sweep
+    passed_clock="<i8",
+    last_begun="<i8",
     under_way_count="<i4",
     under_way=f"({UNDER_WAY},)<i4",  # spans whose sweep was begun in passing, the first begun first
     named_sweeps=f"({UNDER_WAY},)<i4",  # by the recording's number modulo UNDER_WAY

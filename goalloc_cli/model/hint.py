@@ -24,7 +24,7 @@ from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
 from goalloc_cli.model.sweeper import make_up, settle_debt, sweep_all, sweep_to
-from goalloc_cli.model.underway import begin, end_named, name
+from goalloc_cli.model.underway import begin, end_named, name, take_over
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
 SWEEP_TO = 32
@@ -95,6 +95,8 @@ def swept(heap, objects, p, obj, sweeper, number):
         begin(heap, s, SWEPT_OUT_OF_ORDER)
     elif is_unswept(heap, span):
         sweep_to(heap, s, min(sweeper, SWEEPERS - 1), p)
+    elif is_being_swept(heap, span) and sweeper < SWEEPERS:
+        take_over(heap, s, sweeper, p, NONE)
     if is_being_swept(heap, heap.spans[s]):
         name(heap, s, number)
 

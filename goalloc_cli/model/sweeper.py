@@ -19,12 +19,8 @@ from goalloc_cli.model.heap import (
 )
 from goalloc_cli.model.mcentral import file_swept, next_unswept
 from goalloc_cli.model.slotbits import count_marked
-from goalloc_cli.model.sweep import is_unswept, sweep_span
-from goalloc_cli.model.underway import begin, finish_all, has_dead, may_overlap
-
-PAYER = 3
-"""The sweeper that pays its debt, as SWEEP_TO names it."""
-
+from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
+from goalloc_cli.model.underway import PAYER, begin, finish_all, has_dead, may_overlap, take_over
 
 @inner
 def sweep_one(heap, cause):
@@ -117,11 +113,15 @@ def sweep_to(heap, s, sweeper, p):
     gc = heap.gc
     cause = SWEPT_CREDIT if sweeper == PAYER else SWEPT_BACKGROUND
     if is_ahead(heap, s, heap.nprocs):
+        passed = gc.passed_clock
         while gc.sweeping and is_unswept(heap, heap.spans[s]) and heap.spans[s].state == SPAN_IN_USE:
+            passed = gc.passed_clock
             npages = sweep_one(heap, cause)
             if npages > 0:
                 gc.swept_by[sweeper] += 1
                 heap.mcaches[p].paid_pages += npages if sweeper == PAYER else 0
+        if is_being_swept(heap, heap.spans[s]):
+            take_over(heap, s, sweeper, p, passed)
         return
     if may_overlap(heap):
         begin(heap, s, SWEPT_OUT_OF_ORDER)

@@ -8,11 +8,16 @@ step files the span)
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import NO_SPAN, SWEPT_BACKGROUND, SWEPT_CREDIT, SWEPT_RECLAIM, UNDER_WAY
+from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_BACKGROUND, SWEPT_CREDIT, SWEPT_RECLAIM, UNDER_WAY
 from goalloc_cli.model.mcentral import file_swept
 from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, sweep_span
+
+PAYER = 3
+"""The sweeper that pays its debt, as SWEEP_TO names it."""
+SWEEP_FREES = 3
+"""What a sweep takes besides its frees, in frees."""
 
 
 @inner
@@ -24,26 +29,52 @@ def may_overlap(heap):
 @inner
 def has_dead(heap, span):
     """Whether a sweep of this span frees anything: then the recording shows it."""
-    return count_marked(heap, span, heap.gc.cycle) < span.alloc_count
+    return frees(heap, span) > 0
 
 
 @inner
 def begin(heap, s, cause):
-    """Begin to sweep span s without being told when that ends. Where more are under way than there can be sweepers, the first
-    of them has ended."""
+    """Begin to sweep span s without being told who does, or when that ends: a sweeper not named so far, one after the other."""
     gc = heap.gc
-    if gc.under_way_count >= min(heap.nprocs, UNDER_WAY):
+    if gc.under_way_count == UNDER_WAY:
         finish(heap, gc.under_way[0])
-    heap.spans[s].sweepgen = gc.sweepgen - 1
-    heap.spans[s].sweep_cause = cause
+    span = heap.spans[s]
+    start = max(gc.last_begun, gc.passed_clock)
+    span.sweep_end = start + frees(heap, span) + SWEEP_FREES
+    gc.passed_clock = span.sweep_end
+    gc.last_begun = start
+    span.sweepgen = gc.sweepgen - 1
+    span.sweep_cause = cause
     gc.under_way[gc.under_way_count] = s
     gc.under_way_count += 1
+
+
+@inner
+def frees(heap, span):
+    """How many slots the sweep of this span frees."""
+    return span.alloc_count - count_marked(heap, span, heap.gc.cycle)
+
+
+@inner
+def finish_before(heap, end):
+    """Finish what was begun in passing and ends before a sweep that has ended."""
+    gc = heap.gc
+    while True:
+        first = -1
+        for i in range(gc.under_way_count):
+            at = heap.spans[gc.under_way[i]].sweep_end
+            if at < end and (first < 0 or at < heap.spans[gc.under_way[first]].sweep_end):
+                first = i
+        if first < 0:
+            return
+        finish(heap, gc.under_way[first])
 
 
 @inner
 def name(heap, s, number):
     """The sweep of span s, which is under way, ends when the recording says that number `number` does; 0: here."""
     if number == 0:
+        finish_before(heap, heap.spans[s].sweep_end)
         finish(heap, s)
         return
     forget(heap, s)
@@ -59,6 +90,7 @@ def end_named(heap, number):
     """The sweep of this number has ended."""
     s = heap.gc.named_sweeps[number % UNDER_WAY]
     if s != NO_SPAN:
+        finish_before(heap, heap.spans[s].sweep_end)
         finish(heap, s)
 
 
@@ -105,3 +137,32 @@ def finish_all(heap):
     for i in range(UNDER_WAY):
         if gc.named_sweeps[i] != NO_SPAN:
             finish(heap, gc.named_sweeps[i])
+
+
+@inner
+def take_over(heap, s, sweeper, p, passed):
+    """Sweeper `sweeper` (the debt of P p where it is PAYER) is the one that sweeps span s, which is under way; `passed` is what
+    the clock of those not named was before it was begun, NONE where it was begun in passing."""
+    gc = heap.gc
+    span = heap.spans[s]
+    own = heap.mcaches[p].sweep_clock if sweeper == PAYER else gc.sweep_clock[sweeper]
+    if passed != NONE:
+        start = max(own, gc.last_begun)
+        span.sweep_end = start + frees(heap, span) + SWEEP_FREES
+        gc.last_begun = start
+        gc.passed_clock = passed
+    own = max(own, span.sweep_end)
+    if sweeper == PAYER:
+        heap.mcaches[p].sweep_clock = own
+    else:
+        gc.sweep_clock[sweeper] = own
+
+
+@inner
+def start_clocks(heap):
+    """A cycle has ended: nobody sweeps yet."""
+    gc = heap.gc
+    gc.last_begun = gc.passed_clock = 0
+    gc.sweep_clock[:] = 0
+    for p in range(heap.nprocs):
+        heap.mcaches[p].sweep_clock = 0
