@@ -20,7 +20,7 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcentral import file_swept, next_unswept
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
-from goalloc_cli.model.underway import PAYER, begin, finish_all, has_dead, may_overlap, take_over
+from goalloc_cli.model.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
 
 @inner
 def sweep_one(heap, cause):
@@ -34,9 +34,11 @@ def sweep_one(heap, cause):
         return 0
     span = heap.spans[s]
     npages = span.npages
-    if may_overlap(heap) and has_dead(heap, span):
-        begin(heap, s, cause)
-        return npages
+    if may_overlap(heap):
+        finish_before(heap, heap.gc.last_begun)
+        if has_dead(heap, span):
+            begin(heap, s, cause)
+            return npages
     sweep_span(heap, s, cause)
     gc.reclaim_credit += file_swept(heap, s)
     return npages
