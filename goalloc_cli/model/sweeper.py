@@ -16,11 +16,15 @@ from goalloc_cli.model.heap import (
     SWEPT_CREDIT,
     SWEPT_FINISH,
     SWEPT_OUT_OF_ORDER,
+    UNDER_WAY,
 )
 from goalloc_cli.model.mcentral import file_swept, next_unswept
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
+OTHER = 2
+"""The sweeper that is none of those named, as SWEEP_TO names it: it alone may sweep out of order."""
+
 
 @inner
 def sweep_one(heap, cause):
@@ -114,7 +118,8 @@ def sweep_to(heap, s, sweeper, p):
     """
     gc = heap.gc
     cause = SWEPT_CREDIT if sweeper == PAYER else SWEPT_BACKGROUND
-    if is_ahead(heap, s, heap.nprocs):
+    most = heap.nprocs if sweeper == OTHER or heap.nprocs == 1 else UNDER_WAY
+    if is_ahead(heap, s, most):
         passed = gc.passed_clock
         while gc.sweeping and is_unswept(heap, heap.spans[s]) and heap.spans[s].state == SPAN_IN_USE:
             passed = gc.passed_clock
@@ -133,8 +138,8 @@ def sweep_to(heap, s, sweeper, p):
 
 
 @inner
-def is_ahead(heap, wanted, sweepers):
-    """True where sweeping in order reaches a span before `sweepers` others with dead objects."""
+def is_ahead(heap, wanted, most):
+    """True where sweeping in order reaches a span before `most` others with dead objects."""
     gc = heap.gc
     passed = 0
     for sweep_class in range(gc.sweep_class, 2 * len(heap.central)):
@@ -149,7 +154,7 @@ def is_ahead(heap, wanted, sweepers):
             span = heap.spans[s]
             if is_unswept(heap, span) and span.spc == spc and count_marked(heap, span, gc.cycle) < span.alloc_count:
                 passed += 1
-                if passed >= sweepers:
+                if passed >= most:
                     return False
     return False
 
