@@ -35,18 +35,9 @@ from goalloc_cli.model.malloc import born, malloc_large
 from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
 from goalloc_cli.model.mheap import alloc_span, free_span, page_of
 from goalloc_cli.model.pagealloc_radix import free_range
-from goalloc_cli.model.pallocbits import trailing_zeros
-from goalloc_cli.model.setright import (
-    cache_true_span,
-    claim_pages,
-    drop_span,
-    end_set_aside,
-    give_up,
-    move_span,
-    offered_wrongly,
-    take_slots_to,
-    undo_pages,
-)
+from goalloc_cli.model.pallocbits import ZERO, trailing_zeros
+from goalloc_cli.model.setright import cache_true_span, drop_span, end_set_aside, give_up, offered_wrongly, take_slots_to
+from goalloc_cli.model.setright_pages import claim_pages, end_hold, hold_offered, move_span, undo_pages
 from goalloc_cli.model.sweep import is_stale
 from goalloc_cli.model.truth import SAW_SPAN_ALLOC, SAW_SPAN_FREE, note_truth, page_at, span_start
 
@@ -158,6 +149,7 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
         else:
             if k == GC_START:
                 end_set_aside(heap)
+                end_hold(heap, NONE)
             apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
             if k == SNAP_SPAN:
                 note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
@@ -193,7 +185,10 @@ def place_at(heap, rows, row, p, s, page, base, bits, scav):
     for i in range(old, old + span.npages):
         heap.page_span[i] = NO_SPAN
     free_range(heap, old, span.npages)
+    filled = heap.mcaches[p].page_cache_base >> 6
     undo_pages(heap, p, old, span.npages, base, bits, scav)
+    if bits == ZERO and filled == old >> 6 and filled != page >> 6:
+        hold_offered(heap, filled)
     if claim_pages(heap, p, page, span.npages):
         move_span(heap, s, page)
         return

@@ -38,6 +38,8 @@ LISTED_PAGES = 128
 STACK_PIECES = 4 * PAGES
 """Pieces of 2 KiB that goroutine stacks are cut from, numbered from the heap's base."""
 STACK_ORDERS = 8
+HELD_BLOCKS = 32
+"""Blocks of 64 pages that verify can hold back."""
 UNDER_WAY = 64
 """Sweeps that can be under way at once, and spans that the reclaimer can have swept ahead of its call."""
 SPANCLASSES = 2 * MAX_CLASSES
@@ -174,6 +176,9 @@ RUN = table(
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
 memory the recording does not tell."""
+
+HELD = table("HELD", block="<i8", offers="<i8", bits="<u8")
+"""A block of pages that verify saw the model offer wrongly, how often, and the pages held back since."""
 
 RECLAIMED = table("RECLAIMED", page="<i8", npages="<i4", freed="<i4")
 """A span that the page reclaimer swept ahead of its call, and whether that gave its pages back."""
@@ -322,6 +327,7 @@ HEAP = np.dtype(
         ("run_lists", f"({LISTED_PAGES},)<i4"),
         ("sweep_stacks", "(2,)<i4"),  # by sweepgen parity: nodes of the spans to be swept, the last pushed first
         ("busy", LIST, (LISTED_PAGES + 1,)),  # large spans by length, then all longer ones
+        ("held", HELD, (HELD_BLOCKS,)),
         ("free_nodes", "<i8"),
         ("node_rows", "<i8"),
         ("slot_words", "<i8"),

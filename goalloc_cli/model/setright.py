@@ -5,11 +5,8 @@ For recordings of Go 1.23 and later: span sets and the bitmap page heap.
 
 from __future__ import annotations
 
-import numpy as np
-
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import (
-    CHUNK_PAGES,
     FULL,
     NO_SPAN,
     NONE,
@@ -18,11 +15,8 @@ from goalloc_cli.model.heap import (
     SWEPT_OUT_OF_ORDER,
 )
 from goalloc_cli.model.mcentral_sets import push
-from goalloc_cli.model.mheap import free_span, page_of
 from goalloc_cli.model.nodes import free_node, new_node
-from goalloc_cli.model.pagealloc_radix import add_range, alloc_range, free_range, summarize
-from goalloc_cli.model.pagecache import flush_page_cache, take_block
-from goalloc_cli.model.pallocbits import ZERO, bit, clear_range, low_bits, popcount, set_range
+from goalloc_cli.model.pallocbits import low_bits, popcount
 from goalloc_cli.model.slotbits import load_alloc_cache
 from goalloc_cli.model.sweep import is_being_swept, is_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import forget
@@ -158,127 +152,6 @@ def drop_span(heap, s):
         forget(heap, s)
         sweep_span(heap, s, SWEPT_OUT_OF_ORDER)
     return span.alloc_count == 0
-
-
-@inner
-def undo_pages(heap, p, page, npages, base, bits, scav):
-    """Pages that P should not have taken are free in the bitmap again: put its page cache (base, bits, scav) back."""
-    cache = heap.mcaches[p]
-    if bits == ZERO:
-        # It was empty: what it holds now, it got for this.
-        flush_page_cache(heap, p)
-        cache.page_cache_base = base
-    elif cache.page_cache_bits != bits:
-        cache.page_cache_bits = bits
-        cache.page_cache_scav = scav
-        set_range(heap.allocated_bits, page, npages)
-        clear_range(heap.scavenged_bits, page, npages)
-        summarize(heap, page, npages)
-
-
-@inner
-def claim_pages(heap, p, page, npages):
-    """Take exactly these pages for P, whoever has them; False where a span holds one of them."""
-    ensure_grown(heap, page + npages)
-    for i in range(page, page + npages):
-        s = heap.page_span[i]
-        if s != NO_SPAN and not exile(heap, s):
-            return False
-    if npages < heap.knobs.page_cache_limit and heap.knobs.page_cache:
-        own_block(heap, p, page, npages)
-    for q in range(heap.nprocs):
-        take_from_cache(heap, q, page, npages)
-    alloc_range(heap, page, npages)
-    return True
-
-
-@inner
-def exile(heap, s):
-    """Move a heap span out of the way, to the end of the heap, or give it back if it is empty: the recording has another one
-    there. False for stacks."""
-    span = heap.spans[s]
-    if span.state != SPAN_IN_USE:
-        return False
-    if drop_span(heap, s):
-        free_span(heap, s)
-        return True
-    old = page_of(heap, span)
-    new = heap.end_page
-    ensure_grown(heap, new + span.npages)
-    alloc_range(heap, new, span.npages)
-    free_range(heap, old, span.npages)
-    move_span(heap, s, new)
-    return True
-
-
-@inner
-def ensure_grown(heap, end):
-    """The heap reaches as far as the recording's."""
-    if end > heap.end_page:
-        add_range(heap, heap.end_page, (end - heap.end_page + CHUNK_PAGES - 1) // CHUNK_PAGES * CHUNK_PAGES)
-
-
-@inner
-def own_block(heap, p, page, npages):
-    """Make P's page cache the block that it took `page` from.
-
-    A run of pages below it, long enough, would have been taken first: so it was not in the cache.
-    """
-    cache = heap.mcaches[p]
-    block = page >> 6
-    if cache.page_cache_base >> 6 != block or cache.page_cache_bits == ZERO:
-        flush_page_cache(heap, p)
-        for q in range(heap.nprocs):
-            if heap.mcaches[q].page_cache_base >> 6 == block:
-                flush_page_cache(heap, q)
-        take_block(heap, p, block)
-    first = page & 63
-    mask = low_bits(npages)
-    for i in range(first):
-        if (cache.page_cache_bits >> np.uint64(i)) & mask == mask and i + npages <= 64:
-            give_back(heap, p, (block << 6) + i)
-
-
-@inner
-def give_back(heap, p, page):
-    """Return one page of P's page cache to the bitmap."""
-    cache = heap.mcaches[p]
-    one = bit(page & 63)
-    heap.allocated_bits[page >> 6] &= ~one
-    if cache.page_cache_scav & one != ZERO:
-        heap.scavenged_bits[page >> 6] |= one
-    cache.page_cache_bits &= ~one
-    cache.page_cache_scav &= ~one
-    summarize(heap, page, 1)
-    heap.search_page = min(heap.search_page, page)
-
-
-@inner
-def take_from_cache(heap, q, page, npages):
-    """Take out of Q's page cache those of the pages that it holds."""
-    cache = heap.mcaches[q]
-    for i in range(page, page + npages):
-        if i >> 6 != cache.page_cache_base >> 6:
-            continue
-        one = bit(i & 63)
-        if cache.page_cache_bits & one == ZERO:
-            continue
-        if cache.page_cache_scav & one != ZERO:
-            heap.scavenged_bits[i >> 6] |= one
-        cache.page_cache_bits &= ~one
-        cache.page_cache_scav &= ~one
-
-
-@inner
-def move_span(heap, s, page):
-    """Let span s, just made and empty, stand at another page, whose pages are claimed."""
-    span = heap.spans[s]
-    old = page_of(heap, span)
-    for i in range(old, old + span.npages):
-        heap.page_span[i] = NO_SPAN
-    span.start_addr = heap.base_addr + (page << heap.knobs.page_shift)
-    for i in range(page, page + span.npages):
-        heap.page_span[i] = s
 
 
 @inner
