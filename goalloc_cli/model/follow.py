@@ -185,10 +185,9 @@ def place_at(heap, rows, row, p, s, page, base, bits, scav):
     for i in range(old, old + span.npages):
         heap.page_span[i] = NO_SPAN
     free_range(heap, old, span.npages)
-    filled = heap.mcaches[p].page_cache_base >> 6
     undo_pages(heap, p, old, span.npages, base, bits, scav)
-    if bits == ZERO and filled == old >> 6 and filled != page >> 6:
-        hold_offered(heap, filled)
+    if old >> 6 != page >> 6 and (bits == ZERO or old >> 6 != base >> 6):
+        hold_offered(heap, old >> 6)
     if claim_pages(heap, p, page, span.npages):
         move_span(heap, s, page)
         return
