@@ -76,6 +76,7 @@ class Design:
     central: int = choice(
         Central.SPAN_SETS, "How an mcentral keeps its spans: lists until Go 1.14, sets since 1.15 (mcentral.go)."
     )
+    lifo_sets: int = switch(0, "Span sets hand out the last span that came, not the first as Go does (mspanset.go).")
     span_budget: int = knob(
         100,
         0,
@@ -93,9 +94,6 @@ class Design:
     page_cache: int = switch(1, "Each P keeps a block of 64 pages to itself: since Go 1.14 (mpagecache.go).")
     page_cache_limit: int = knob(
         16, 1, 64, "Requests of this many pages and more bypass the page cache: a quarter of it (mheap.go, allocSpan)."
-    )
-    idle_page_cache_flush: int = switch(
-        1, "The page cache of a P that is idle at the end of a cycle is given back: since Go 1.21 (mgc.go)."
     )
     growth_pages: int = knob(
         512,
@@ -225,7 +223,7 @@ GO_1_24 = replace(GO_1_25)
 GO_1_23 = replace(GO_1_24)
 GO_1_22 = replace(GO_1_23)
 GO_1_21 = replace(GO_1_22, malloc_header=0)
-GO_1_20 = replace(GO_1_21, idle_page_cache_flush=0)
+GO_1_20 = replace(GO_1_21)
 GO_1_19 = replace(GO_1_20, background_batch=1, cons_mark=1)
 GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, debt_guard=0)
 GO_1_17 = replace(GO_1_18, pacer=Pacer.RATIO, cons_mark=0)

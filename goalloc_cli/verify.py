@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
-from goalloc_cli.model import follow
+from goalloc_cli.model import follow, judge
 from goalloc_cli.model.faults import FAULTS
 from goalloc_cli.model.heap import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
@@ -132,7 +132,7 @@ SWEEP_HINTS = np.array(
     [
         Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES,
         Kind.SWEEP_END, Kind.REFILL, Kind.SWEEP_PAID,
-    ],  # fmt: skip
+    ],
     np.uint8,
 )
 
@@ -160,8 +160,8 @@ class Follower:
         self.right = Run(trace, design, trace.header.hints, "gc", False)
         for run in (self.free, self.right):
             run.heap.gc.own_sweeper = int(own_sweeper)
-        self.score = np.zeros((follow.ROWS, 4), np.int64)
-        self.score[:, follow.FIRST_WRONG] = -1
+        self.score = np.zeros((judge.ROWS, 4), np.int64)
+        self.score[:, judge.FIRST_WRONG] = -1
         counters = len(self.free.heap.by_spc) + 1
         self.truth = np.zeros(counters + PAGES, np.int64)
         self.true_spans = np.zeros(counters + PAGES, np.int64)
@@ -231,10 +231,10 @@ class Follower:
         rows = {
             "integrity": self.integrity(memstats),
             "geometry": self.geometry(),
-            "slot": self.scored("slot", follow.SLOT),
-            "refill": self.scored("span taken", follow.REFILL),
-            "page": self.scored("page", follow.PAGE, follow.MANUAL_PAGE),
-            "free_running": self.scored("address", follow.FREE_RUNNING),
+            "slot": self.scored("slot", judge.SLOT),
+            "refill": self.scored("span taken", judge.REFILL),
+            "page": self.scored("page", judge.PAGE, judge.MANUAL_PAGE),
+            "free_running": self.scored("address", judge.FREE_RUNNING),
             "heap": Row(
                 self.heap_right,
                 len(self.errors),
@@ -243,24 +243,24 @@ class Follower:
                 float(np.max(self.errors)) if self.errors else None,
             ),
             "memstats": compare_memstats(self.free.checkpoints, memstats),
-            "heap_live": self.scored("heapLive", follow.HEAP_LIVE),
-            "stack": self.scored("stack", follow.STACK),
+            "heap_live": self.scored("heapLive", judge.HEAP_LIVE),
+            "stack": self.scored("stack", judge.STACK),
         }
         return {name: rows[name] for name in ROWS}
 
     def scored(self, what: str, *rows: int) -> Row:
         """A row from the kernels' score."""
         picked: NDArray[np.int64] = self.score[list(rows)]
-        wrong = [int(event) for event in picked[:, follow.FIRST_WRONG] if event >= 0]
+        wrong = [int(event) for event in picked[:, judge.FIRST_WRONG] if event >= 0]
         return Row(
-            int(picked[:, follow.RIGHT].sum()),
-            int(picked[:, follow.TOTAL].sum()),
+            int(picked[:, judge.RIGHT].sum()),
+            int(picked[:, judge.TOTAL].sum()),
             f"event {min(wrong)}: another {what}" if wrong else "",
         )
 
     def geometry(self) -> Row:
         """Objects that lie in a slot of a span of their class."""
-        total, lost = int(self.score[follow.SLOT, follow.TOTAL]), int(self.score[follow.SLOT, follow.LOST])
+        total, lost = int(self.score[judge.SLOT, judge.TOTAL]), int(self.score[judge.SLOT, judge.LOST])
         return Row(total - lost, total)
 
     def integrity(self, memstats: dict[str, dict[str, Any]] | None) -> Row:

@@ -80,7 +80,9 @@ OFTEN_GROWN = [
 
 WITHOUT_SWEEPER = [replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN]]
 
-designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER])
+LIFO = replace(RELEASES["1.27"], lifo_sets=1)
+
+designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER, LIFO])
 """The design of a release, with or without a background sweeper; without it allocation does all sweeping. Some grow by
 smaller steps, and therefore more often, than Go does."""
 

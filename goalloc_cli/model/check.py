@@ -23,6 +23,8 @@ from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.pallocbits import ZERO, find_zeros, get_bit, low_bits, popcount
 from goalloc_cli.model.slotbits import TINY_SPC, is_live, sharers
 from goalloc_cli.model.stack import is_pooled, order_of, span_of_piece
+from goalloc_cli.model.sweep import is_being_swept
+from goalloc_cli.model.underway import may_overlap
 
 BROKEN = {
     1: "a free page belongs to a span, or a span's page is free",
@@ -187,7 +189,7 @@ def check_spans(heap):
         if span.spc >= 2 and span.nelems - count_free(heap, span) != span.alloc_count:
             return 10
         behind = heap.gc.sweepgen - span.sweepgen
-        if span.owner == NONE and behind != 0 and behind != 2:
+        if span.owner == NONE and behind != 0 and behind != 2 and not (behind == 1 and may_overlap(heap)):
             return 14
         if behind == 2 and not heap.gc.sweeping:
             return 24
@@ -244,10 +246,19 @@ def check_queues(heap):
     for s in range(1, heap.span_rows):
         span = heap.spans[s]
         if span.state == SPAN_IN_USE:
-            if span.free_list != (1 if span.owner == NONE else 0):
+            if span.free_list != (1 if span.owner == NONE and not is_taken_out(heap, s) else 0):
                 broken = 13
             span.free_list = NONE
     return broken
+
+
+@inner
+def is_taken_out(heap, s):
+    """Whether span s waits in no queue because it is being swept, or because a refill under way has reserved it."""
+    taken_out = is_being_swept(heap, heap.spans[s])
+    for p in range(heap.nprocs):
+        taken_out = taken_out or heap.mcaches[p].reserved == s
+    return taken_out
 
 
 @inner

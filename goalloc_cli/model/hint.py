@@ -81,7 +81,7 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
 
 @inner
 def swept(heap, objects, p, obj, sweeper, number):
-    """The span of an object was swept, by a sweeper or in the flush of a stale mcache; `number` says when that ends, if not 0."""
+    """The span of an object was swept, by a sweeper or in a flush; where `number` is not 0, that ends at its SWEEP_END."""
     loc = objects[obj].loc
     if loc == NONE:
         return
@@ -96,7 +96,7 @@ def swept(heap, objects, p, obj, sweeper, number):
     elif is_unswept(heap, span):
         sweep_to(heap, s, min(sweeper, SWEEPERS - 1), p)
     elif is_being_swept(heap, span) and sweeper < SWEEPERS:
-        take_over(heap, s, sweeper, p, NONE)
+        take_over(heap, s, sweeper, p, NONE, NONE)
     if is_being_swept(heap, heap.spans[s]):
         name(heap, s, number)
 

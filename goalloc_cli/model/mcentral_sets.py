@@ -14,7 +14,10 @@ from goalloc_cli.model.sweep import is_unswept, sweep_span
 
 @inner
 def push(heap, spc, fill, parity, s):
-    """Put span s at the end of a queue."""
+    """Put span s at the end of a queue; at its front where span sets are stacks."""
+    if heap.knobs.lifo_sets:
+        push_front(heap, spc, fill, parity, s)
+        return
     n = new_node(heap, s)
     if n == NONE:
         return
@@ -25,6 +28,21 @@ def push(heap, spc, fill, parity, s):
     else:
         heap.nodes[last].next = n
     central.tail[fill, parity] = n
+    central.count[fill, parity] += 1
+
+
+@inner
+def push_front(heap, spc, fill, parity, s):
+    """Put span s at the front of a queue."""
+    n = new_node(heap, s)
+    if n == NONE:
+        return
+    central = heap.central[spc]
+    first = central.head[fill, parity]
+    heap.nodes[n].next = first
+    central.head[fill, parity] = n
+    if first == NONE:
+        central.tail[fill, parity] = n
     central.count[fill, parity] += 1
 
 

@@ -14,13 +14,12 @@ from goalloc_cli.model.heap import (
     SPAN_IN_USE,
     SWEPT_OUT_OF_ORDER,
 )
-from goalloc_cli.model.mcentral_sets import push
-from goalloc_cli.model.nodes import free_node, new_node
+from goalloc_cli.model.mcentral_sets import push, push_front
+from goalloc_cli.model.nodes import free_node
 from goalloc_cli.model.pallocbits import low_bits, popcount
 from goalloc_cli.model.slotbits import load_alloc_cache
 from goalloc_cli.model.sweep import is_being_swept, is_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import forget
-
 
 MOST_OFFERS = 3
 """A span that was offered wrongly as often is set aside until the recording uses it, or the next cycle: something that the
@@ -44,22 +43,6 @@ def end_set_aside(heap):
             unqueue(heap, s)
             push(heap, span.spc, FULL if span.alloc_count == span.nelems else PARTIAL, heap.gc.parity, s)
         span.offers = 0
-
-
-@inner
-def push_front(heap, spc, fill, s):
-    """Put span s at the front of a swept queue."""
-    n = new_node(heap, s)
-    if heap.fault:
-        return
-    central = heap.central[spc]
-    parity = heap.gc.parity
-    first = central.head[fill, parity]
-    heap.nodes[n].next = first
-    central.head[fill, parity] = n
-    if first == NONE:
-        central.tail[fill, parity] = n
-    central.count[fill, parity] += 1
 
 
 @inner
@@ -91,11 +74,12 @@ def unqueue(heap, s):
 @inner
 def unreserve(heap, s):
     """Take a span away from the P that has reserved it; False where none has."""
+    reserved = False
     for p in range(heap.nprocs):
         if heap.mcaches[p].reserved == s:
             heap.mcaches[p].reserved = NO_SPAN
-            return True
-    return False
+            reserved = True
+    return reserved
 
 
 @inner
@@ -113,7 +97,7 @@ def give_up(heap, p, spc):
     if span.alloc_count == span.nelems:
         push(heap, spc, FULL, heap.gc.parity, s)
     elif span.offers < MOST_OFFERS:
-        push_front(heap, spc, PARTIAL, s)
+        push_front(heap, spc, PARTIAL, heap.gc.parity, s)
 
 
 @inner

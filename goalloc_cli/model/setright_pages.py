@@ -1,4 +1,4 @@
-"""Move pages to where the real runtime had them: the part of `setright.py` that is about the page heap and the page caches."""
+"""Move pages to where the real runtime had them: the part of `setright.py` about page heap and page caches."""
 
 from __future__ import annotations
 
@@ -77,8 +77,10 @@ def ensure_grown(heap, end):
 
 @inner
 def came_from_cache(heap, p, page, npages):
-    """Whether the real P had these pages in its page cache. It did not where its cache, as far as the model knows it, has no run
-    as long: then they came from the heap, past the cache."""
+    """Whether the real P had these pages in its page cache.
+
+    It did not where its cache, as far as the model knows, has no run as long: then they came from the heap, past it.
+    """
     cache = heap.mcaches[p]
     if npages == 1:
         return True

@@ -22,13 +22,14 @@ from goalloc_cli.model.mcentral import file_swept, next_unswept
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
+
 OTHER = 2
 """The sweeper that is none of those named, as SWEEP_TO names it: it alone may sweep out of order."""
 
 
 @inner
 def sweep_one(heap, cause):
-    """Sweep the next span in order, the pages freed being the reclaimer's credit; return its pages, 0 where none was left."""
+    """Sweep the next span in order; what it frees is the reclaimer's credit. Returns its pages, 0 where none was left."""
     gc = heap.gc
     if not gc.sweeping:
         return 0
@@ -120,15 +121,15 @@ def sweep_to(heap, s, sweeper, p):
     cause = SWEPT_CREDIT if sweeper == PAYER else SWEPT_BACKGROUND
     most = heap.nprocs if sweeper == OTHER or heap.nprocs == 1 else UNDER_WAY
     if is_ahead(heap, s, most):
-        passed = gc.passed_clock
+        passed, begun = gc.passed_clock, gc.last_begun
         while gc.sweeping and is_unswept(heap, heap.spans[s]) and heap.spans[s].state == SPAN_IN_USE:
-            passed = gc.passed_clock
+            passed, begun = gc.passed_clock, gc.last_begun
             npages = sweep_one(heap, cause)
             if npages > 0:
                 gc.swept_by[sweeper] += 1
                 heap.mcaches[p].paid_pages += npages if sweeper == PAYER else 0
         if is_being_swept(heap, heap.spans[s]):
-            take_over(heap, s, sweeper, p, passed)
+            take_over(heap, s, sweeper, p, passed, begun)
         return
     if may_overlap(heap):
         begin(heap, s, SWEPT_OUT_OF_ORDER)

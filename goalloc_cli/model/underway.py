@@ -1,8 +1,12 @@
 """Sweeps under way: with several Ps a sweep ends, and shows what it freed, later than it began.
 
-Only a recording tells when. Some sweeps it names, and says when each ends; a sweeper that went in order past a span with dead
-objects has begun to sweep that one as well, and the recording names it later. (Go: mgcsweep.go, sweepLocked.sweep, whose last
-step files the span)
+Only a recording tells when. It names the spans whose frees it holds, and says when the last of them came. But the stamps of
+such bursts run ahead of the time by an amount that differs between threads, so that the order in which two sweeps end is not
+the order of their last frees. The order in which sweeps begin is sure: that of the queues, which all sweepers pop. So the
+model keeps a clock of its own, in frees: a sweep begins when its sweeper has ended the one before, not before the one popped
+before it has begun, and lasts as long as it has slots to free. What is popped in passing, on the way to a span that the
+recording names, belongs to another sweeper, and is filed when this clock says so. (Go: mgcsweep.go, sweepLocked.sweep, whose
+last step files the span)
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ def has_dead(heap, span):
 
 @inner
 def begin(heap, s, cause):
-    """Begin to sweep span s without being told who does, or when that ends: a sweeper not named so far, one after the other."""
+    """Begin to sweep span s without being told who does, or when that ends: one that is not named so far."""
     gc = heap.gc
     if gc.under_way_count == UNDER_WAY:
         finish(heap, gc.under_way[0])
@@ -140,14 +144,19 @@ def finish_all(heap):
 
 
 @inner
-def take_over(heap, s, sweeper, p, passed):
-    """Sweeper `sweeper` (the debt of P p where it is PAYER) is the one that sweeps span s, which is under way; `passed` is what
-    the clock of those not named was before it was begun, NONE where it was begun in passing."""
+def take_over(heap, s, sweeper, p, passed, begun):
+    """Sweeper `sweeper` (for the debt of P p where it is PAYER) sweeps span s, which is under way.
+
+    Args:
+        passed, begun: the clock of those not named, and when the last sweep had begun, before this one was; NONE where it was
+            begun in passing.
+    """
     gc = heap.gc
     span = heap.spans[s]
     own = heap.mcaches[p].sweep_clock if sweeper == PAYER else gc.sweep_clock[sweeper]
     if passed != NONE:
-        start = max(own, gc.last_begun)
+        # It began after the one popped before it did, and most likely before that one ended.
+        start = max(own, (begun + gc.last_begun) // 2)
         span.sweep_end = start + frees(heap, span) + SWEEP_FREES
         gc.last_begun = start
         gc.passed_clock = passed

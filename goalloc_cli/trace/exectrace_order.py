@@ -21,10 +21,9 @@ OBJECT_FREE = int(Ev.OBJECT_FREE)
 PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)
 PROC_STEAL, PROC_STATUS, GO_SYSCALL_BEGIN = int(Ev.PROC_STEAL), int(Ev.PROC_STATUS), int(Ev.GO_SYSCALL_BEGIN)
 STW_BEGIN = int(Ev.STW_BEGIN)
-import os
-FREE_TICKS = float(os.environ.get("FT","0.8"))
+FREE_TICKS = 0.8
 """Real cost of a traced free, in ticks: measured between 0.3 and 1, 0.8 gave the best refills."""
-OTHER_TICKS = float(os.environ.get("OT","0.9"))
+OTHER_TICKS = 0.9
 """The same for any other event in a burst."""
 LEAST_TICKS = 0.01
 """No burst is squeezed further than this."""

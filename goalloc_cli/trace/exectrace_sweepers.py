@@ -16,8 +16,8 @@ from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_late import goroutine_after
 
 BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED = range(5)
-"""Sweepers, as SWEEP_TO and SWEEP_COUNT name them: the background sweeper, runtime.GC, one that is neither, an allocation that
-pays its sweep debt, a flushed mcache."""
+"""Sweepers, as SWEEP_TO and SWEEP_COUNT name them: the background sweeper, runtime.GC, one that is neither, an allocation
+that pays its sweep debt, a flushed mcache."""
 OPENS, CLOSES = 1, 2
 """The first free of a sweep that others interrupt, and the last."""
 OBJECT_FREE, GC_END = int(Ev.OBJECT_FREE), int(Ev.GC_END)

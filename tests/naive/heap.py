@@ -161,7 +161,8 @@ class Heap:
             return
         central = self.central[s.spc]
         queues = central.full if s.is_full() else central.partial
-        queues[self.swept_side()].append(s)
+        queue = queues[self.swept_side()]
+        queue.insert(0 if self.design.lifo_sets else len(queue), s)
 
     def needs_sweep(self, s: Span) -> bool:
         """Whether `s` may be swept by whoever finds it (mgcsweep.go, tryAcquire)."""

@@ -1,0 +1,99 @@
+"""Sweeps that overlap: with several Ps a span is to be had when its sweep ends, not when it begins."""
+
+from __future__ import annotations
+
+from goalloc_cli.design import release
+from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
+from tests.kernels import Kernels
+
+BYTES = 1024
+SLOTS = 8
+"""In a span of objects of BYTES."""
+SPC = 65
+BACKGROUND, FLUSHED = 0, 4
+
+
+class Recording:
+    """A heap of two Ps whose sweeps a recording tells; two full spans of P 0, named by their objects a0.. and b0.."""
+
+    def __init__(self, dead_in_a: int, dead_in_b: int) -> None:
+        self.heap = Kernels(release("1.27"), 2)
+        self.heap.heap.gc.hinted = 1
+        self.handles = 100
+        self.base = self.alloc(0, 0)
+        for handle in range(1, 2 * SLOTS + 1):
+            self.alloc(0, handle)
+        for handle in [*range(dead_in_a), *range(SLOTS, SLOTS + dead_in_b)]:
+            self.apply(Kind.FREE, NO_P, handle)
+        self.apply(Kind.GC_START, 1)
+        self.apply(Kind.GC_END, 1)
+
+    def apply(self, kind: Kind, p: int, handle: int = 0, size: int = 0, arg: int = 0) -> int | None:
+        return self.heap.apply(kind, p, handle, size, arg)
+
+    def alloc(self, p: int, handle: int) -> int:
+        address = self.heap.apply(Kind.ALLOC | NOSCAN, p, handle, BYTES, 0)
+        assert address is not None
+        return address
+
+    def span_of_next(self, p: int) -> str:
+        """Which of the two spans the next allocation of a P comes from, or "new"."""
+        self.handles += 1
+        page = (self.alloc(p, self.handles) - self.base) // 8192
+        return {0: "a", 1: "b"}.get(page, "new")
+
+
+A, B = 0, SLOTS
+"""Objects that die first in each span."""
+
+
+def test_a_span_is_not_handed_out_while_it_is_swept():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 1, BACKGROUND)
+    assert told.span_of_next(1) == "new"
+
+
+def test_a_span_is_handed_out_once_its_sweep_has_ended():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 1, BACKGROUND)
+    told.apply(Kind.SWEEP_END, NO_P, 0, 1)
+    assert told.span_of_next(1) == "a"
+
+
+def test_a_sweep_without_a_number_ends_where_it_begins():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 0, BACKGROUND)
+    assert told.span_of_next(1) == "a"
+
+
+def test_of_two_sweeps_the_one_popped_first_and_shorter_ends_first():
+    told = Recording(dead_in_a=1, dead_in_b=6)
+    told.apply(Kind.SWEEP_TO, NO_P, B, 0, BACKGROUND)
+    assert told.span_of_next(1) == "a"
+
+
+def test_of_two_sweeps_the_one_popped_first_but_longer_ends_last():
+    told = Recording(dead_in_a=6, dead_in_b=1)
+    told.apply(Kind.SWEEP_TO, NO_P, B, 0, BACKGROUND)
+    assert told.span_of_next(1) == "b"
+
+
+def test_a_refill_that_sweeps_keeps_its_span_from_the_other_p():
+    told = Recording(dead_in_a=SLOTS, dead_in_b=0)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    assert told.span_of_next(1) == "new"
+
+
+def test_a_refill_that_sweeps_takes_the_span_even_where_it_is_empty():
+    told = Recording(dead_in_a=SLOTS, dead_in_b=0)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    assert told.span_of_next(0) == "a"
+
+
+def test_before_the_next_cycle_every_sweep_has_ended():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 1, BACKGROUND)
+    told.apply(Kind.GC_START, 1)
+    for _ in range(SLOTS - 1):  # the room in P 0's last span, which was flushed
+        told.span_of_next(1)
+    assert told.span_of_next(1) == "a"
