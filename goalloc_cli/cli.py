@@ -11,6 +11,7 @@ import click
 from goalloc_cli import __version__
 from goalloc_cli.commands.classes import classes
 from goalloc_cli.commands.design import design
+from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import color_option
@@ -58,7 +59,7 @@ def cli(ctx: click.Context, color: str | None) -> None:
     ctx.obj = color
 
 
-for command in (record, import_recording, stats, replay, synth, export, design, classes, verify):
+for command in (record, import_recording, stats, replay, synth, export, design, classes, explain, verify):
     cli.add_command(command)
 
 
