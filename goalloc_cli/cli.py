@@ -77,6 +77,11 @@ def run(args: list[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except ExceptionGroup as group:
+        told = [explained(error) for error in group.exceptions if isinstance(error, Exception)]
+        for _, message in told:
+            say(f"goalloc: {message}")
+        return told[0][0]
     except Exception as error:
         if os.environ.get("GOALLOC_DEBUG"):
             raise
@@ -89,6 +94,8 @@ def explained(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and what to tell."""
     from goalloc_cli.trace.event import TraceError
 
+    if isinstance(error, click.ClickException):
+        return USAGE, error.format_message()
     replaying = sys.modules.get("goalloc_cli.replay")
     if replaying and isinstance(error, replaying.ReplayError):
         return CONTRADICTION, str(error)

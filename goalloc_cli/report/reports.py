@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report import answer, explained, gctrace_tables, memory, objects, systems, trace_tables, verdict
+from goalloc_cli.report import answer, compared, explained, gctrace_tables, memory, objects, systems, trace_tables, verdict
 from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.table import Block
 
@@ -47,6 +47,7 @@ BY_SCHEMA = {
     "goalloc gctrace": (GCTRACE, answer.gctrace),
     "goalloc verify": ({}, verdict.blocks),
     "goalloc explain": ({}, explained.blocks),
+    "goalloc compare": ({}, compared.blocks),
 }
 """The reports of a document, and what is shown without any."""
 
