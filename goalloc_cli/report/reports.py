@@ -23,6 +23,7 @@ REPLAY: dict[str, Report] = {
     "central": systems.central,
     "arenas": systems.arenas,
     "locks": systems.locks,
+    "marks": systems.marks,
     "timeline": memory.timeline,
 }
 STATS: dict[str, Report] = {
