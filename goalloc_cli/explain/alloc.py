@@ -122,7 +122,7 @@ def small(change: Change, p: int, asked: Request, s: int, run: Run) -> list[str]
     if not change.refilled(p):
         used = f"{now['alloc_count'] - 1:,} of {many(now['nelems'], 'slot')} taken before"
         return [f"P{p}'s mcache holds span {now['start_addr']:#x} of this class, {used}. No lock is needed."]
-    return [old_span(change, p, asked), paid(change, run), *central(change, asked, s), *new_pages(change, p, asked, s)]
+    return [old_span(change, p, asked), paid(change, run), *central(change, p, asked, s), *new_pages(change, p, asked, s)]
 
 
 def old_span(change: Change, p: int, asked: Request) -> str:
@@ -144,18 +144,20 @@ def paid(change: Change, run: Run) -> str:
     return f"Sweep debt first: {many(swept, 'span')} to sweep in order{told}." if swept else "No sweep debt is due."
 
 
-def central(change: Change, asked: Request, s: int) -> list[str]:
+def central(change: Change, p: int, asked: Request, s: int) -> list[str]:
     """What mcentral had."""
     served = change.served(asked.spc)
     base = f"{change.after.span(s)['start_addr']:#x}"
     swept = served["swept_for_refill"]
+    # What is known is the state before the event.
+    holds = "held, before that flush," if change.mcache(p, "flushes") else "holds"
     if change.after.has_lists:
         nonempty = change.before.listed.get(asked.spc, (0, 0))[0]
-        held = f"mcentral's list `nonempty` holds {many(nonempty, 'span')}"
+        held = f"mcentral's list `nonempty` {holds} {many(nonempty, 'span')}"
     else:
         sets = change.before.in_sets(asked.spc)
         shown = ("partial swept", "partial unswept", "full unswept") if change.before.gc["sweeping"] else ("partial swept",)
-        held = f"mcentral holds {', '.join(f'{sets[name]:,} {name}' for name in shown)}"
+        held = f"mcentral {holds} {', '.join(f'{sets[name]:,} {name}' for name in shown)}"
     if served["from_heap"]:
         tried = f"; {many(swept, 'span')} swept, none with a free slot" if swept else ""
         return [f"{held}{tried}: a new span is needed."]
