@@ -65,6 +65,7 @@ def explained(run: Run, event: Batch, number: int) -> Document:
         "kind": kind.name.lower(),
         "p": None if p == NO_P or kind in SNAP_KINDS else p,
         "heap_inuse": {"before": before.stats["in_use"], "after": change.after.stats["in_use"]},
+        "heap_released": {"before": before.stats["released"], "after": change.after.stats["released"]},
         "stack_inuse": {"before": before.stats["stacks"], "after": change.after.stats["stacks"]},
         "locks": change.locks(),
         "swept": change.swept(),

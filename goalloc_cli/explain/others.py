@@ -11,7 +11,7 @@ from goalloc_cli.explain.rules import many
 from goalloc_cli.model.heap import NONE, OBJECT_LIVE
 from goalloc_cli.model.slotbits import TINY_SPC
 from goalloc_cli.replay import Run
-from goalloc_cli.trace.event import SNAP_KINDS, WITNESS_KINDS, Kind
+from goalloc_cli.trace.event import HINT_KINDS, SNAP_KINDS, WITNESS_KINDS, Kind
 
 Document = dict[str, Any]
 
@@ -55,6 +55,7 @@ def tell(
     run: Run, change: Change, kind: Kind, p: int, handle: int, size: int, arg: int, was: np.void | None, recorded: int | None
 ) -> Document:
     """What the event did: steps, and where it has one, an address."""
+    shown = kind.name.lower().replace("_", " ")
     if kind is Kind.FREE:
         return free(run, handle, was)
     if kind in (Kind.STACK_ALLOC, Kind.STACK_FREE):
@@ -65,11 +66,12 @@ def tell(
         return steps(*gc_end(change, arg))
     if kind in SNAP_KINDS:
         anew = "" if run.heap.gc.placed else "Another allocator is replayed: its objects and stacks are allocated anew."
-        return steps(f"Part of the snapshot of the heap when the recording began: {SNAPSHOT[kind]}.", anew)
+        return steps(f"Part of the snapshot of the heap when the recording began: {SNAPSHOT.get(kind, shown)}.", anew)
     if kind in WITNESS_KINDS:
-        return steps(f"A witness: the recording saw that {WITNESS[kind]}. Only verify reads it; it changes nothing.")
-    if kind in HINT:
-        told = steps(*hint(run, change, HINT[kind].format(id=handle, size=size, p=p)))
+        seen = WITNESS.get(kind, shown)
+        return steps(f"A witness: the recording saw that {seen}. Only verify reads it; it changes nothing.")
+    if kind in HINT_KINDS:
+        told = steps(*hint(run, change, HINT.get(kind, shown).format(id=handle, size=size, p=p)))
         return told | manual(run, handle, recorded) if kind is Kind.MANUAL_ALLOC and run.heap.gc.hinted else told
     return steps(*plain(run, change, kind, size, arg))
 
@@ -181,5 +183,7 @@ def plain(run: Run, change: Change, kind: Kind, size: int, arg: int) -> list[str
         return [f"The program named this point {name!r}. It changes nothing."]
     if kind is Kind.TIME:
         return [f"It is {size:,} ns since the start of the trace."]
+    if kind is not Kind.SET_GOGC:
+        return ["What it did to the heap stands below."]
     set_to = "off" if arg else f"{size} percent"
     return [f"The program set GOGC to {set_to}: the goal of the next cycle is {change.after.gc['goal']:,} B."]

@@ -210,10 +210,14 @@ def moved(before: int, after: int) -> str:
     return f"{'more' if after > before else 'less'} by {iec(abs(after - before))}"
 
 
+MOVED = (("heap_inuse", "HeapInuse"), ("heap_released", "HeapReleased"), ("stack_inuse", "StackInuse"))
+"""Figures that are shown where they moved, the first one always."""
+
+
 def effects(event: Document) -> Table:
     """The figures that moved, and those that people look for."""
     rows: list[Sequence[Cell]] = []
-    for key, name in (("heap_inuse", "HeapInuse"), ("stack_inuse", "StackInuse")):
+    for key, name in MOVED:
         before, after = event[key]["before"], event[key]["after"]
         if key == "heap_inuse" or before != after:
             rows.append((name, before, after, moved(before, after)))
