@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,18 +94,11 @@ def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bo
                 of_trace.append(found)
             if number % versions or not of_trace:
                 continue
-            with line_wiped(tick):
-                yield compared_document(of_trace) if versions > 1 else of_trace[0]
+            if tick is not None:  # the report is printed over the line of progress
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+            yield compared_document(of_trace) if versions > 1 else of_trace[0]
             of_trace = []
-
-
-@contextmanager
-def line_wiped(tick: object) -> Iterator[None]:
-    """Wipe the line of progress, if there is one, before a report is printed."""
-    if tick is not None:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
-    yield
 
 
 def named(error: Exception, job: Job) -> Exception:
@@ -138,12 +130,15 @@ def compiles(jobs: list[Job]) -> bool:
 
 def is_native(path: str) -> bool:
     """Whether a file is a goalloc trace: it is read without kernels."""
+    from goalloc_cli.trace.event import TraceError
     from goalloc_cli.trace.sniff import FORMS, HEAD
     from goalloc_cli.trace.source import open_source
 
     source = open_source(path)
     try:
         return FORMS[0].first_bytes.match(source.peek(HEAD)) is not None
+    except TraceError:  # its own replay will tell
+        return False
     finally:
         source.close()
 
