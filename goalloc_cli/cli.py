@@ -11,6 +11,7 @@ import click
 from goalloc_cli import __version__
 from goalloc_cli.commands.classes import classes
 from goalloc_cli.commands.design import design
+from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import color_option
@@ -58,7 +59,7 @@ def cli(ctx: click.Context, color: str | None) -> None:
     ctx.obj = color
 
 
-for command in (record, import_recording, stats, replay, synth, export, design, classes, verify):
+for command in (record, import_recording, stats, replay, synth, export, design, classes, explain, verify):
     cli.add_command(command)
 
 
@@ -76,6 +77,11 @@ def run(args: list[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except ExceptionGroup as group:
+        told = [explained(error) for error in group.exceptions if isinstance(error, Exception)]
+        for _, message in told:
+            say(f"goalloc: {message}")
+        return told[0][0]
     except Exception as error:
         if os.environ.get("GOALLOC_DEBUG"):
             raise
@@ -88,6 +94,8 @@ def explained(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and what to tell."""
     from goalloc_cli.trace.event import TraceError
 
+    if isinstance(error, click.ClickException):
+        return USAGE, error.format_message()
     replaying = sys.modules.get("goalloc_cli.replay")
     if replaying and isinstance(error, replaying.ReplayError):
         return CONTRADICTION, str(error)

@@ -173,6 +173,23 @@ CENTRAL = np.dtype(
 )
 """One row per span class that was ever used."""
 
+MARK = np.dtype(
+    [
+        (name, "<i8")
+        for name in (
+            "spc",
+            "elem_size",
+            "objects",  # live when the last mark phase began
+            "slot_bytes",
+            "requested_bytes",
+            "all_objects",  # and in all mark phases together
+            "all_slot_bytes",
+            "all_requested_bytes",
+        )
+    ]
+)
+"""One row per span class in which a mark phase found anything."""
+
 ARENA = np.dtype([(name, "<i8") for name in ("start_addr", "pages", "inuse", "stacks", "free", "released")])
 """One row per 64 MiB arena, in pages."""
 
@@ -271,5 +288,7 @@ class Outcome:
     """Acquisitions of the heap lock by cause."""
     sweep: dict[str, int]
     """Spans swept, by who swept them."""
+    marks: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, MARK))
+    """MARK rows: objects with pointers are scanned, the others (odd span classes) are skipped."""
     notes: list[str] = field(default_factory=list)
     """What the reader must know about the figures, a sentence each."""

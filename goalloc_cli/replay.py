@@ -208,6 +208,7 @@ class Run:
             tiny=survey.tiny(heap),
             locks=survey.locks(heap),
             sweep=survey.sweeps(heap),
+            marks=survey.marks(heap),
             notes=self.notes(),
         )
 

@@ -156,8 +156,8 @@ class Follower:
 
     def __init__(self, trace: Trace, design: Design, own_sweeper: bool) -> None:
         self.trace = trace
-        self.free = Run(trace, design, trace.header.hints, "gc", False)
-        self.right = Run(trace, design, trace.header.hints, "gc", False)
+        self.free = Run(trace, design, placed=True, every="gc", check=False)
+        self.right = Run(trace, design, placed=True, every="gc", check=False)
         for run in (self.free, self.right):
             run.heap.gc.own_sweeper = int(own_sweeper)
         self.score = np.zeros((judge.ROWS, 4), np.int64)
@@ -213,7 +213,9 @@ class Follower:
             raise ReplayError(f"{self.trace.name}: event {self.events + at} ({kind}): {FAULTS[int(run.heap.fault)]}")
 
     def compare_heap(self, at: int) -> None:
-        """Hold the free-running heap against the recording's own table of spans."""
+        """Hold the free-running heap against the recording's own table of spans, where it has one."""
+        if not self.trace.header.hints:
+            return
         heap = self.free.heap
         counters = len(heap.by_spc)
         shift = int(heap.knobs.page_shift)

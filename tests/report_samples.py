@@ -13,6 +13,7 @@ from goalloc_cli.outcome import (
     CENTRAL,
     CLASS,
     LEDGER,
+    MARK,
     MCACHE,
     SAMPLE,
     SPAN,
@@ -76,8 +77,10 @@ def outcome(**changes: Any) -> Outcome:
         external=External(460, 33, 120, 12, 2, (10, 9, 6, 4, 2, 1, 1)),
         large=Large(12, 3 * MIB, 41_000, 90, 78, 20 * MIB),
         tiny=Tiny(120_500, 8_100, 301_122, 40_400),
-        locks={"grow": 12, "alloc_span": 1_400, "free_span": 900},
+        locks={"large object": 12, "small span": 1_400, "span freed": 900},
         sweep={"background": 9_001, "allocating": 1_904},
+        marks=rows(MARK, [(s[0], s[1], n, n * s[1], n * s[1] - n, 9 * n, 9 * n * s[1], 9 * n * s[1] - 9 * n)
+                          for s, n in zip(SMALL_CLASSES, (900, 4_000, 30_000, 2_000, 800, 60), strict=True)]),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -200,5 +203,5 @@ def empty() -> Outcome:
         header=header(hints=False), events={}, hints={}, seconds=0.0, samples=start, peak=start, memstats={},
         checkpoints=[], classes=none[CLASS], spans=none[SPAN], pins=[], mcaches=none[MCACHE],
         central=none[CENTRAL], arenas=none[ARENA], external=External(), large=Large(), tiny=Tiny(),
-        locks={}, sweep={},
+        locks={}, sweep={}, marks=np.zeros(0, MARK),
     )  # fmt: skip

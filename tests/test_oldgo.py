@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,8 @@ from goalloc_cli.design import release
 from goalloc_cli.replay import Run
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
 from goalloc_cli.trace.sniff import open_trace
+from goalloc_cli.verify import verify
+from tests.conftest import Go
 
 LOGS = sorted((Path(__file__).parent / "data" / "oldgo").glob("*.zst"))
 
@@ -56,7 +59,23 @@ def test_every_object_is_where_real_go_put_it(path: Path) -> None:
 
 
 def test_every_kind_of_run_is_there() -> None:
-    assert len(LOGS) == 14
+    assert len(LOGS) == 17
+
+
+def test_verify_scores_an_address_log() -> None:
+    trace = open_trace(LOGS[0])
+    design = replace(release(trace.header.go_version), **dict(trace.header.knobs))
+    rows = verify(trace, design, design_name="").rows
+    assert rows["free_running"].percent == 100
+    assert {name for name, row in rows.items() if row.total} == {"integrity", "free_running"}
+
+
+def test_the_program_logs_what_can_be_read_and_is_exact(go: Go, tmp_path: Path) -> None:
+    script = LOGS[0].parents[3] / "traces" / "programs" / "addrlog" / "run.sh"
+    subprocess.run([script, tmp_path, "mid", "full", "4", "3", "800"], env=go.environ(), check=True, capture_output=True)
+    (log,) = tmp_path.iterdir()
+    right, objects = exact(log)
+    assert (right, objects) == (2400, 2400)
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,11 @@ def test_the_json_has_every_row(capsys):
     assert tuple(json.loads(capsys.readouterr().out)["rows"]) == ROWS
 
 
+def test_csv_has_every_row_too(capfd):
+    assert cli.run(["verify", ONE_P, "--format", "csv", "-q"]) == 0
+    assert {line.split(",")[1] for line in capfd.readouterr().out.splitlines() if line.startswith("verify,")} == set(ROWS)
+
+
 def test_a_row_below_its_threshold_ends_with_exit_code_5():
     assert cli.run(["verify", SEVERAL_PS, "-q", "--fail-on", "free-running<99.99"]) == 5
 

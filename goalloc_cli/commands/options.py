@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,18 @@ import click
 from goalloc_cli.report.names import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+UNITS = {
+    "": 1,
+    **{unit: 1000**n for n, unit in enumerate("kmgt", 1)},
+    **{f"{unit}i": 1024**n for n, unit in enumerate("kmgt", 1)},
+}
+
+
+def bytes_of(word: str) -> int | None:
+    """A number of bytes: 500000, 500MB, 2GiB; None for what is none."""
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d+)?) ?([kmgt]i?|)b?", word.lower(), re.ASCII)
+    return int(float(found[1]) * UNITS[found[2]]) if found else None
 
 
 def color_option(command: F) -> F:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from typing import Any
 import click
 
 from goalloc_cli.commands.import_recording import import_recording
-from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.options import bytes_of, refuse_early
 from goalloc_cli.commands.show import say
 
 SECONDS = 5.0
@@ -22,19 +21,12 @@ PATIENCE = 60.0
 MAX_SIZE = "1GiB"
 
 
-UNITS = {
-    "": 1,
-    **{unit: 1000**n for n, unit in enumerate("kmgt", 1)},
-    **{f"{unit}i": 1024**n for n, unit in enumerate("kmgt", 1)},
-}
-
-
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     """A number of bytes: 500000, 500MB, 2GiB."""
-    found = re.fullmatch(r"(\d{1,18}(?:\.\d+)?) ?([kmgt]i?|)b?", value.lower())
-    if found is None or not float(found[1]):
+    found = bytes_of(value)
+    if not found:
         raise click.BadParameter(f"{value!r} is no size such as 500MB or 2GiB", ctx, param)
-    return int(float(found[1]) * UNITS[found[2]])
+    return found
 
 
 @click.command(

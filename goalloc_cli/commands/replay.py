@@ -8,12 +8,13 @@ import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import output_options, refuse_early
+from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.names import REPLAY_REPORTS
 
 
 @click.command(short_help="Replay a trace and report where its memory goes.")
-@click.argument("trace", metavar="TRACE")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
 @click.option(
     "--report",
     "reports",
@@ -30,7 +31,7 @@ from goalloc_cli.report.names import REPLAY_REPORTS
 def replay(
     ctx: click.Context,
     /,
-    trace: str,
+    traces: tuple[str, ...],
     reports: tuple[str, ...],
     every: str,
     go_version: str | None,
@@ -42,20 +43,26 @@ def replay(
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
 
     The allocator is that of the release that made the recording; another one (--go) or a changed
-    knob (--set) answers a what-if.
+    knob (--set) answers a what-if. Several releases (--go 1.12,1.27) are laid side by side, several
+    traces are reported one after the other; both use all cores.
     """
     step = sampling(every)
     refuse_early(options)
+    versions = versions_of(go_version)
+    if len(traces) * len(versions) > 1:
+        refuse(traces, versions, reports, options["form"])
+        jobs = [Job(trace, version, knobs, size_classes, step, check) for trace in traces for version in versions]
+        return replay_several(ctx, jobs, len(versions), reports, **options)
     from goalloc_cli.progress import progress_line
     from goalloc_cli.replay import replay as run_replay
     from goalloc_cli.report.document import document
     from goalloc_cli.trace.sniff import open_trace
 
-    found = open_trace(trace)
+    found = open_trace(traces[0])
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(found, design, design_name=name, every=step, check=check, hints=hints, progress=progress)
-    show(ctx, document(outcome, found.size_bytes), reports, **options)
+    return show(ctx, document(outcome, found.size_bytes), reports, **options)
 
 
 def sampling(every: str) -> str | int:

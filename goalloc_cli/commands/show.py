@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,6 +39,32 @@ def show(
         return
     data = encoded(document, reports, form)
     write_file(output or "-", force, lambda file: file.write(data))
+
+
+def show_all(
+    ctx: click.Context,
+    documents: Iterator[dict[str, Any]],
+    reports: tuple[str, ...],
+    form: str,
+    output: str | None,
+    force: bool,
+    quiet: bool,
+    color: str | None,
+) -> None:
+    """The same for several documents, each as soon as it is there; JSON has one on each line."""
+    from goalloc_cli.report.output import encoded_all
+    from goalloc_cli.trace.sink import write_file
+
+    if output is None and form == "table":
+        for number, document in enumerate(documents):
+            if number:
+                click.echo()
+            show(ctx, document, reports, form, output, force, quiet, color)
+            sys.stdout.flush()
+        return
+    found = list(documents)
+    if found:
+        write_file(output or "-", force, lambda file: file.write(encoded_all(found, reports, form)))
 
 
 def show_table(

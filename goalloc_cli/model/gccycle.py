@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF
+from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF, SPANCLASSES
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
@@ -31,9 +31,25 @@ def gc_start(heap, p):
     gc.cycle += 1
     gc.marking = 1
     gc.marked = heap.stats.live_bytes
+    count_marks(heap)
     mark_tiny_blocks(heap)
     if not gc.hinted:
         take_workbufs(heap, p)
+
+
+@inner
+def count_marks(heap):
+    """Count, by span class, what this mark phase finds live."""
+    for spc in range(SPANCLASSES):
+        by = heap.by_spc[spc]
+        found_bytes = by.large_live_bytes if spc < 2 else by.live * heap.spanclasses[spc].elem_size
+        marks = heap.marks[spc]
+        marks.objects = by.live
+        marks.slot_bytes = found_bytes
+        marks.requested_bytes = by.requested
+        marks.all_objects += by.live
+        marks.all_slot_bytes += found_bytes
+        marks.all_requested_bytes += by.requested
 
 
 @inner

@@ -164,6 +164,10 @@ BY_SPC = table(
     large_live_bytes="<i8",
 )
 
+MARKED = ("objects", "slot_bytes", "requested_bytes")
+MARKS = table("MARKS", **dict.fromkeys((*MARKED, *(f"all_{name}" for name in MARKED)), "<i8"))
+"""What was live when the last mark phase began, by span class; and all mark phases together."""
+
 CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
 """Free pages at the start of a chunk, in its longest run, and at its end."""
 
@@ -336,6 +340,7 @@ HEAP = np.dtype(
         ("spanclasses", SPANCLASS, (SPANCLASSES,)),
         ("by_spc", BY_SPC, (SPANCLASSES,)),
         ("central", CENTRAL, (SPANCLASSES,)),
+        ("marks", MARKS, (SPANCLASSES,)),
         ("mcaches", MCACHE, (PS,)),
         ("chunks", CHUNK, (CHUNKS,)),
         ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown

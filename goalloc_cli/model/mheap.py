@@ -6,6 +6,8 @@ from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import (
     FAULT_SPANS,
     LOCK_FREE,
+    LOCK_STACK,
+    LOCK_WORKBUF,
     NO_SPAN,
     NONE,
     SPAN_DEAD,
@@ -174,7 +176,7 @@ def free_span(heap, s):
     heap.stats.spans -= 1
     heap.gc.pages_in_use -= span.npages
     drop_slot_bits(heap, span)
-    release_span(heap, s)
+    release_span(heap, s, LOCK_FREE)
 
 
 @inner
@@ -189,15 +191,15 @@ def free_manual(heap, s):
     """Give a span of stacks or work buffers back to the page heap."""
     span = heap.spans[s]
     count_manual(heap, span.state, -(span.npages << heap.knobs.page_shift))
-    release_span(heap, s)
+    release_span(heap, s, LOCK_STACK if span.state == SPAN_STACK else LOCK_WORKBUF)
 
 
 @inner
-def release_span(heap, s):
-    """Free a span's pages and its row."""
+def release_span(heap, s, cause):
+    """Free a span's pages and its row, under the heap lock."""
     span = heap.spans[s]
     page = page_of(heap, span)
-    heap.stats.locks[LOCK_FREE] += 1
+    heap.stats.locks[cause] += 1
     heap.stats.free += span.npages << heap.knobs.page_shift
     for i in range(page, page + span.npages):
         heap.page_span[i] = NO_SPAN

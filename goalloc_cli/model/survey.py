@@ -21,6 +21,7 @@ from goalloc_cli.outcome import (
     ARENA,
     CENTRAL,
     CLASS,
+    MARK,
     MCACHE,
     SPAN,
     Checkpoint,
@@ -276,6 +277,16 @@ def tiny(heap: np.record) -> Tiny:
         packed=int(heap.stats.tiny_packed),
         live_waste=int(by["live"]) * size - int(by["requested"]),
     )
+
+
+def marks(heap: np.record) -> np.ndarray:
+    """One MARK row per span class in which a mark phase found anything."""
+    found = np.flatnonzero(heap.marks["all_objects"])
+    out = np.zeros(len(found), MARK)
+    out["spc"], out["elem_size"] = found, heap.spanclasses["elem_size"][found]
+    for name in heap.marks.dtype.names:
+        out[name] = heap.marks[name][found]
+    return out
 
 
 def locks(heap: np.record) -> dict[str, int]:

@@ -25,7 +25,7 @@ def replay(document: Document) -> list[Block]:
         *notes(document),
         Text(
             "More: --report fragmentation, classes, spans, timeline, large, tiny, mcaches, central, arenas, "
-            "locks, or all; --format json, csv or markdown.",
+            "locks, marks, or all; --format json, csv or markdown.",
             "note",
         ),
     ]

@@ -86,6 +86,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "arenas": records(outcome.arenas),
         "locks": plain(outcome.locks),
         "sweep": plain(outcome.sweep),
+        "marks": marks(outcome),
         "timeline": [moment(outcome, row) | {"ledger": pick(row, LEDGER)} for row in outcome.samples],
     }
 
@@ -163,6 +164,17 @@ def class_row(row: np.void) -> dict[str, Any]:
         "waste_bytes": waste,
         "waste_share": ratio(waste, int(row["span_bytes"])),
     }
+
+
+def marks(outcome: Outcome) -> dict[str, Any]:
+    """What mark phases scan and what they skip, in the last cycle and in all, as a whole and by class."""
+    whole = {}
+    for name, noscan in (("scanned", 0), ("skipped", 1)):
+        part = outcome.marks[outcome.marks["spc"] % 2 == noscan]
+        for column in ("slot_bytes", "all_slot_bytes"):
+            whole[column.replace("slot", name)] = int(part[column].sum())
+    by_class = [{**span_class(int(row["spc"])), **record(row)} for row in outcome.marks]
+    return {"cycles": int(outcome.samples[-1]["num_gc"]), **whole, "classes": by_class}
 
 
 def tiny(outcome: Outcome) -> dict[str, Any]:

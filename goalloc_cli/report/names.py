@@ -13,6 +13,7 @@ REPLAY_REPORTS = (
     "central",
     "arenas",
     "locks",
+    "marks",
     "timeline",
 )
 STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "stacks", "cycles")

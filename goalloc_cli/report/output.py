@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from goalloc_cli.report.layout import Paper
-from goalloc_cli.report.render import to_csv, to_markdown, to_text
+from goalloc_cli.report.render import to_csv, to_csv_of, to_markdown, to_text
 from goalloc_cli.report.reports import blocks, part_of
 from goalloc_cli.report.table import Table
 
@@ -30,6 +30,18 @@ def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
     else:
         text = to_text(blocks(document, names), Paper())
     return text.encode("utf-8", "backslashreplace")
+
+
+def encoded_all(documents: list[Document], names: tuple[str, ...], form: str) -> bytes:
+    """Several documents in one file: a line each in JSON, one table in CSV, one after the other for people."""
+    if len(documents) == 1:
+        return encoded(documents[0], names, form)
+    if form == "json":
+        return "".join(f"{json.dumps(part_of(document, names))}\n" for document in documents).encode()
+    if form == "csv":
+        sections = [(document["trace"]["name"], blocks(document, names or ("all",))) for document in documents]
+        return to_csv_of(sections).encode("utf-8", "backslashreplace")
+    return b"\n".join(encoded(document, names, form) for document in documents)
 
 
 def encoded_table(table: Table, form: str) -> bytes:

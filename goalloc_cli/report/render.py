@@ -53,17 +53,28 @@ def styled(line: Line) -> object:
 
 def to_csv(blocks: Sequence[Block]) -> str:
     """All tables as one: the first field names the table, and a field that a table has not is empty."""
-    tables = [block for block in blocks if isinstance(block, Table)]
-    keys = ["table"]
-    for table in tables:
+    return csv_of([({}, blocks)])
+
+
+def to_csv_of(sections: Sequence[tuple[str, Sequence[Block]]]) -> str:
+    """The tables of several traces as one: the first field names the trace."""
+    return csv_of([({"trace": name}, blocks) for name, blocks in sections])
+
+
+def csv_of(sections: Sequence[tuple[dict[str, str], Sequence[Block]]]) -> str:
+    """Tables under one head; what is known of a whole section stands in front of each of its rows."""
+    tables = [(about, block) for about, blocks in sections for block in blocks if isinstance(block, Table)]
+    keys = [*(sections[0][0] if sections else ()), "table"]
+    for _, table in tables:
         keys += [c.key for c in table.columns if c.unit not in NOT_IN_CSV and c.key not in keys]
     out = io.StringIO()
     writer = csv.DictWriter(out, keys, restval="", lineterminator="\n")
     writer.writeheader()
-    for table in tables:
+    for about, table in tables:
+        named = {key: csv_cell(value) for key, value in about.items()}
         for row in table.rows:
             cells = {c.key: csv_cell(v) for c, v in zip(table.columns, row, strict=True) if c.unit not in NOT_IN_CSV}
-            writer.writerow({"table": table.name, **cells})
+            writer.writerow({**named, "table": table.name, **cells})
     return out.getvalue()
 
 

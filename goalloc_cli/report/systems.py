@@ -80,12 +80,20 @@ def arenas(document: Document) -> list[Block]:
     ]
 
 
+LOCKED_FOR = {
+    "small span": "refill of an mcentral",
+    "span freed": "sweep: span freed",
+    "page reclaimer": "sweep: page reclaimer",
+}
+"""What people call the causes whose name in the document says less."""
+
+
 def locks(document: Document) -> list[Block]:
     found = document["locks"]
     events = document["summary"]["events"]
     total = sum(found.values())
     rows: list[Sequence[Cell]] = [
-        (cause.replace("_", " "), times, times / total if total else None)
+        (LOCKED_FOR.get(cause, cause.replace("_", " ")), times, times / total if total else None)
         for cause, times in sorted(found.items(), key=lambda item: -item[1])
     ]
     rows.append(("= all", total, 1.0 if total else None))
@@ -99,3 +107,33 @@ def locks(document: Document) -> list[Block]:
         Table("locks", "Acquisitions of the heap lock", columns, rows, notes, total=True),
         Table("sweepers", "Who swept", sweep_columns, swept),
     ]
+
+
+def marks(document: Document) -> list[Block]:
+    """What mark phases scan, and what they skip for want of pointers."""
+    found = document["marks"]
+    rows: list[Sequence[Cell]] = []
+    for row in sorted(found["classes"], key=lambda r: (not r["elem_size"], r["spc"])):
+        name = spc_name(row["spc"], row["elem_size"])
+        last, every = row["slot_bytes"], row["all_slot_bytes"]
+        split = (last, 0, every, 0) if row["scan"] else (0, last, 0, every)
+        rows.append((name, row["spc"], row["objects"], *split[:2], row["all_objects"], *split[2:]))
+    sums = [sum(int(row[at] or 0) for row in rows) for at in range(2, 8)]
+    rows.append(("= all", None, *sums))
+    columns = (
+        text("class", "class"),
+        Column("spc", "span class", "machine"),
+        count("objects", "objects", 1),
+        size("scanned_bytes", "scanned"),
+        size("skipped_bytes", "skipped"),
+        count("all_objects", "all: objects", 2),
+        size("all_scanned_bytes", "all: scanned"),
+        size("all_skipped_bytes", "all: skipped"),
+    )
+    cycles = f"In the last of {found['cycles']:,} GC cycles" if found["cycles"] > 1 else "In the last GC cycle"
+    notes = (
+        f"{cycles}, and (all) in all of them together: slots of the objects that were live when marking began.",
+        "Scanned: with pointers; Go reads each up to its last pointer, so this is the most. Skipped: marked, never read.",
+    )
+    return [Table("marks", "What marking scans, and what noscan spares it", columns, rows if found["classes"] else [],
+                  notes, total=True)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Address logs: what our own `addrlog` program prints, on any Go since 1.9 (traces/programs/addrlog).
+"""Address logs: what our own `addrlog` program prints, on any Go since 1.10 (traces/programs/addrlog).
 
 JSON Lines. The first is the header; then come `warm` lines, the spans that the program filled before it began, in order;
 then its events, with the address of each object. All pages below `first_free` are in use when it begins, all above are
