@@ -273,3 +273,5 @@ class Outcome:
     """Spans swept, by who swept them."""
     notes: list[str] = field(default_factory=list)
     """What the reader must know about the figures, a sentence each."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Bad events that a lenient replay left out, by what is wrong with them."""

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
-from goalloc_cli.commands.options import output_options, refuse_early
+from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.names import REPLAY_REPORTS
 
@@ -25,6 +25,8 @@ from goalloc_cli.report.names import REPLAY_REPORTS
 @click.option("--every", metavar="gc|N", default="gc", show_default=True, help="Sample at each GC, or each N events.")
 @design_options
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
+@click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
+@partial_option
 @output_options
 @click.pass_context
 def replay(
@@ -37,6 +39,8 @@ def replay(
     knobs: tuple[str, ...],
     size_classes: str | None,
     check: bool,
+    lenient: bool,
+    partial: bool,
     **options: Any,
 ) -> None:
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
@@ -49,9 +53,12 @@ def replay(
     from goalloc_cli.progress import progress_line
     from goalloc_cli.replay import replay as run_replay
     from goalloc_cli.report.document import document
+    from goalloc_cli.trace.badevents import leniently
     from goalloc_cli.trace.sniff import open_trace
 
-    found = open_trace(trace)
+    found = open_trace(trace, partial=partial, lenient=lenient)
+    if lenient:
+        found = leniently(found)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(found, design, design_name=name, every=step, check=check, hints=hints, progress=progress)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from goalloc_cli.report import answer, gctrace_tables, memory, objects, systems, trace_tables, verdict
+from goalloc_cli.report import check as checked
 from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.table import Block
 
@@ -46,6 +47,7 @@ BY_SCHEMA = {
     "goalloc stats": (STATS, answer.trace),
     "goalloc gctrace": (GCTRACE, answer.gctrace),
     "goalloc verify": ({}, verdict.blocks),
+    "goalloc check": ({}, checked.blocks),
 }
 """The reports of a document, and what is shown without any."""
 
@@ -65,6 +67,7 @@ ALWAYS = (
     "trace",
     "design",
     "notes",
+    "skipped",
     "run",
     "summary",
 )
@@ -73,7 +76,7 @@ ALWAYS = (
 def blocks(document: Document, names: tuple[str, ...]) -> list[Block]:
     """What is shown of `names`; of none, the answer that fits a screen; of "all", everything."""
     reports, whole = BY_SCHEMA[document["schema"]]
-    if not names:
+    if not names or not reports:
         return whole(document)
     wanted = tuple(reports) if "all" in names else names
     shown = [block for name in wanted for block in reports[name](document)]
