@@ -17,8 +17,10 @@ from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
 from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT, new_heap
 from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.state import Known, State, pack, unpack
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
-from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError
+from goalloc_cli.trace.continued import continued
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.trace import Trace
 
 MIN_TABLE = 1 << 16
@@ -82,6 +84,8 @@ def replay(
     check: bool = False,
     hints: bool = True,
     progress: Callable[[int], None] | None = None,
+    begin_with: tuple[str, bytes] | None = None,
+    save: Callable[[bytes], None] | None = None,
 ) -> Outcome:
     """Replay a trace through an allocator of the given design.
 
@@ -93,6 +97,8 @@ def replay(
         check: walk all invariants of the heap (allocator.md 12.1) after each batch.
         hints: obey what the recording tells about sweeping, flushes and manual spans, where it does.
         progress: called with the number of events replayed so far.
+        begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
+        save: called with the state at the end, from which a later replay goes on.
 
     Raises:
         ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
@@ -100,10 +106,14 @@ def replay(
     """
     started = time.perf_counter()
     run = Run(trace, design, hints, every, check)
-    for batch in trace.batches:
+    if begin_with is not None:
+        run.load(*begin_with)
+    for batch in run.trace.batches:
         run.feed(batch)
         if progress:
             progress(run.events)
+    if save is not None:
+        save(run.saved(design_name))
     run.sample(Reason.END)
     return run.outcome(design_name, time.perf_counter() - started)
 
@@ -130,14 +140,14 @@ class Run:
         self.begun = False  # whether the snapshot is over
         self.samples: list[NDArray[np.void]] = []
         self.checkpoints: list[Checkpoint] = []
-        self.types: list[str] = [""]
+        self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
         self.names: list[str] = [""]
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch, taking the samples that fall in it."""
         self.note(batch)
         self.tables.fit(batch)
-        kinds = batch.kind & KIND_MASK
+        kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         first = self.heap.event = self.events
         at, end = 0, self.end_of_snapshot(kinds)
         while at < end:
@@ -164,9 +174,45 @@ class Run:
         late = np.flatnonzero(of_snapshot & np.logical_or.accumulate(ended)[:-1])
         return int(late[0]) if len(late) else len(kinds)
 
+    def saved(self, design_name: str) -> bytes:
+        """The state after the events so far."""
+        t = self.tables
+        known = {
+            "design": design_name,
+            "trace": self.trace.name,
+            "events": self.events,
+            "begun": self.begun,
+            "counts": self.counts.tolist(),
+            "types": [[t.name, t.size, t.pointer_bytes] for t in self.types],
+            "names": self.names,
+            "checkpoints": [[c.name, c.memstats] for c in self.checkpoints],
+        }
+        samples = np.concatenate(self.samples) if self.samples else np.zeros(0, SAMPLE)
+        return pack(State(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, samples, known))
+
+    def load(self, name: str, data: bytes) -> None:
+        """Go on from a saved state; raise TraceError where it cannot be used, or the trace cannot follow it."""
+        state = unpack(data, name, self.design)
+        if broken := check_heap(state.heap, state.objects):
+            raise TraceError(f"{name}: this saved state cannot be used: {broken}; save it again with --save-state")
+        known = Known(**state.known)
+        if bool(state.heap.gc.hinted) != bool(self.heap.gc.hinted):
+            raise TraceError(f"{name}: of this saved state and {self.trace.name} one has hints and the other has none")
+        state.heap.nprocs = max(int(state.heap.nprocs), int(self.heap.nprocs))
+        self.heap = state.heap
+        self.tables = Tables(state.objects, state.stacks, state.manual_spans, state.cursor)
+        self.events, self.begun = known.events, known.begun
+        self.counts = np.array(known.counts, np.int64)
+        self.snaps = int(self.counts[SNAP_KINDS,].sum())
+        self.samples = [state.samples] if len(state.samples) else []
+        self.checkpoints = [Checkpoint(name, memstats) for name, memstats in known.checkpoints]
+        self.types = [TypeInfo(*entry) for entry in known.types]
+        self.names = list(known.names)
+        self.trace = continued(self.trace, self.types, self.names)
+
     def note(self, batch: Batch) -> None:
         """Keep the names that a batch brings, and count its events."""
-        self.types += [t.name for t in batch.new_types]
+        self.types += batch.new_types
         self.names += batch.new_names
         self.counts += np.bincount(batch.kind & KIND_MASK, minlength=64)
 
@@ -224,7 +270,7 @@ class Run:
             checkpoints=self.checkpoints,
             classes=survey.classes(heap, spans),
             spans=spans,
-            pins=survey.pins(spans, pinned, self.types),
+            pins=survey.pins(spans, pinned, [t.name for t in self.types]),
             mcaches=survey.mcaches(heap),
             central=survey.central(heap),
             arenas=survey.arenas(heap),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow
-from goalloc_cli.model.heap import PAGES, PS
+from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import Run, refuse
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError

@@ -1,4 +1,4 @@
-"""Inputs that were cut short: refused with the number of whole events, and taken as far as they go where that is asked for."""
+"""Inputs that were cut short: refused with the number of whole events, taken as far as they go where that is asked for."""
 
 from __future__ import annotations
 

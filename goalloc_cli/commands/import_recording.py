@@ -7,7 +7,6 @@ import click
 from goalloc_cli.commands.options import partial_option, refuse_early
 from goalloc_cli.commands.show import say
 
-
 PARTIAL = "Imported with --partial: what was missing of a recording cut short is missing here."
 """What the trace has to say, since whether it was cut short shows only at its end."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +28,8 @@ from goalloc_cli.report.names import REPLAY_REPORTS
 @design_options
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
 @click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
+@click.option("--load-state", metavar="FILE", help="Go on from a state that --save-state wrote.")
+@click.option("--save-state", metavar="FILE", help="Write the state at the end, for the next part of a trace.")
 @partial_option
 @output_options
 @click.pass_context
@@ -41,6 +45,8 @@ def replay(
     check: bool,
     lenient: bool,
     partial: bool,
+    load_state: str | None,
+    save_state: str | None,
     **options: Any,
 ) -> None:
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
@@ -50,6 +56,8 @@ def replay(
     """
     step = sampling(every)
     refuse_early(options)
+    if save_state is not None:
+        refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
     from goalloc_cli.progress import progress_line
     from goalloc_cli.replay import replay as run_replay
     from goalloc_cli.report.document import document
@@ -61,8 +69,28 @@ def replay(
         found = leniently(found)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     with progress_line("replay", found.events, options["quiet"]) as progress:
-        outcome = run_replay(found, design, design_name=name, every=step, check=check, hints=hints, progress=progress)
+        outcome = run_replay(
+            found,
+            design,
+            design_name=name,
+            every=step,
+            check=check,
+            hints=hints,
+            progress=progress,
+            begin_with=None if load_state is None else (load_state, Path(load_state).read_bytes()),
+            save=None if save_state is None else state_writer(save_state, options["force"]),
+        )
     show(ctx, document(outcome, found.size_bytes), reports, **options)
+
+
+def state_writer(path: str, force: bool) -> Callable[[bytes], None]:
+    """What writes a state to a file, whole or not at all."""
+    from goalloc_cli.trace.sink import write_file
+
+    def save(data: bytes) -> None:
+        write_file(path, force, lambda file: file.write(data))
+
+    return save
 
 
 def sampling(every: str) -> str | int:

@@ -315,9 +315,6 @@ HEAP = np.dtype(
     align=True,
 )
 
-if not 0 < HEAP.itemsize < 1 << 31:
-    raise DesignError("GOALLOC_LIMITS: the tables take more than 2 GiB together; lower another limit (spans, slot_words)")
-
 OBJECT = np.dtype((np.record, table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")))
 """A live object by its handle: loc = span row << 16 | slot, or NONE; a swept-away handle keeps its loc until reused.
 A record, so that its rows have their columns as attributes where kernels run uncompiled, too."""

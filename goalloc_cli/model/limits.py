@@ -1,7 +1,7 @@
 """How much the model holds: the lengths of its tables, which GOALLOC_LIMITS changes before a start.
 
-Lengths are part of the tables' types, so other limits are other compiled code. All tables are one record, which NumPy ends at
-2 GiB: raising one limit may ask for lowering another.
+Lengths are part of the tables' types, so other limits are other compiled code. All tables are one record, which NumPy ends
+at 2 GiB: raising one limit may ask for lowering another.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ any. ps: Go's own limit until 1.9. objects: the highest handle, hence the most t
 LEAST = {"pages": 1 << 15, "spans": 2, "slot_words": 2, "queue_places": 1, "runs": 2, "ps": 1, "objects": 1}
 """The heap grows by an arena, 8192 pages and more, at a time."""
 
+ROW_BYTES = {"pages": 25, "spans": 128, "slot_words": 8, "queue_places": 8, "runs": 36, "ps": 1024, "objects": 0}
+"""What one more of each adds to the record of all tables, at most."""
+MOST_BYTES = (1 << 31) - (1 << 20)
+
 CHUNK_PAGES = 512
 """Pages in a chunk of the page allocator, which keeps one summary for each."""
 
@@ -44,6 +48,8 @@ def read_limits(told: str) -> dict[str, int]:
         limits[name] = int(number)
     if limits["pages"] % CHUNK_PAGES:
         raise DesignError(f"{VARIABLE}: pages={limits['pages']} is no multiple of {CHUNK_PAGES}")
+    if sum(limits[name] * ROW_BYTES[name] for name in limits) > MOST_BYTES:
+        raise DesignError(f"{VARIABLE}: the tables take more than 2 GiB together; lower another limit (spans, slot_words)")
     return limits
 
 

@@ -69,10 +69,10 @@ def is_free(heap, page, npages):
     """True where all of these pages are in the heap, and free in its bitmap."""
     if npages == 0 or page < heap.first_page or page + npages > heap.end_page:
         return False
+    taken = 0
     for i in range(page, page + npages):
-        if get_bit(heap.allocated_bits, i):
-            return False
-    return True
+        taken += get_bit(heap.allocated_bits, i)
+    return taken == 0
 
 
 @inner

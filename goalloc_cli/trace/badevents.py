@@ -103,8 +103,8 @@ MEANINGS = {
     Wrong.UNKNOWN_KIND: Meaning("unknown kind", "no such kind of event is known", "a newer goalloc may know it"),
     Wrong.SIZE: Meaning("impossible size", "it is beyond what Go can address", "sizes are bytes, pages or nanoseconds"),
     Wrong.P: Meaning("impossible P", "there is no such P", f"Ps count from 0, and are at most {MAX_PROCS}"),
-    Wrong.HANDLE: Meaning("impossible handle", f"handles end at {FREED_ID - 1}", "count them from 0, and use them again"),
-    Wrong.ARG: Meaning("impossible arg", "it names nothing that the trace has told", "tell types and names before their use"),
+    Wrong.HANDLE: Meaning("impossible handle", f"handles end at {FREED_ID - 1}", "count from 0, and use them again"),
+    Wrong.ARG: Meaning("impossible arg", "it names nothing that the trace has told", "tell types and names before use"),
 }
 
 

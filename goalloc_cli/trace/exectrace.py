@@ -80,7 +80,8 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
         if not error.chunks:
             raise
         events = len(decode(read_wire(data, name, partial=True)))
-        raise TruncatedTrace(f"{error}; or take the {events:,} events of those, with --partial", error.chunks, events) from None
+        taken = f"{error}; or take the {events:,} events of those, with --partial"
+        raise TruncatedTrace(taken, error.chunks, events) from None
     try:
         return _read(wire, name, len(data))
     except TraceError as error:
