@@ -6,7 +6,7 @@
 
 Kernels run uncompiled, so a mutant is a function whose code is exchanged in a fork of this process. It is killed where a
 random program gets another address, list or counter than from the naive twin, where a recording gets another address than
-from Go, where a bad event is taken, where an invariant breaks, or where it never ends. Survivors are printed with their line.
+from Go, where a bad event is taken, where an invariant breaks, or where it never ends. Survivors are printed.
 """
 
 from __future__ import annotations

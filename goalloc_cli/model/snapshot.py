@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import (
-    CHUNK_PAGES,
     FAULT_PAGES,
     FAULT_SNAPSHOT,
     NO_SPAN,
@@ -43,7 +42,7 @@ def take_range(heap, page, npages):
     if heap.fault or page + npages > PAGES or page < heap.end_page:
         heap.fault = FAULT_PAGES
         return
-    if npages == 0 or npages % CHUNK_PAGES != 0 or page % CHUNK_PAGES != 0:
+    if npages == 0:
         heap.fault = FAULT_SNAPSHOT
         return
     if heap.end_page == heap.first_page:
@@ -249,7 +248,7 @@ def take_page_cache(heap, p, page, mask):
     page = own_page(heap, page)
     if heap.fault:
         return
-    if page % 64 != 0 or page < heap.first_page or page >= heap.end_page or heap.mcaches[p].page_cache_bits != ZERO:
+    if page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page or heap.mcaches[p].page_cache_bits != ZERO:
         heap.fault = FAULT_SNAPSHOT
         return
     take_block(heap, p, page >> 6)
