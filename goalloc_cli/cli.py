@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from goalloc_cli import __version__
+from goalloc_cli.commands.check import check
 from goalloc_cli.commands.classes import classes
 from goalloc_cli.commands.design import design
 from goalloc_cli.commands.explain import explain
@@ -59,7 +60,7 @@ def cli(ctx: click.Context, color: str | None) -> None:
     ctx.obj = color
 
 
-for command in (record, import_recording, stats, replay, synth, export, design, classes, explain, verify):
+for command in (record, import_recording, check, stats, replay, synth, export, design, classes, explain, verify):
     cli.add_command(command)
 
 
@@ -92,6 +93,7 @@ def run(args: list[str] | None = None) -> int:
 
 def explained(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and what to tell."""
+    from goalloc_cli.design import DesignError
     from goalloc_cli.trace.event import TraceError
 
     if isinstance(error, click.ClickException):
@@ -101,6 +103,8 @@ def explained(error: Exception) -> tuple[int, str]:
         return CONTRADICTION, str(error)
     if isinstance(error, TraceError):
         return MALFORMED, str(error)
+    if isinstance(error, DesignError):
+        return USAGE, str(error)
     if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError):
         return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
     if isinstance(error, OSError):

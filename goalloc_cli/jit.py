@@ -1,8 +1,8 @@
 """`kernel` and `inner`: the decorators of compiled functions, and the one rule of where they are kept.
 
 Numba notices an edit in a function's own file only, not in the kernels that it calls. So the compiled code lives in a
-folder named by a hash of every source that holds kernels, and of the versions that compile them: any edit starts a new
-folder, and nothing stale can be called.
+folder named by a hash of every source that holds kernels, of the versions that compile them, and of the lengths of the
+tables that they are compiled for: any edit starts a new folder, and nothing stale can be called.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ OTHERS = ("jit", "choices", "design", "sizeclass", "outcome")
 
 def fingerprint(folder: Path) -> str:
     """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    limits = os.environ.get("GOALLOC_LIMITS", "")
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version} {limits}".encode())
     for path in [*sorted(folder.glob("*.py")), *(PACKAGE / f"{name}.py" for name in OTHERS)]:
         digest.update(path.read_bytes())
     return f"{folder.name}-{digest.hexdigest()[:16]}"

@@ -292,3 +292,5 @@ class Outcome:
     """MARK rows: objects with pointers are scanned, the others (odd span classes) are skipped."""
     notes: list[str] = field(default_factory=list)
     """What the reader must know about the figures, a sentence each."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Bad events that a lenient replay left out, by what is wrong with them."""

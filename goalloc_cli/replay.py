@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from goalloc_cli.design import Design
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
-from goalloc_cli.model.faults import FAULTS
-from goalloc_cli.model.heap import OBJECT, PS, new_heap
+from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
+from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT, new_heap
+from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.state import Known, State, pack, unpack
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
-from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind
+from goalloc_cli.trace.continued import continued
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.trace import Trace
 
 MIN_TABLE = 1 << 16
@@ -24,7 +28,16 @@ MIN_TABLE = 1 << 16
 
 
 class ReplayError(Exception):
-    """The events contradict each other or the model; the message names the event."""
+    """The recording contradicts the model, or outgrows it; the message names the event."""
+
+
+def refuse(trace_name: str, number: int, batch: Batch, index: int, fault: int) -> NoReturn:
+    """Raise TraceError for a bad event, ReplayError for one that the model cannot take."""
+    kind = Kind(int(batch.kind[index]) & KIND_MASK).name.lower()
+    what = f"{trace_name}: event {number} ({kind}, handle {batch.id[index]}): {FAULTS[fault]}"
+    if fault in BAD_EVENTS:
+        raise TraceError(f"{what}; goalloc check lists all bad events, replay --lenient leaves them out")
+    raise ReplayError(what)
 
 
 @dataclass
@@ -37,7 +50,7 @@ class Tables:
     cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
     def fit(self, batch: Batch) -> None:
-        """Make room for the highest handle of a batch."""
+        """Make room for the highest handle of a batch; raise ReplayError where that is beyond the limit."""
         if not len(batch):
             return
         highest = int(batch.id.max())
@@ -47,6 +60,8 @@ class Tables:
         kinds = batch.kind & KIND_MASK
         handles = batch.id[~np.isin(kinds, NOT_HANDLES)]
         wanted = int(handles.max(initial=0)) + 1
+        if wanted > OBJECTS:
+            raise ReplayError(f"handle {wanted - 1}: {full('objects')}; handles are to be used again")
         if wanted > len(self.objects):
             grown = np.zeros(wanted * 3 // 2, OBJECT)
             grown[: len(self.objects)] = self.objects
@@ -69,6 +84,8 @@ def replay(
     check: bool = False,
     hints: bool = True,
     progress: Callable[[int], None] | None = None,
+    begin_with: tuple[str, bytes] | None = None,
+    save: Callable[[bytes], None] | None = None,
 ) -> Outcome:
     """Replay a trace through an allocator of the given design.
 
@@ -80,17 +97,23 @@ def replay(
         check: walk all invariants of the heap (allocator.md 12.1) after each batch.
         hints: obey what the recording tells about sweeping, flushes and manual spans, where it does.
         progress: called with the number of events replayed so far.
+        begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
+        save: called with the state at the end, from which a later replay goes on.
 
     Raises:
-        ReplayError: an event that the heap cannot take, or a broken invariant; the message names the event.
-        TraceError: the trace cannot be read.
+        ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
+        TraceError: the trace cannot be read, or has a bad event (`trace.badevents`).
     """
     started = time.perf_counter()
     run = Run(trace, design, hints, every, check)
-    for batch in trace.batches:
+    if begin_with is not None:
+        run.load(*begin_with)
+    for batch in run.trace.batches:
         run.feed(batch)
         if progress:
             progress(run.events)
+    if save is not None:
+        save(run.saved(design_name))
     run.sample(Reason.END)
     return run.outcome(design_name, time.perf_counter() - started)
 
@@ -105,7 +128,7 @@ class Run:
         self.check = check
         self.every = every
         if not 1 <= header.gomaxprocs <= PS:
-            raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}; the model holds 1 to {PS} Ps")
+            raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}: {full('ps')}")
         self.heap = new_heap(design, header.gomaxprocs, header.heap_base if placed and header.heap_base else None)
         self.heap.gc.placed = int(placed)
         self.heap.gc.hinted = int(placed and header.hints)
@@ -113,31 +136,83 @@ class Run:
         self.tables = Tables()
         self.events = 0
         self.counts = np.zeros(64, np.int64)
+        self.snaps = 0
+        self.begun = False  # whether the snapshot is over
         self.samples: list[NDArray[np.void]] = []
         self.checkpoints: list[Checkpoint] = []
-        self.types: list[str] = [""]
+        self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
         self.names: list[str] = [""]
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch, taking the samples that fall in it."""
         self.note(batch)
         self.tables.fit(batch)
-        kinds = batch.kind & KIND_MASK
+        kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         first = self.heap.event = self.events
-        at = 0
-        while at < len(batch):
-            stop = len(batch)
+        at, end = 0, self.end_of_snapshot(kinds)
+        while at < end:
+            stop = end
             if isinstance(self.every, int):
                 stop = min(stop, at + self.every - (first + at) % self.every)
             at = self.run_to(batch, at, stop)
             self.events = first + at
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
+        if end < len(batch):
+            refuse(self.trace.name, first + end, batch, end, FAULT_LATE_SNAPSHOT)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
 
+    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> int:
+        """Index of the first event of a batch that belongs to the snapshot, but stands behind it; the batch's length."""
+        snaps = int(self.counts[SNAP_KINDS,].sum())
+        if self.begun and snaps == self.snaps:
+            return len(kinds)
+        self.snaps = snaps
+        of_snapshot = np.isin(kinds, SNAP_KINDS)
+        ended = np.append(self.begun, ~of_snapshot | (kinds == Kind.SNAP_END))
+        self.begun = bool(ended.any())
+        late = np.flatnonzero(of_snapshot & np.logical_or.accumulate(ended)[:-1])
+        return int(late[0]) if len(late) else len(kinds)
+
+    def saved(self, design_name: str) -> bytes:
+        """The state after the events so far."""
+        t = self.tables
+        known = {
+            "design": design_name,
+            "trace": self.trace.name,
+            "events": self.events,
+            "begun": self.begun,
+            "counts": self.counts.tolist(),
+            "types": [[t.name, t.size, t.pointer_bytes] for t in self.types],
+            "names": self.names,
+            "checkpoints": [[c.name, c.memstats] for c in self.checkpoints],
+        }
+        samples = np.concatenate(self.samples) if self.samples else np.zeros(0, SAMPLE)
+        return pack(State(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, samples, known))
+
+    def load(self, name: str, data: bytes) -> None:
+        """Go on from a saved state; raise TraceError where it cannot be used, or the trace cannot follow it."""
+        state = unpack(data, name, self.design)
+        if broken := check_heap(state.heap, state.objects):
+            raise TraceError(f"{name}: this saved state cannot be used: {broken}; save it again with --save-state")
+        known = Known(**state.known)
+        if bool(state.heap.gc.hinted) != bool(self.heap.gc.hinted):
+            raise TraceError(f"{name}: of this saved state and {self.trace.name} one has hints and the other has none")
+        state.heap.nprocs = max(int(state.heap.nprocs), int(self.heap.nprocs))
+        self.heap = state.heap
+        self.tables = Tables(state.objects, state.stacks, state.manual_spans, state.cursor)
+        self.events, self.begun = known.events, known.begun
+        self.counts = np.array(known.counts, np.int64)
+        self.snaps = int(self.counts[SNAP_KINDS,].sum())
+        self.samples = [state.samples] if len(state.samples) else []
+        self.checkpoints = [Checkpoint(name, memstats) for name, memstats in known.checkpoints]
+        self.types = [TypeInfo(*entry) for entry in known.types]
+        self.names = list(known.names)
+        self.trace = continued(self.trace, self.types, self.names)
+
     def note(self, batch: Batch) -> None:
         """Keep the names that a batch brings, and count its events."""
-        self.types += [t.name for t in batch.new_types]
+        self.types += batch.new_types
         self.names += batch.new_names
         self.counts += np.bincount(batch.kind & KIND_MASK, minlength=64)
 
@@ -147,11 +222,7 @@ class Run:
         columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
         done = replay_batch(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at)
         if self.heap.fault:
-            number = int(self.heap.event) + done
-            kind = Kind(int(batch.kind[done]) & KIND_MASK).name.lower()
-            raise ReplayError(
-                f"{self.trace.name}: event {number} ({kind}, handle {batch.id[done]}): {FAULTS[int(self.heap.fault)]}"
-            )
+            refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
         return int(done)
 
     def take_due_samples(self, last: Kind, arg: int) -> None:
@@ -199,7 +270,7 @@ class Run:
             checkpoints=self.checkpoints,
             classes=survey.classes(heap, spans),
             spans=spans,
-            pins=survey.pins(spans, pinned, self.types),
+            pins=survey.pins(spans, pinned, [t.name for t in self.types]),
             mcaches=survey.mcaches(heap),
             central=survey.central(heap),
             arenas=survey.arenas(heap),
@@ -209,7 +280,8 @@ class Run:
             locks=survey.locks(heap),
             sweep=survey.sweeps(heap),
             marks=survey.marks(heap),
-            notes=self.notes(),
+            notes=[*self.notes(), *self.trace.remarks],
+            skipped=dict(self.trace.skipped),
         )
 
     def notes(self) -> list[str]:
@@ -220,6 +292,14 @@ class Run:
                 "The recording's own sweep progress, flushes and manual spans were followed (see hints); "
                 "released memory at its start is taken to be all that was idle."
             )
+        if self.heap.nprocs > self.trace.header.gomaxprocs:
+            notes.append(
+                f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
+                f"trace: the model went on with {self.heap.nprocs} Ps."
+            )
+        if self.trace.skipped:
+            found = ", ".join(f"{name}: {n:,}" for name, n in self.trace.skipped.items())
+            notes.append(f"Bad events were left out, {sum(self.trace.skipped.values()):,} of them ({found}).")
         if self.heap.stacks.unplaced:
             notes.append(f"Stack allocations whose place the recording does not tell: {self.heap.stacks.unplaced}.")
         return notes

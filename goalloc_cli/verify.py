@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow, judge
-from goalloc_cli.model.faults import FAULTS
-from goalloc_cli.model.heap import PAGES, PS
+from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
-from goalloc_cli.replay import ReplayError, Run
+from goalloc_cli.replay import Run, refuse
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.trace import Trace
 
@@ -103,7 +102,7 @@ def verify(
 
     Raises:
         ReplayError: an event that the model cannot take.
-        TraceError: the trace holds no addresses.
+        TraceError: the trace holds no addresses, or has a bad event.
     """
     if not trace.header.witnesses:
         raise TraceError(f"{trace.name}: holds no addresses; verify a recording, or its import without --no-witnesses")
@@ -209,8 +208,7 @@ class Follower:
     def fail(self, run: Run, batch: Batch, at: int) -> None:
         """Raise where a kernel stopped at a fault."""
         if run.heap.fault:
-            kind = Kind(int(batch.kind[at]) & KIND_MASK).name.lower()
-            raise ReplayError(f"{self.trace.name}: event {self.events + at} ({kind}): {FAULTS[int(run.heap.fault)]}")
+            refuse(self.trace.name, self.events + at, batch, at, int(run.heap.fault))
 
     def compare_heap(self, at: int) -> None:
         """Hold the free-running heap against the recording's own table of spans, where it has one."""
@@ -289,7 +287,7 @@ class Follower:
 
     def notes(self) -> list[str]:
         """What the reader must know."""
-        notes = list(self.trace.header.notes)
+        notes = [*self.trace.header.notes, *self.trace.remarks]
         if not self.trace.header.from_start:
             notes.append(
                 "The recording starts late in the program's life: the order of its lists and what its caches held are "

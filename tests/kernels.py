@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from goalloc_cli.choices import Central
@@ -11,6 +13,7 @@ from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.trace import Header
 
 HANDLES = 1 << 16
 
@@ -25,6 +28,15 @@ class Kernels:
         self.stacks = np.full((HANDLES, 2), -1, np.int64)
         self.manual_spans = np.zeros(HANDLES, np.int64)
         self.cursor = np.zeros(1, np.int64)
+
+    @classmethod
+    def of(cls, design: Design, header: Header) -> Kernels:
+        """The heap in which a replay of a recording begins."""
+        kernels = cls(design, header.gomaxprocs)
+        kernels.heap = new_heap(design, header.gomaxprocs, header.heap_base)
+        kernels.heap.gc.placed, kernels.heap.gc.hinted = 1, int(header.hints)
+        begin(kernels.heap)
+        return kernels
 
     def apply(self, kind: int, p: int, id: int, size: int, arg: int) -> int | None:
         """Do one event; return the address that it chose, if it chose one."""
@@ -197,9 +209,15 @@ class Kernels:
 
     def sample(self) -> np.void:
         """A SAMPLE row of the heap as it is now."""
-        row = np.zeros(1, SAMPLE)
+        row = np.zeros(1, SAMPLE).view(np.recarray)  # its fields are attributes where kernels run uncompiled
         sample_heap(self.heap, row[0])
         return row[0]
+
+    def counters(self, names: Sequence[str]) -> dict[str, int]:
+        """Several counters, from one sample."""
+        row = self.sample()
+        packed = {"mallocs": self.tiny_allocs, "frees": self.tiny_allocs}
+        return {n: int(row[n]) - packed.get(n, 0) if n in SAMPLE.names else getattr(self, n) for n in names}
 
     @property
     def tiny_allocs(self) -> int:

@@ -15,7 +15,7 @@ LONGEST_FILE = 400
 ROOMS = {
     "__init__": set(),
     "__main__": {"cli"},
-    "cli": {"__init__", "commands", "compiling", "trace"},
+    "cli": {"__init__", "commands", "compiling", "design", "trace"},
     "commands": {"beside", "design", "explain", "jit", "parallel", "progress", "recording", "replay",
                  "report", "sizeclass", "trace", "verify"},
     "explain": {"choices", "design", "model", "replay", "sizeclass", "trace"},

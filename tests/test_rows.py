@@ -225,8 +225,17 @@ def test_a_mistake_in_msgpack_is_told_with_its_row_and_byte():
 
 
 def test_a_p_beyond_the_header_says_how_to_give_one():
-    data = as_jsonl([{"op": "header", "gomaxprocs": 1}, {"op": "gc", "p": 3}])
+    data = as_jsonl([{"op": "header", "gomaxprocs": 1}, {"op": "snap_span", "id": 1, "size": 0, "arg": 5, "p": 3}])
     assert error(data).endswith('but the header says gomaxprocs 1; start with a row such as {"op":"header","gomaxprocs":8}')
+
+
+def test_a_p_beyond_the_header_is_one_more_p():
+    data = as_jsonl([{"op": "header", "gomaxprocs": 1}, {"op": "gc", "p": 3}])
+    assert [p for _, p, *_ in events(read(data))] == [3, 3]
+
+
+def test_there_are_no_more_ps_than_the_model_holds():
+    assert error(as_jsonl([{"op": "gc", "p": 1024}])) == "a: line 1: GC_START with p 1024, but there are at most 1024 Ps"
 
 
 def test_msgpack_that_was_cut_short_is_told_from_msgpack_that_is_wrong():

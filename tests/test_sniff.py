@@ -121,8 +121,8 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Source]:
     """What open_trace opens."""
     sources: list[Source] = []
 
-    def remembering(path: Path) -> Source:
-        sources.append(open_source(path))
+    def remembering(path: Path, partial: bool = False) -> Source:
+        sources.append(open_source(path, partial))
         return sources[-1]
 
     monkeypatch.setattr("goalloc_cli.trace.sniff.open_source", remembering)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.options import partial_option, refuse_early
 from goalloc_cli.commands.show import say
+
+PARTIAL = "Imported with --partial: what was missing of a recording cut short is missing here."
+"""What the trace has to say, since whether it was cut short shows only at its end."""
 
 
 @click.command("import", short_help="Make a trace from a recording of a Go program.")
 @click.argument("recording", metavar="RECORDING")
 @click.option("-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.')
 @click.option("--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them).")
+@partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
-def import_recording(recording: str, output: str, no_witnesses: bool, force: bool, quiet: bool) -> None:
+def import_recording(
+    recording: str, output: str, no_witnesses: bool, partial: bool, force: bool, quiet: bool
+) -> None:
     """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
     from goalloc_cli.progress import progress_line, ticking
     from goalloc_cli.trace.native import write_native
@@ -22,13 +28,14 @@ def import_recording(recording: str, output: str, no_witnesses: bool, force: boo
     from goalloc_cli.trace.sniff import open_trace
 
     refuse_early({"output": output, "force": force, "form": "msgpack"})
-    trace = open_trace(recording)
+    trace = open_trace(recording, partial=partial)
+    header = trace.header.with_notes(PARTIAL) if partial else trace.header
     with progress_line("import", trace.events, quiet) as tick:
         batches = ticking(trace.batches, tick)
         events = write_file(
-            output, force, lambda file: write_native(trace.header, batches, file, witnesses=not no_witnesses)
+            output, force, lambda file: write_native(header, batches, file, witnesses=not no_witnesses)
         )
     if not quiet:
-        for note in trace.header.notes:
+        for note in [*trace.header.notes, *trace.remarks]:
             say(f"note: {note}")
         say(f"{output}: {events:,} events")

@@ -37,6 +37,10 @@ def color_option(command: F) -> F:
     )(command)
 
 
+def partial_option(command: F) -> F:
+    return click.option("--partial", is_flag=True, help="Take what is whole of an input that was cut short.")(command)
+
+
 def output_options(command: F) -> F:
     """How a report is shown, and where it goes."""
     for option in (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
-from goalloc_cli.commands.options import output_options, refuse_early
+from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.names import REPLAY_REPORTS
@@ -26,6 +28,10 @@ from goalloc_cli.report.names import REPLAY_REPORTS
 @click.option("--every", metavar="gc|N", default="gc", show_default=True, help="Sample at each GC, or each N events.")
 @design_options
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
+@click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
+@click.option("--load-state", metavar="FILE", help="Go on from a state that --save-state wrote.")
+@click.option("--save-state", metavar="FILE", help="Write the state at the end, for the next part of a trace.")
+@partial_option
 @output_options
 @click.pass_context
 def replay(
@@ -38,6 +44,10 @@ def replay(
     knobs: tuple[str, ...],
     size_classes: str | None,
     check: bool,
+    lenient: bool,
+    partial: bool,
+    load_state: str | None,
+    save_state: str | None,
     **options: Any,
 ) -> None:
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
@@ -50,19 +60,50 @@ def replay(
     refuse_early(options)
     versions = versions_of(go_version)
     if len(traces) * len(versions) > 1:
+        if load_state is not None or save_state is not None:
+            raise click.UsageError("--load-state and --save-state go with one trace and one release")
         refuse(traces, versions, reports, options["form"])
-        jobs = [Job(trace, version, knobs, size_classes, step, check) for trace in traces for version in versions]
+        jobs = [
+            Job(trace, version, knobs, size_classes, step, check, lenient, partial)
+            for trace in traces
+            for version in versions
+        ]
         return replay_several(ctx, jobs, len(versions), reports, **options)
+    if save_state is not None:
+        refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
     from goalloc_cli.progress import progress_line
     from goalloc_cli.replay import replay as run_replay
     from goalloc_cli.report.document import document
+    from goalloc_cli.trace.badevents import leniently
     from goalloc_cli.trace.sniff import open_trace
 
-    found = open_trace(traces[0])
+    found = open_trace(traces[0], partial=partial, lenient=lenient)
+    if lenient:
+        found = leniently(found)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     with progress_line("replay", found.events, options["quiet"]) as progress:
-        outcome = run_replay(found, design, design_name=name, every=step, check=check, hints=hints, progress=progress)
+        outcome = run_replay(
+            found,
+            design,
+            design_name=name,
+            every=step,
+            check=check,
+            hints=hints,
+            progress=progress,
+            begin_with=None if load_state is None else (load_state, Path(load_state).read_bytes()),
+            save=None if save_state is None else state_writer(save_state, options["force"]),
+        )
     return show(ctx, document(outcome, found.size_bytes), reports, **options)
+
+
+def state_writer(path: str, force: bool) -> Callable[[bytes], None]:
+    """What writes a state to a file, whole or not at all."""
+    from goalloc_cli.trace.sink import write_file
+
+    def save(data: bytes) -> None:
+        write_file(path, force, lambda file: file.write(data))
+
+    return save
 
 
 def sampling(every: str) -> str | int:

@@ -29,6 +29,8 @@ class Job:
     size_classes: str | None
     every: str | int
     check: bool
+    lenient: bool
+    partial: bool
 
     def __str__(self) -> str:
         return self.trace if self.go_version is None else f"{self.trace} under Go {self.go_version}"
@@ -113,9 +115,12 @@ def replayed(job: Job, tick: Tick) -> Document:
     """Do one job: the document of a replay."""
     from goalloc_cli.replay import replay
     from goalloc_cli.report.document import document
+    from goalloc_cli.trace.badevents import leniently
     from goalloc_cli.trace.sniff import open_trace
 
-    found = open_trace(job.trace)
+    found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
+    if job.lenient:
+        found = leniently(found)
     design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
     outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
     return document(outcome, found.size_bytes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goalloc_cli.commands.options import output_options, refuse_early
+from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
 
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports.",
 )
 @click.option("--beside", metavar="TRACE", help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it.")
+@partial_option
 @output_options
 @click.pass_context
-def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], beside: str | None, **options: Any) -> None:
+def stats(
+    ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], beside: str | None, partial: bool, **options: Any
+) -> None:
     """Describe TRACE ("-" or a pipe is the standard input) without replaying it.
 
     A replay saved with --format msgpack is shown as it would have been then. Of a text with the
@@ -45,7 +48,7 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], be
 
     path = trace or "-"
     found = read_saved(path)
-    opened = open_trace_or_gctrace(path) if found is None else None
+    opened = open_trace_or_gctrace(path, partial) if found is None else None
     if beside is not None and not isinstance(opened, Source):
         raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
     if found is not None:
@@ -64,7 +67,7 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], be
 
     assert opened is not None
     with progress_line("stats", opened.events, options["quiet"]) as progress:
-        found = trace_document(describe(opened, progress))
+        found = trace_document(describe(opened, progress), opened.remarks)
     return show(ctx, found, reports, **options)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from goalloc_cli.commands.options import output_options, refuse_early
+from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import say, show
 
 CROSSED = 5
@@ -27,10 +27,18 @@ RULE = re.compile(r"\s*([a-z_-]+)\s*(<=|<)\s*([0-9]+(?:\.[0-9]+)?)\s*%?\s*\Z")
     multiple=True,
     help="End with exit code 5 where a row is below, as in free-running<99.99. May be given again.",
 )
+@partial_option
 @output_options
 @click.pass_context
 def verify(
-    ctx: click.Context, /, recording: str, memstats: str | None, own_sweeper: bool, rules: tuple[str, ...], **options: Any
+    ctx: click.Context,
+    /,
+    recording: str,
+    memstats: str | None,
+    own_sweeper: bool,
+    rules: tuple[str, ...],
+    partial: bool,
+    **options: Any,
 ) -> int:
     """Score how exactly the model reproduces what the real runtime did in RECORDING.
 
@@ -47,7 +55,7 @@ def verify(
     from goalloc_cli.verify import verify as run_verify
 
     told = read_memstats(memstats) if memstats else None
-    found = open_trace(recording)
+    found = open_trace(recording, partial=partial)
     design, name, _hints = choose_design(found.header, None, ())
     with progress_line("verify", found.events, options["quiet"]) as progress:
         verdict = run_verify(

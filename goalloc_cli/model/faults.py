@@ -1,13 +1,13 @@
-"""What stops a replay, in words: impossible states and full tables (`heap.fault`)."""
+"""What stops a replay, in words (`heap.fault`): bad events, snapshots that contradict themselves, and full tables."""
 
 from __future__ import annotations
 
 from goalloc_cli.model.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_GC_ORDER,
+    FAULT_LATE_SNAPSHOT,
     FAULT_LIVE_HANDLE,
     FAULT_MANUAL,
-    FAULT_OBJECTS,
     FAULT_P,
     FAULT_PAGES,
     FAULT_QUEUE_NODES,
@@ -17,29 +17,37 @@ from goalloc_cli.model.heap import (
     FAULT_SNAPSHOT,
     FAULT_SPANS,
     FAULT_STACK_SIZE,
+    FAULT_TIME,
     FAULT_UNKNOWN_STACK,
-    PAGES,
-    PS,
-    QUEUE_NODES,
-    RUNS,
-    SLOT_WORDS,
-    SPANS,
 )
+from goalloc_cli.model.limits import full
 
-FAULTS = {
-    FAULT_PAGES: f"the heap outgrew the {PAGES} pages that the model holds",
-    FAULT_SPANS: f"more than {SPANS - 1} spans",
-    FAULT_SLOT_WORDS: f"the bitmaps of all spans outgrew {SLOT_WORDS} words",
-    FAULT_QUEUE_NODES: f"more than {QUEUE_NODES} spans wait in mcentral queues",
-    FAULT_OBJECTS: "a handle is larger than any before it by more than one batch",
+BAD_EVENTS = {
     FAULT_DOUBLE_FREE: "free of an object that is not live",
     FAULT_LIVE_HANDLE: "allocation with the handle of a live object",
     FAULT_UNKNOWN_STACK: "free of a goroutine stack that is not in use, or allocation of one that is",
-    FAULT_SIZE: "an object is larger than the address space of the model",
-    FAULT_P: f"P number beyond {PS - 1}",
-    FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
-    FAULT_MANUAL: "a manual span is freed that was not allocated",
-    FAULT_GC_ORDER: "GC start and GC end do not alternate",
-    FAULT_RUNS: f"more than {RUNS - 1} runs of free pages",
     FAULT_STACK_SIZE: "a goroutine stack's size is not a power of two from the smallest size on",
+    FAULT_GC_ORDER: "GC start and GC end do not alternate",
+    FAULT_TIME: "the time goes backwards",
+    FAULT_LATE_SNAPSHOT: "an event of the snapshot comes after the snapshot",
+    FAULT_MANUAL: "a manual span is freed that was not allocated",
 }
+"""Events that contradict the ones before them: `trace.badevents` finds the same ones without a heap."""
+
+CONTRADICTIONS = {
+    FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
+}
+"""What only a heap can tell."""
+
+LIMITS = {
+    FAULT_PAGES: f"the heap outgrows its address space: {full('pages')}",
+    FAULT_SIZE: f"the object is larger than the address space: {full('pages')}",
+    FAULT_SPANS: full("spans"),
+    FAULT_SLOT_WORDS: f"the bitmaps of all spans are full: {full('slot_words')}",
+    FAULT_QUEUE_NODES: f"the queues of all mcentrals are full: {full('queue_places')}",
+    FAULT_RUNS: full("runs"),
+    FAULT_P: full("ps"),
+}
+"""Full tables: the limit, and what raises it."""
+
+FAULTS = BAD_EVENTS | CONTRADICTIONS | LIMITS

@@ -15,24 +15,11 @@ from dataclasses import fields
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, contradiction
+from goalloc_cli.model.limits import CHUNK_PAGES, PAGES, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
 from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
 
-PAGES = 1 << 23
-"""Pages of address space that the model can hold: 64 GiB of 8 KiB pages."""
-SPANS = PAGES
-"""Rows for spans: as many as there can be pages. Row 0 is never used: it is NO_SPAN."""
-SLOT_WORDS = 80 << 20
-"""Words for the slot bitmaps of all spans."""
-QUEUE_NODES = 12 << 20
-"""Places in the queues of all mcentrals."""
-PS = 1024
-"""Go's own limit until 1.10; more Ps than this are refused by name."""
-CHUNK_PAGES = 512
-"""Pages in a chunk of the page allocator, which keeps one summary for each."""
 CHUNKS = PAGES // CHUNK_PAGES
-RUNS = 1 << 20
-"""Rows for runs of free pages, where the page heap keeps any. Row 0 is never used: it is NO_RUN."""
 LISTED_PAGES = 128
 """Spans and runs shorter than this have a list for each length, in Go's older page heaps (Go: _MaxMHeapList)."""
 STACK_PIECES = 4 * PAGES
@@ -46,6 +33,7 @@ SPANCLASSES = 2 * MAX_CLASSES
 
 NO_SPAN = 0
 NO_RUN = 0
+"""Row 0 of spans and of runs is never used."""
 NONE = -1
 
 # Span states.
@@ -291,7 +279,6 @@ FAULT_PAGES = 1
 FAULT_SPANS = 2
 FAULT_SLOT_WORDS = 3
 FAULT_QUEUE_NODES = 4
-FAULT_OBJECTS = 5
 FAULT_DOUBLE_FREE = 6
 FAULT_LIVE_HANDLE = 7
 FAULT_UNKNOWN_STACK = 8
@@ -302,6 +289,8 @@ FAULT_MANUAL = 12
 FAULT_GC_ORDER = 13
 FAULT_STACK_SIZE = 14
 FAULT_RUNS = 15
+FAULT_TIME = 16
+FAULT_LATE_SNAPSHOT = 17
 
 HEAP = np.dtype(
     [
@@ -356,8 +345,9 @@ HEAP = np.dtype(
     align=True,
 )
 
-OBJECT = table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")
-"""A live object by its handle: loc = span row << 16 | slot, or NONE; a swept-away handle keeps its loc until reused."""
+OBJECT = np.dtype((np.record, table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")))
+"""A live object by its handle: loc = span row << 16 | slot, or NONE; a swept-away handle keeps its loc until reused.
+A record, so that its rows have their columns as attributes where kernels run uncompiled, too."""
 
 OBJECT_LIVE = 1
 OBJECT_BOUND = 2

@@ -7,7 +7,7 @@ import numpy as np
 from goalloc_cli.jit import inner, kernel
 from goalloc_cli.model import hint, snapshot
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
-from goalloc_cli.model.heap import FAULT_P, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
+from goalloc_cli.model.heap import FAULT_P, FAULT_TIME, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
 from goalloc_cli.model.ledger import take_sample
 from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
@@ -109,6 +109,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         heap.mcaches[who].tiny_allocs += 1
         heap.stats.tiny_packed += 1
     elif k == TIME:
+        if size < heap.time_ns:
+            heap.fault = FAULT_TIME
         heap.time_ns = size
     elif k >= FIRST_WITNESS:
         return

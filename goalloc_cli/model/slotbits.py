@@ -88,6 +88,12 @@ def set_allocated(heap, span, slot):
 
 
 @inner
+def is_allocated(heap, span, slot):
+    """True where slot `slot` was found in use by the last sweep, or by the snapshot."""
+    return heap.bits[span.bits + (slot >> 6)] & bit(slot & 63) != ZERO
+
+
+@inner
 def keep_marks(heap, span, cycle):
     """Copy the live bits aside: they are what `cycle` marked."""
     live = span.bits + span.nwords

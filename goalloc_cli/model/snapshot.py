@@ -20,8 +20,8 @@ from goalloc_cli.model.mheap import account_pages, count_in_use, count_manual, i
 from goalloc_cli.model.pagealloc import add_range, alloc_range
 from goalloc_cli.model.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pagecache import take_block
-from goalloc_cli.model.pallocbits import ZERO
-from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, load_alloc_cache, set_allocated, set_live
+from goalloc_cli.model.pallocbits import ZERO, get_bit
+from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, is_allocated, load_alloc_cache, set_allocated, set_live
 from goalloc_cli.model.stack import insert, is_pooled, order_of
 
 
@@ -42,6 +42,9 @@ def take_range(heap, page, npages):
     if heap.fault or page + npages > PAGES or page < heap.end_page:
         heap.fault = FAULT_PAGES
         return
+    if npages == 0:
+        heap.fault = FAULT_SNAPSHOT
+        return
     if heap.end_page == heap.first_page:
         heap.first_page = page
         heap.search_page = page
@@ -52,8 +55,23 @@ def take_range(heap, page, npages):
 def take_padding(heap, page, npages):
     """These pages are never used."""
     page = own_page(heap, page)
-    if not heap.fault:
-        pad(heap, page, npages)
+    if heap.fault:
+        return
+    if not is_free(heap, page, npages):
+        heap.fault = FAULT_SNAPSHOT
+        return
+    pad(heap, page, npages)
+
+
+@inner
+def is_free(heap, page, npages):
+    """True where all of these pages are in the heap, and free in its bitmap."""
+    if npages == 0 or page < heap.first_page or page + npages > heap.end_page:
+        return False
+    taken = 0
+    for i in range(page, page + npages):
+        taken += get_bit(heap.allocated_bits, i)
+    return taken == 0
 
 
 @inner
@@ -69,6 +87,9 @@ def take_span(heap, page, npages, spc, p):
     if heap.fault:
         return NO_SPAN
     count_in_use(heap, spc, npages)
+    if p != NONE and spc >= 2 and heap.mcaches[p].alloc[spc] != NO_SPAN:
+        heap.fault = FAULT_SNAPSHOT
+        return NO_SPAN
     if p != NONE and spc >= 2:
         heap.spans[s].owner = p
         heap.spans[s].sweepgen = heap.gc.sweepgen + 3
@@ -82,13 +103,9 @@ def place(heap, page, npages, state):
     page = own_page(heap, page)
     if heap.fault:
         return NO_SPAN
-    if page < heap.first_page or page + npages > heap.end_page:
+    if not is_free(heap, page, npages):
         heap.fault = FAULT_SNAPSHOT
         return NO_SPAN
-    for i in range(page, page + npages):
-        if heap.page_span[i] != NO_SPAN:
-            heap.fault = FAULT_SNAPSHOT
-            return NO_SPAN
     released = alloc_range(heap, page, npages)
     s = new_span(heap, page, npages, state)
     if not heap.fault:
@@ -99,6 +116,9 @@ def place(heap, page, npages, state):
 @inner
 def mark_unswept(heap, s):
     """The span waits to be swept."""
+    if s == NO_SPAN or heap.spans[s].state != SPAN_IN_USE:
+        heap.fault = FAULT_SNAPSHOT
+        return
     if heap.spans[s].owner == NONE:
         heap.spans[s].sweepgen = heap.gc.sweepgen - 2
     else:
@@ -110,7 +130,8 @@ def mark_unswept(heap, s):
 def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     """An object in a slot of span s; not live: dead, and to be freed by the sweep."""
     span = heap.spans[s]
-    if s == NO_SPAN or slot >= span.nelems:
+    has_slot = s != NO_SPAN and span.state == SPAN_IN_USE and slot < span.nelems and size <= span.elem_size
+    if not has_slot or is_allocated(heap, span, slot):
         heap.fault = FAULT_SNAPSHOT
         return
     set_allocated(heap, span, slot)
@@ -182,8 +203,17 @@ def take_stack(heap, s, index, stack_bytes):
         heap.fault = FAULT_SNAPSHOT
         return NONE
     span = heap.spans[s]
-    span.elem_size = stack_bytes
+    first = index * heap.knobs.stack_min
+    fits = first % stack_bytes == 0 and first + stack_bytes <= span.npages << heap.knobs.page_shift
+    if span.state != SPAN_STACK or not fits or span.elem_size not in (0, stack_bytes):
+        heap.fault = FAULT_SNAPSHOT
+        return NONE
     piece = (span.start_addr - heap.base_addr) // heap.knobs.stack_min + index
+    is_taken = heap.stack_next[piece] == piece if is_pooled(heap, order) else span.alloc_count > 0
+    if is_taken and piece != 0:
+        heap.fault = FAULT_SNAPSHOT
+        return NONE
+    span.elem_size = stack_bytes
     span.alloc_count += 1
     if is_pooled(heap, order):
         # Until the span is complete, its used pieces point at themselves.
@@ -217,6 +247,9 @@ def take_page_cache(heap, p, page, mask):
     """P holds those pages of a 64-page block whose bits are set in mask."""
     page = own_page(heap, page)
     if heap.fault:
+        return
+    if page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page or heap.mcaches[p].page_cache_bits != ZERO:
+        heap.fault = FAULT_SNAPSHOT
         return
     take_block(heap, p, page >> 6)
     cache = heap.mcaches[p]

@@ -6,6 +6,8 @@ length, equal ones by address. `longest` of a run is the most pages of any run a
 
 from __future__ import annotations
 
+import numpy as np
+
 from goalloc_cli.choices import Pages
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import NO_RUN
@@ -24,7 +26,7 @@ def comes_before(heap, a, b):
 @inner
 def priority(r):
     """A number that scatters over the rows: a run lies above those with higher ones."""
-    return (r * 0x9E3779B1) & 0xFFFFFFFF
+    return (np.int64(r) * 0x9E3779B1) & 0xFFFFFFFF
 
 
 @inner

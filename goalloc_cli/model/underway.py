@@ -148,8 +148,8 @@ def take_over(heap, s, sweeper, p, passed, begun):
     """Sweeper `sweeper` (for the debt of P p where it is PAYER) sweeps span s, which is under way.
 
     Args:
-        passed, begun: the clock of those not named, and when the last sweep had begun, before this one was; NONE where it was
-            begun in passing.
+        passed, begun: the clock of those not named, and when the last sweep had begun, before this one was; NONE where it
+            was begun in passing.
     """
     gc = heap.gc
     span = heap.spans[s]

@@ -59,6 +59,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "trace": trace_identity(outcome.trace_name, outcome.header, trace_bytes, outcome.events),
         "design": design(outcome),
         "notes": list(dict.fromkeys([*outcome.header.notes, *outcome.notes])),
+        "skipped": plain(outcome.skipped),
         "run": {
             "seconds": outcome.seconds,
             "events_per_second": total / outcome.seconds if outcome.seconds else 0.0,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from goalloc_cli.report import answer, compared, explained, gctrace_tables, memory, objects, systems, trace_tables, verdict
+from goalloc_cli.report import check as checked
 from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.table import Block
 
@@ -49,6 +50,7 @@ BY_SCHEMA = {
     "goalloc verify": ({}, verdict.blocks),
     "goalloc explain": ({}, explained.blocks),
     "goalloc compare": ({}, compared.blocks),
+    "goalloc check": ({}, checked.blocks),
 }
 """The reports of a document, and what is shown without any."""
 
@@ -68,6 +70,7 @@ ALWAYS = (
     "trace",
     "design",
     "notes",
+    "skipped",
     "run",
     "summary",
 )

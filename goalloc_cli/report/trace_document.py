@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ from goalloc_cli.trace.stats import TraceStats
 SCHEMA = "goalloc stats"
 
 
-def trace_document(stats: TraceStats) -> dict[str, Any]:
+def trace_document(stats: TraceStats, remarks: Sequence[str] = ()) -> dict[str, Any]:
     """Everything `describe` found, in plain lists, dicts and numbers."""
     found = asdict(stats)
     for field in ("name", "header", "size_bytes", "events"):
@@ -23,7 +24,7 @@ def trace_document(stats: TraceStats) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "goalloc_version": __version__,
         "trace": trace_identity(stats.name, stats.header, stats.size_bytes, stats.events),
-        "notes": list(stats.header.notes),
+        "notes": [*stats.header.notes, *remarks],
         "events": sum(stats.events.values()),
         **plain(found),
         "gc_cycles": len(stats.cycles),

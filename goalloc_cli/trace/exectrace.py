@@ -32,6 +32,7 @@ from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
 from goalloc_cli.trace.exectrace_source import OUT, STATE, Source, make_held, make_source
 from goalloc_cli.trace.exectrace_start import snapshot_events
 from goalloc_cli.trace.exectrace_wire import Wire, read_wire
+from goalloc_cli.trace.source import TruncatedTrace
 from goalloc_cli.trace.trace import Header, Trace
 
 ARENA_BYTES = 64 << 20
@@ -73,7 +74,14 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
         TraceError: not an execution trace, without alloc/free events, damaged, incomplete, or contradicting itself.
     """
     data = stream.read()
-    wire = read_wire(data, name, partial)
+    try:
+        wire = read_wire(data, name, partial)
+    except TruncatedTrace as error:
+        if not error.chunks:
+            raise
+        events = len(decode(read_wire(data, name, partial=True)))
+        taken = f"{error}; or take the {events:,} events of those, with --partial"
+        raise TruncatedTrace(taken, error.chunks, events) from None
     try:
         return _read(wire, name, len(data))
     except TraceError as error:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_tables import Tables
+from goalloc_cli.trace.source import TruncatedTrace
 
 HEADER_BYTES = 16
 MAX_BATCH_BYTES = 64 << 10
@@ -119,6 +120,8 @@ def read_wire(data: bytes, name: str, partial: bool = False) -> Wire:
     """
     try:
         return _read_wire(data, partial)
+    except TruncatedTrace as error:
+        raise TruncatedTrace(f"{name}: {error}", error.chunks) from None
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from None
 
@@ -141,7 +144,7 @@ def _read_wire(data: bytes, partial: bool) -> Wire:
             f"{len(whole)} of its {len(scan.order)} generations are whole"
         )
         if not partial or not whole:
-            raise TraceError(f"{lost}; let the program call trace.Stop, and record it again")
+            raise TruncatedTrace(f"{lost}; let the program call trace.Stop, and record it again", chunks=len(whole))
     if scan.copies:
         raise TraceError(
             f"byte {scan.copies[0]}: {len(scan.copies)} of {len(scan.seen) + len(scan.copies)} batches stand in the file "

@@ -28,14 +28,15 @@ T = TypeVar("T")
 # Reading
 
 
-def read_native(stream: BinaryIO, name: str) -> Trace:
+def read_native(stream: BinaryIO, name: str, lenient: bool = False) -> Trace:
     """Read the header; the batches are read as they are walked, one chunk in memory at a time.
 
-    Raise TraceError where the input is not what the format asks for, TruncatedTrace where it ends too early.
+    With `lenient`, events whose values are out of range are handed on, for `badevents` to find. Raise TraceError where the
+    input is not what the format asks for, TruncatedTrace where it ends too early.
     """
     records = RecordReader(stream, name)
     header = _read_header(records.header())
-    return Trace(name, header, _read_batches(records, RangeCheck(header.gomaxprocs)))
+    return Trace(name, header, _read_batches(records, RangeCheck(header.gomaxprocs, lenient)))
 
 
 def _read_header(record: Record) -> Header:

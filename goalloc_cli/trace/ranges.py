@@ -5,6 +5,8 @@ Which handles are alive is for the replay to find out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,12 @@ MAX_BYTES = 1 << 48
 
 MAX_PAGE = 1 << 35
 """Highest page number, and most pages: `MAX_BYTES` in pages of 8 KiB."""
+
+MAX_PROCS = 1024
+"""Most Ps: Go's own limit up to 1.9 (runtime2.go, _MaxGomaxprocs); it has none since, but the model has (model/heap.py)."""
+
+MAX_PERCENT = (1 << 31) - 1
+"""Highest GOGC: Go keeps it in an int32."""
 
 MAX_SPAN_CLASS = 255
 """Highest span class: Go keeps it in a byte."""
@@ -45,6 +53,8 @@ _SIZED_IN_PAGES = (
     Kind.SAW_SPAN_ALLOC,
 )
 _COUNTED = (Kind.TIME, Kind.SWEEP_COUNT)
+_BY_OWNER = (Kind.SNAP_SPAN, Kind.SNAP_PAGE_CACHE)
+"""Kinds whose `p` is a P of the snapshot: one of those that the header counts. All others may name a later one."""
 _IN_SLOT = (Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
 """Kinds whose `p` is a slot."""
 
@@ -60,8 +70,10 @@ _KNOWN = bytes(byte for kind in Kind for byte in _all_flags(kind))
 class RangeCheck:
     """Follows a trace, batch by batch, and knows how many types and names it has brought so far."""
 
-    def __init__(self, gomaxprocs: int) -> None:
+    def __init__(self, gomaxprocs: int, lenient: bool = False) -> None:
+        """With `lenient`, events out of range are left to who asks for `beyond`; types and names are still counted."""
         self.events = 0
+        self.lenient = lenient
         self._table_bytes = 0
         # Entry 0 of both tables means "not known".
         self._types = 1
@@ -69,11 +81,13 @@ class RangeCheck:
         # The most that a kind allows, by the whole byte of the column `kind`.
         self._most_size = np.full(256, MAX_BYTES, "u8")
         self._most_arg = np.full(256, (1 << 32) - 1, "u4")
-        self._most_p = np.full(256, gomaxprocs, "u2")  # of p + 1, where NO_P has become 0
+        self._most_p = np.full(256, max(gomaxprocs, MAX_PROCS), "u2")  # of p + 1, where NO_P has become 0
         self._set(self._most_size, _SIZED_IN_PAGES, MAX_PAGE)
         self._set(self._most_size, _COUNTED, (1 << 63) - 1)
         self._set(self._most_arg, _YES_NO, 1)
         self._set(self._most_arg, _SPAN_CLASSED, MAX_SPAN_CLASS)
+        self._set(self._most_size, (Kind.SET_GOGC,), MAX_PERCENT)
+        self._set(self._most_p, _BY_OWNER, gomaxprocs)
         self._set(self._most_p, _IN_SLOT, NO_P)
         self._set(self._most_p, (Kind.SNAP_STACK_SPAN,), 2)
         self._set_table_limits()
@@ -83,23 +97,46 @@ class RangeCheck:
         if len(batch) > BATCH:
             raise TraceError(f"{where}: {len(batch)} events in one batch; at most {BATCH} are allowed")
         self._learn(batch, where)
+        if not self.lenient:
+            self._check_values(batch, where)
+        self.events += len(batch)
+
+    def beyond(self, batch: Batch) -> dict[str, NDArray[np.bool_]]:
+        """Which events are out of range, by the column that is: kind, size, arg or p.
+
+        Raise TraceError where the batch is too long, or its types and names are too many.
+        """
+        self.check(batch, f"event {self.events}")
+        found = {}
+        if batch.kind.tobytes().translate(None, _KNOWN):
+            found["kind"] = ~np.isin(batch.kind, list(_KNOWN))
+        kind = batch.kind.astype(np.intp)
+        for column, values, most in self._columns(batch):
+            over = values > most.take(kind)
+            if over.any():
+                found[column] = over
+        return found
+
+    def _check_values(self, batch: Batch, where: str) -> None:
+        """Raise TraceError at the first event that is out of range."""
         if batch.kind.tobytes().translate(None, _KNOWN):
             first = int(np.argmin(np.isin(batch.kind, list(_KNOWN))))
             unknown = _describe(int(batch.kind[first]))
             self._refuse(where, first, f"unknown kind {unknown}; a newer goalloc may know it")
         kind = batch.kind.astype(np.intp)
-        for column, values, most in (
-            # Seen as unsigned, a negative size is a very large one.
-            ("size", batch.size.view(np.uint64), self._most_size),
-            ("arg", batch.arg, self._most_arg),
-            ("p", batch.p + np.uint16(1), self._most_p),
-        ):
+        for column, values, most in self._columns(batch):
             over = values > most.take(kind)
             if over.any():
                 first = int(over.argmax())
                 limit = int(most[batch.kind[first]])
                 self._refuse(where, first, _problem(batch, column, first, limit))
-        self.events += len(batch)
+
+    def _columns(self, batch: Batch) -> Iterator[tuple[str, NDArray[np.unsignedinteger], NDArray[np.unsignedinteger]]]:
+        """Each column that has limits, and the most that each byte of `kind` allows in it."""
+        # Seen as unsigned, a negative size is a very large one.
+        yield "size", batch.size.view(np.uint64), self._most_size
+        yield "arg", batch.arg, self._most_arg
+        yield "p", batch.p + np.uint16(1), self._most_p
 
     def _learn(self, batch: Batch, where: str) -> None:
         """Count the new types and names; raise TraceError if they are too many."""
@@ -134,8 +171,10 @@ def _problem(batch: Batch, column: str, index: int, limit: int) -> str:
         reason = f"the trace has only {limit} types so far"
     elif column == "arg" and kind == Kind.CHECKPOINT:
         reason = f"the trace has only {limit} names so far"
-    elif column == "p" and kind != Kind.SNAP_STACK_SPAN:
+    elif column == "p" and kind in _BY_OWNER:
         reason = f"the header says gomaxprocs {limit}"
+    elif column == "p" and kind != Kind.SNAP_STACK_SPAN:
+        reason = f"there are at most {limit} Ps"
     else:
         reason = f"it can be 0 to {limit if column != 'p' else limit - 1}"
     return f"{kind.name} with {column} {value}, but {reason}"

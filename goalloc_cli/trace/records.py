@@ -102,7 +102,7 @@ class RecordReader:
             raise TraceError(f"{self.name}: byte {end}: more follows the footer; a file holds one trace")
 
     def _cut_short(self, problem: str) -> TruncatedTrace:
-        read = f"{self.chunks} whole chunks with {self.events} events could be read"
+        read = f"{self.chunks} whole chunks with {self.events} events could be read; --partial takes those"
         return TruncatedTrace(f"{problem}; {read}", self.chunks, self.events)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from goalloc_cli.trace.event import BATCH, BOUND, NO_P, Batch, TraceError
 from goalloc_cli.trace.native import _read_header
-from goalloc_cli.trace.ranges import RangeCheck
+from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
 from goalloc_cli.trace.records import Record
 from goalloc_cli.trace.rows_fields import EVENT, MOST_KEY
 from goalloc_cli.trace.rows_forms import Csv, Form, JsonLines, MsgpackRows
@@ -28,34 +28,38 @@ MOST_NEW = 1 << 12
 """New types and names after which a batch ends."""
 
 
-def read_jsonl(stream: BinaryIO, name: str) -> Trace:
-    """Read JSON Lines."""
-    return _trace(_Reader(stream, name, JsonLines()))
+def read_jsonl(stream: BinaryIO, name: str, lenient: bool = False, partial: bool = False) -> Trace:
+    """Read JSON Lines.
+
+    With `lenient`, events that contradict others are handed on, for `badevents` to find. With `partial`, a last line without
+    an end is taken for one that was cut short, even if it could be read.
+    """
+    return _trace(_Reader(stream, name, JsonLines(), partial), lenient)
 
 
-def read_csv(stream: BinaryIO, name: str) -> Trace:
-    """Read CSV whose first line names the columns."""
+def read_csv(stream: BinaryIO, name: str, lenient: bool = False, partial: bool = False) -> Trace:
+    """Read CSV whose first line names the columns; `lenient` and `partial` as for JSON Lines."""
     first = stream.readline(MOST_ROW)
     try:
         form = Csv(first)
     except ValueError as error:
         raise TraceError(f"{name}: line 1: these are no names of columns: {error}") from error
-    return _trace(_Reader(stream, name, form, where=1, base=len(first)))
+    return _trace(_Reader(stream, name, form, partial, where=1, base=len(first)), lenient)
 
 
-def read_rows(stream: BinaryIO, name: str) -> Trace:
-    """Read msgpack rows."""
-    return _trace(_Reader(stream, name, MsgpackRows()))
+def read_rows(stream: BinaryIO, name: str, lenient: bool = False, partial: bool = False) -> Trace:
+    """Read msgpack rows; `lenient` and `partial` as for JSON Lines."""
+    return _trace(_Reader(stream, name, MsgpackRows(), partial), lenient)
 
 
-def _trace(reader: _Reader) -> Trace:
+def _trace(reader: _Reader, lenient: bool) -> Trace:
     """The trace; its first batch is read now, to know what the header does not say."""
     header = reader.header()
     batches = reader.batches()
     first = next(batches, None)
     if header is None:
         header = _guessed(first)
-    checked = _Checked(reader, header)
+    checked = _Checked(reader, header, lenient)
     return Trace(reader.name, header, checked.batches(first, batches))
 
 
@@ -66,7 +70,7 @@ def _guessed(first: _Rows | None) -> Header:
     events = first.events
     ps = events["p"][events["p"] != NO_P]
     return Header(
-        gomaxprocs=int(ps.max(initial=0)) + 1,
+        gomaxprocs=min(int(ps.max(initial=0)) + 1, MAX_PROCS),
         source="rows",
         sizes="slot" if (events["kind"] & BOUND).any() else "requested",
         witnesses=bool(events["addr"].any()),
@@ -85,8 +89,12 @@ class _Rows:
 class _Reader:
     """Reads a stream block by block, row by row."""
 
-    def __init__(self, stream: BinaryIO, name: str, form: Form, where: int = 0, base: int = 0) -> None:
+    def __init__(
+        self, stream: BinaryIO, name: str, form: Form, partial: bool = False, where: int = 0, base: int = 0
+    ) -> None:
         self.name = name
+        self._partial = partial
+        self._has_end = True
         self.form = form
         self.odd = OddRows(ids_are_handles=False)
         self._stream = stream
@@ -95,6 +103,8 @@ class _Reader:
         self._base = base
         self._final = False
         self._where = where
+        self.cut: TruncatedTrace | None = None
+        """Raised when all whole rows are out."""
         self._read()
 
     def header(self) -> Header | None:
@@ -129,10 +139,20 @@ class _Reader:
             if why == FULL or len(self.odd.new_types) + len(self.odd.new_names) >= MOST_NEW:
                 yield _Rows(out[:n], self.odd)
                 n = 0
-            elif why == NEED and not self._read():
+            elif why == NEED and not self._more():
                 break
         if n or self.odd.new_types or self.odd.new_names:
             yield _Rows(out[:n], self.odd)
+        if self.cut is not None:
+            raise self.cut
+
+    def _more(self) -> bool:
+        """Read on; return False at the end of the input. Rows that were cut short are told once the whole ones are out."""
+        try:
+            return self._read()
+        except TruncatedTrace as error:
+            self.cut = error
+            return False
 
     def _scan(self, out: Any, n: int) -> tuple[int, int]:
         """Read rows up to the end of the block, of the room in `out`, or of one that the scanner does not take."""
@@ -162,14 +182,20 @@ class _Reader:
         if self._at >= stop:
             return None
         place = self._place(self._where + 1, self._base + self._at)
-        return self.form.row(self._rest, self._at, stop, place, self._final)
+        try:
+            return self.form.row(self._rest, self._at, stop, place, self._final)
+        except TraceError as error:
+            is_last = self._final and self._rest.find(b"\n", self._at, stop) in (-1, stop - 1)
+            if is_last and not self._has_end:
+                raise self._cut_short() from error
+            raise
 
     def _read(self) -> bool:
         """Read on; return False at the end of the input."""
         rest = self._rest[self._at : len(self._rest) - SLACK]
         if self._final:
             if rest:
-                raise TruncatedTrace(f"{self._place(self._where + 1, self._base + self._at)}: it was cut short")
+                raise self._cut_short()
             return False
         if len(rest) > MOST_ROW:
             place = self._place(self._where + 1, self._base + self._at)
@@ -178,11 +204,22 @@ class _Reader:
         piece = self._stream.read(BLOCK)
         self._final = len(piece) < BLOCK
         if self._final and self.form.unit == "line" and (piece or rest) and not (piece or rest).endswith(b"\n"):
-            piece += b"\n"
+            # The line may be whole: hands leave out the last end of a line.
+            self._has_end = False
+            if self._partial:
+                whole = (rest + piece).rfind(b"\n") + 1
+                rest, piece, self.cut = (rest + piece)[:whole], b"", self._cut_short()
+            else:
+                piece += b"\n"
         self._rest = b"".join((rest, piece, bytes(SLACK)))
         self._data = np.frombuffer(self._rest, np.uint8)
         self._at = 0
         return True
+
+    def _cut_short(self) -> TruncatedTrace:
+        place = self._place(self._where + 1, self._base + self._at)
+        whole = f"the {self._where} {self.form.unit}s before it are whole, and --partial takes those"
+        return TruncatedTrace(f"{place}: it was cut short; {whole}")
 
     def _place(self, where: int, byte: int) -> str:
         at_byte = f" (byte {byte})" if self.form.unit == "row" else ""
@@ -196,11 +233,11 @@ class _Reader:
 class _Checked(RangeCheck):
     """Makes batches of rows, whose ids become handles and whose values are within what their kinds allow."""
 
-    def __init__(self, reader: _Reader, header: Header) -> None:
-        super().__init__(header.gomaxprocs)
+    def __init__(self, reader: _Reader, header: Header, lenient: bool) -> None:
+        super().__init__(header.gomaxprocs, lenient)
         self._reader = reader
         self._witnesses = header.witnesses
-        self._ids = None if reader.odd.ids_are_handles else Ids()
+        self._ids = None if reader.odd.ids_are_handles else Ids(keep_dead=lenient)
         self._rows: Any = None
 
     def batches(self, first: _Rows | None, others: Iterator[_Rows]) -> Iterator[Batch]:

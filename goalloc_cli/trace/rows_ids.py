@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare, kernel
+from goalloc_cli.trace.badevents import FREED_ID, UNKNOWN_ID
 from goalloc_cli.trace.event import BATCH, KIND_MASK, Kind
 from goalloc_cli.trace.exectrace_handles import Handles, give_handle, new_handles, take_handle
 
@@ -22,6 +23,8 @@ KEY, OWNER = 0, 1
 """Columns of the table."""
 EMPTY = -1
 """Owner of a slot of the table that holds no key."""
+GONE = -2
+"""Owner of a key whose owner died, where the dead are kept."""
 
 FIRST_SLOTS = 1 << 17
 
@@ -83,8 +86,11 @@ def remove(table, slot):
 
 
 @kernel
-def name_handles(kind, key, handle, table, used, low, middle, top):
-    """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there."""
+def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
+    """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there.
+
+    With `keep_dead` only a key that is no number stops it: others get the handle of what is alive, FREED_ID or UNKNOWN_ID.
+    """
     for i in range(len(kind)):
         role = ROLE[kind[i] & KIND_MASK]
         if role == PLAIN:
@@ -97,18 +103,24 @@ def name_handles(kind, key, handle, table, used, low, middle, top):
         slot = find(table, own)
         owner = table[slot, OWNER]
         if role & 3 == BIRTH:
-            if owner != EMPTY:
+            if owner >= 0 and not keep_dead:
                 return i, ALIVE
-            owner = take_handle(low, middle, top)
-            table[slot, KEY] = own
-            table[slot, OWNER] = owner
-            used[0] += 1
-        elif owner == EMPTY:
-            return i, UNKNOWN
+            if owner < 0:
+                used[0] += owner == EMPTY
+                owner = take_handle(low, middle, top)
+                table[slot, KEY] = own
+                table[slot, OWNER] = owner
+        elif owner < 0:
+            if not keep_dead:
+                return i, UNKNOWN
+            owner = FREED_ID if owner == GONE else UNKNOWN_ID
         elif role & 3 == DEATH:
             give_handle(low, middle, top, owner)
-            remove(table, slot)
-            used[0] -= 1
+            if keep_dead:
+                table[slot, OWNER] = GONE
+            else:
+                remove(table, slot)
+                used[0] -= 1
         handle[i] = owner
     return len(kind), 0
 
@@ -126,7 +138,9 @@ def move_keys(table, new):
 class Ids:
     """Which handle each key has that is alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_dead: bool = False) -> None:
+        """With `keep_dead` memory grows with the number of ids, and mistakes get a handle that shows them."""
+        self.keep_dead = keep_dead
         self.table = empty_table(FIRST_SLOTS)
         self.used = np.zeros(1, np.int64)
         self.handles: Handles = new_handles(FIRST_SLOTS)
@@ -135,7 +149,7 @@ class Ids:
         """Fill in the handles of at most a batch of events; return how far that went, and what stopped it."""
         self.make_room()
         h = self.handles
-        done, problem = name_handles(kind, key, handle, self.table, self.used, h.low, h.middle, h.top)
+        done, problem = name_handles(kind, key, handle, self.table, self.used, h.low, h.middle, h.top, self.keep_dead)
         return int(done), int(problem)
 
     def make_room(self, births: int = BATCH) -> None:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from goalloc_cli.trace.event import Batch, TraceError
 from goalloc_cli.trace.gctrace import LOOKED_AT, is_gctrace
-from goalloc_cli.trace.source import Source, open_source
+from goalloc_cli.trace.source import Source, TruncatedTrace, open_source
 from goalloc_cli.trace.trace import Trace
 
 HEAD = 512
 """Bytes that are looked at."""
 
-Reader = Callable[[BinaryIO, str], Trace]
+Reader = Callable[..., Trace]
+"""Of a stream (BinaryIO), its name, and what `Form.ways` says."""
 
 
 class NotATraceError(TraceError):
@@ -36,6 +37,8 @@ class Form:
     first_bytes: re.Pattern[bytes]
     read: str
     """"module:function" in this package, imported when it is needed; it takes a stream and its name."""
+    ways: tuple[str, ...] = ()
+    """What else it can be told, by keyword: "partial", "lenient"."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,18 @@ def _starts(pattern: bytes) -> re.Pattern[bytes]:
 _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
 FORMS = (
-    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native"),
+    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native", ("lenient",)),
     Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "addrlog:read_addrlog"),
-    Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace"),
+    Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace", ("partial",)),
     Form("the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "allocfree:read_allocfree"),
-    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl"),
-    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv"),
-    Form("msgpack rows", _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"), "rows:read_rows"),
+    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl", ("lenient", "partial")),
+    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv", ("lenient", "partial")),
+    Form(
+        "msgpack rows",
+        _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
+        "rows:read_rows",
+        ("lenient",),
+    ),
     Form("a malloc-lab trace", _starts(rb"\s*(?:\d+\s+){4}[afr] \d"), "rows_malloclab:read_malloclab"),
 )
 """What can be read. The first form whose pattern matches is taken."""
@@ -92,17 +100,24 @@ OTHERS = (
 """What is known well enough to say what it is."""
 
 
-def open_trace(path: str | Path) -> Trace:
+def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -> Trace:
     """Open the trace at a path, or on the standard input for "-".
 
-    Raise TraceError where it is none that goalloc reads, OSError where it cannot be opened.
+    Args:
+        path: where it is.
+        partial: of an input that was cut short, take what is whole, and say so in a note or a remark.
+        lenient: hand on events that contradict others, for `badevents` to find, where they can be read at all.
+
+    Raises:
+        TraceError: it is none that goalloc reads.
+        OSError: it cannot be opened.
     """
-    return _opened(open_source(path))
+    return _opened(open_source(path, partial), partial, lenient)
 
 
-def open_trace_or_gctrace(path: str | Path) -> Trace | Source:
+def open_trace_or_gctrace(path: str | Path, partial: bool = False) -> Trace | Source:
     """As `open_trace`; but a text with lines of gctrace in it is returned as it is."""
-    source = open_source(path)
+    source = open_source(path, partial)
     try:
         is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
         if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
@@ -110,29 +125,32 @@ def open_trace_or_gctrace(path: str | Path) -> Trace | Source:
     except BaseException:
         source.close()
         raise
-    return _opened(source)
+    return _opened(source, partial)
 
 
-def _opened(source: Source) -> Trace:
+def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Trace:
     try:
-        trace = _reader(source)(source.stream, source.name)
+        reader, ways = _reader(source)
+        told = {"partial": partial, "lenient": lenient}
+        trace = reader(source.stream, source.name, **{way: True for way in ways if told[way]})
     except BaseException:
         source.close()
         raise
     return replace(
         trace,
-        batches=_closing(trace.batches, source),
+        batches=_closing(_whole(trace, source) if partial else trace.batches, source),
         size_bytes=source.size_bytes,
         events=_events(trace, source),
     )
 
 
-def _reader(source: Source) -> Reader:
+def _reader(source: Source) -> tuple[Reader, tuple[str, ...]]:
+    """What reads the input, and what it can be told."""
     head = source.peek(HEAD)
     for form in FORMS:
         if form.first_bytes.match(head):
             module, function = form.read.split(":")
-            return cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function))
+            return cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function)), form.ways
     raise _not_a_trace(source.name, head)
 
 
@@ -144,6 +162,19 @@ def _not_a_trace(name: str, head: bytes) -> NotATraceError:
             return other.error(f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}")
     readable = " and ".join(form.what for form in FORMS)
     return NotATraceError(f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}")
+
+
+def _whole(trace: Trace, source: Source) -> Iterator[Batch]:
+    """The batches before the place where the input was cut short; that it was becomes a remark."""
+    events = 0
+    try:
+        for batch in trace.batches:
+            events += len(batch)
+            yield batch
+    except TruncatedTrace:
+        source.cut.append(f"{source.name}: was cut short")
+    if source.cut:
+        trace.remarks.append(f"The input was cut short: these are the {events:,} events that are whole.")
 
 
 def _closing(batches: Iterator[Batch], source: Source) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -52,45 +52,53 @@ class Source:
     """Length of the input as it is stored; None for pipes."""
     tail: bytes
     """The last bytes of a plain file; empty for pipes and compressed files."""
+    cut: list[str] = field(default_factory=list)
+    """Where what is cut short is taken as far as it goes: what was, once that shows."""
 
     def peek(self, length: int) -> bytes:
         """The first bytes, which stay to be read: `length` of them (at most `PIECE`), or all there are."""
         return self.stream.peek(length)[:length]
 
 
-def open_source(path: str | Path) -> Source:
-    """Open a file, or the standard input for "-"; raise OSError or TraceError."""
+def open_source(path: str | Path, partial: bool = False) -> Source:
+    """Open a file, or the standard input for "-"; raise OSError or TraceError.
+
+    With `partial`, compressed data that was cut short ends where it was cut.
+    """
     name = str(path)
     if name == "-":
-        return _source(name, sys.stdin.buffer, close=lambda: None)
+        return _source(name, sys.stdin.buffer, lambda: None, partial)
     file = Path(path).open("rb")  # noqa: SIM115 (the Source closes it)
     try:
-        return _source(name, file, close=file.close)
+        return _source(name, file, file.close, partial)
     except BaseException:
         file.close()
         raise
 
 
-def _source(name: str, file: BinaryIO, close: Callable[[], None]) -> Source:
+def _source(name: str, file: BinaryIO, close: Callable[[], None], partial: bool) -> Source:
     if file.isatty():
         raise TraceError(f"{name}: is a terminal; name a file, or pipe a trace in")
     size_bytes, tail = _size_and_tail(file)
     plain = _stream(name, iter(lambda: file.read(PIECE), b""))
     for magic, unpack in _PACKERS.items():
         if plain.peek(len(magic)).startswith(magic):
-            return Source(name, _stream(name, unpack(plain)), close, size_bytes, tail=b"")
+            cut: list[str] = []
+            return Source(name, _stream(name, unpack(plain), cut if partial else None), close, size_bytes, b"", cut)
     return Source(name, plain, close, size_bytes, tail)
 
 
-def _stream(name: str, pieces: Iterator[bytes]) -> io.BufferedReader:
-    return io.BufferedReader(_Pieces(name, pieces), PIECE)
+def _stream(name: str, pieces: Iterator[bytes], cut: list[str] | None = None) -> io.BufferedReader:
+    return io.BufferedReader(_Pieces(name, pieces, cut), PIECE)
 
 
 class _Pieces(io.RawIOBase):
     """A raw stream made of pieces. It gives less than was asked only at its end, so a peek sees enough."""
 
-    def __init__(self, name: str, pieces: Iterator[bytes]) -> None:
+    def __init__(self, name: str, pieces: Iterator[bytes], cut: list[str] | None) -> None:
+        """`cut` takes the message where the pieces end too early; None: that is raised."""
         self._name = name
+        self._cut = cut
         self._pieces = pieces
         self._rest = memoryview(b"")
 
@@ -113,7 +121,11 @@ class _Pieces(io.RawIOBase):
             try:
                 piece = next(self._pieces, None)
             except EOFError as error:
-                raise TruncatedTrace(f"{self._name}: its compressed data was cut short") from error
+                message = f"{self._name}: its compressed data was cut short"
+                if self._cut is None:
+                    raise TruncatedTrace(message) from error
+                self._cut.append(message)
+                return False
             except (zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
                 raise TraceError(f"{self._name}: its compressed data is damaged ({error})") from error
             if piece is None:

@@ -54,3 +54,7 @@ class Trace:
     """Length of the input in bytes, where it is known: for progress."""
     events: int | None = None
     """Number of events, where it is known before reading: for progress."""
+    remarks: list[str] = field(default_factory=list)
+    """What shows only while the batches are walked, a sentence each: that the trace was cut short."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    """Bad events that were left out of the batches walked so far: how many, by what is wrong (`badevents`)."""
