@@ -15,8 +15,9 @@ from dataclasses import fields
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, contradiction
+from goalloc_cli.model.spanclasses import fill_spanclasses
 from goalloc_cli.outcome import SAMPLE
-from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
+from goalloc_cli.sizeclass import MAX_CLASSES, size_classes
 
 PAGES = 1 << 23
 """Pages of address space that the model can hold: 64 GiB of 8 KiB pages."""
@@ -154,14 +155,30 @@ BY_SPC = table(
     large_live_bytes="<i8",
 )
 
-CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
-"""Free pages at the start of a chunk, in its longest run, and at its end."""
+CHUNK = table(
+    "CHUNK",
+    **dict.fromkeys(("head_run", "longest_run", "tail_run", "pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
+)
+"""Free pages at the start of a chunk, in its longest run, and at its end; and what the scavenger knows (scavengeindex.py)."""
 
 RUN = table(
     "RUN",
     **dict.fromkeys(("page", "npages", "released", "left", "right", "parent", "longest", "next", "prev"), "<i4"),
+    since_ns="<i8",
 )
-"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py)."""
+"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py).
+`since_ns`: when pages were last freed in it."""
+
+SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
+SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "cooldown_ns", "idle_check_ns")
+SCAVENGE = table(
+    "SCAVENGE",
+    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_TIMES, "<i8"),
+    sleep_ratio="<f8",
+    error="<f8",
+    released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
+)
+"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the allocation under way grew the heap by."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -281,6 +298,7 @@ HEAP = np.dtype(
         ("gc", GC),
         ("stats", STATS),
         ("stacks", STACKS),
+        ("scavenge", SCAVENGE),
         ("peak", SAMPLE),  # the ledger when in_use was last at its highest
         ("event", "<i8"),  # number of events before the batch, and the index in it of the event under way
         ("event_in_batch", "<i8"),
@@ -349,7 +367,7 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
         heap.knobs[name] = getattr(design, name)
     heap.knobs.page_shift = design.page_size.bit_length() - 1
     heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
-    _fill_classes(heap, design, classes)
+    fill_spanclasses(heap, design, classes)
     heap.base_addr = design.heap_base if base_addr is None else base_addr
     heap.nprocs = nprocs
     heap.first_page = heap.end_page = heap.search_page = 0
@@ -369,25 +387,3 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
     heap.sweep_stacks[:] = NONE
     heap.free_words[:] = NONE
     return heap
-
-
-def _fill_classes(heap: np.record, design: Design, classes: list) -> None:
-    size = 8
-    for c, row in enumerate(classes):
-        for noscan in (0, 1):
-            spanclass = heap.spanclasses[2 * c + noscan]
-            if c == 0:
-                continue
-            nelems, metadata = slots(design, row, bool(noscan))
-            header = 8 if design.malloc_header and not noscan and row.size > design.header_above else 0
-            spanclass.elem_size = row.size
-            spanclass.npages = row.npages
-            spanclass.nelems = nelems
-            spanclass.header = header
-            spanclass.metadata = metadata
-            previous = classes[c - 1].size
-            crossed = header and previous <= design.header_above
-            spanclass.least = design.header_above + 1 if crossed else previous + 1 - header
-        while size <= row.size:
-            heap.size_to_class[size // 8] = c
-            size += 8

@@ -17,7 +17,9 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.mcache import flush, release_up_to
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pagecache import flush_page_cache
+from goalloc_cli.model.pacer_memory import NEVER, pace_scavenger
 from goalloc_cli.model.reclaim_windows import hint_reclaimed
+from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_stale, is_unswept
 from goalloc_cli.model.sweeper import finish_sweep, make_up, sweep_to
@@ -33,6 +35,8 @@ PAGE_CACHE_FLUSH = 38
 MANUAL_ALLOC = 39
 MANUAL_FREE = 40
 RECLAIM_BYTES = 41
+HEAP_GOAL = 42
+SCAVENGE = 43
 
 
 @inner
@@ -61,6 +65,11 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
         manual_alloc(heap, manual_spans, p, obj, size, arg)
     elif kind == MANUAL_FREE:
         manual_free(heap, stacks, manual_spans, obj)
+    elif kind == HEAP_GOAL:
+        heap.gc.goal = size if size > 0 else NEVER
+        pace_scavenger(heap)
+    elif kind == SCAVENGE:
+        turn(heap)
 
 
 @inner

@@ -18,6 +18,7 @@ from goalloc_cli.model.heap import (
     SWEPT_OUT_OF_ORDER,
 )
 from goalloc_cli.model.mcentral import file_swept, next_unswept
+from goalloc_cli.model.scavenger import sweep_done
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_unswept, sweep_span
 
@@ -31,6 +32,7 @@ def sweep_one(heap, cause):
     s = next_unswept(heap)
     if s == NO_SPAN:
         gc.sweeping = 0
+        sweep_done(heap)
         return False
     sweep_span(heap, s, cause)
     gc.reclaim_credit += file_swept(heap, s)

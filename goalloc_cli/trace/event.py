@@ -67,6 +67,8 @@ class Kind(IntEnum):
     """`size` nanoseconds since the start of the trace"""
     SET_GOGC = 11
     """the program set GOGC to `size` percent, or, where `arg` is 1, off"""
+    FREE_OS_MEMORY = 12
+    """debug.FreeOSMemory by `p`, after its runtime.GC: everything that is free goes back to the OS"""
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16
@@ -115,6 +117,10 @@ class Kind(IntEnum):
     RECLAIM_BYTES = 41
     """the next call of the page reclaimer, by `p`, accounts for `size` bytes: the windows that it walks, less the pages
     that it frees, and the spans that it sweeps"""
+    HEAP_GOAL = 42
+    """the heap goal became `size` bytes; 0: there is none (GOGC is off)"""
+    SCAVENGE = 43
+    """the background scavenger ran; `arg` is 1 where it gave something back"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48
