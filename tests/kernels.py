@@ -222,6 +222,16 @@ class Kernels:
         return int(self.heap.stats.workbufs)
 
     @property
+    def released_by(self) -> list[int]:
+        """Bytes ever released, by cause."""
+        return self.heap.scavenge.released_by.tolist()
+
+    @property
+    def retained_goal(self) -> int:
+        """What the heap should keep."""
+        return int(self.heap.gc.retained_goal)
+
+    @property
     def pages_in_use(self) -> int:
         """Pages of heap spans."""
         return int(self.heap.gc.pages_in_use)

@@ -54,6 +54,7 @@ TAMPERED: list[tuple[int, Callable[[np.record], object]]] = [
     (20, lambda heap: heap.gc.__setitem__("trigger", heap.gc.goal + 1)),
     (21, lambda heap: heap.__setitem__("search_page", 511)),
     (22, lambda heap: heap.chunks[0].__setitem__("longest_run", 3)),
+    (25, lambda heap: heap.chunks[0].__setitem__("pages_in_use", 1)),
     (23, lambda heap: heap.mcaches[0].stack_bytes.__setitem__(0, 1)),
 ]
 

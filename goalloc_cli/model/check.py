@@ -49,6 +49,7 @@ BROKEN = {
     22: "a chunk's summary is not what its bitmap says",
     23: "a stack span's pieces do not add up",
     24: "a span waits for its sweep though sweeping is done",
+    25: "the scavenger's count of a chunk's pages in use is not what its bitmap says",
 }
 
 
@@ -120,7 +121,7 @@ def check_pages(heap):
 
 @inner
 def check_summaries(heap):
-    """Each chunk's longest run is in its bitmap, and no longer one is."""
+    """Each chunk's longest run is in its bitmap, and no longer one is; what the scavenger knows of the chunk is true."""
     for c in range(heap.end_page // CHUNK_PAGES):
         if (c + 1) * CHUNK_PAGES <= heap.first_page:
             continue
@@ -131,6 +132,11 @@ def check_summaries(heap):
             return 22
         if n < CHUNK_PAGES and find_zeros(heap.allocated_bits, start, end, n + 1) != NONE:
             return 22
+        used = 0
+        for w in range(start >> 6, end >> 6):
+            used += popcount(heap.allocated_bits[w])
+        if used != heap.chunks[c].pages_in_use:
+            return 25
     return 0
 
 

@@ -11,6 +11,8 @@ from goalloc_cli.model.scavengeindex import restart
 
 NEVER = 1 << 62
 """Goal and trigger of a heap that is not collected for its size, and what a heap keeps that has no goal."""
+MOST_WANTED = float(1 << 52)
+"""A heap that is to keep more is taken to have no goal: GOGC was switched off."""
 PHYSICAL_PAGE = 4096
 LEAST_HEADROOM = 1 << 20
 """The heap goal stays so far from the memory limit (Go: memoryLimitMinHeapGoalHeadroom)."""
@@ -28,8 +30,10 @@ def pace_scavenger(heap):
     if gc.last_goal == 0:
         return
     wanted = gc.last_in_use * (gc.goal / gc.last_goal)
-    goal = int(min(wanted, float(NEVER)))
-    goal += goal * heap.knobs.retain_percent // 100 if goal < NEVER >> 10 else 0
+    if wanted > MOST_WANTED:
+        gc.retained_goal = NEVER
+        return
+    goal = int(wanted) + int(wanted) * heap.knobs.retain_percent // 100
     goal = (goal + PHYSICAL_PAGE - 1) // PHYSICAL_PAGE * PHYSICAL_PAGE
     retained = heap.stats.in_use + heap.stats.free
     met = retained < goal + PHYSICAL_PAGE

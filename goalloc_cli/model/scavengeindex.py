@@ -65,7 +65,8 @@ def may_scavenge(heap, chunk, force):
 def find_chunk(heap, force):
     """Where to look for pages to release: the highest such page, or NONE. Lowers the cursor that it went by."""
     scav = heap.scavenge
-    forced = force or heap.knobs.scavenge_index == ScavengeIndex.MARKED
+    index = heap.knobs.scavenge_index
+    forced = index == ScavengeIndex.MARKED or (force and index == ScavengeIndex.DENSITY)
     cursor = scav.force_cursor if forced else scav.cursor
     if cursor == NONE:
         return NONE
