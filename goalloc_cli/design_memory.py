@@ -17,7 +17,7 @@ class MemoryKnobs:
 
     scavenger: int = choice(
         Scavenger.PACED,
-        "Who gives memory back in the background: what lay idle for five minutes until Go 1.12, a paced scavenger since 1.13 "
+        "Who gives memory back in the background: what lay idle for five minutes until Go 1.12, a paced one since 1.13 "
         "(proc.go, sysmon; mgcscavenge.go, bgscavenge).",
     )
     retain_percent: int = knob(
@@ -34,8 +34,8 @@ class MemoryKnobs:
     )
     scavenge_index: int = choice(
         ScavengeIndex.DENSITY,
-        "Which free pages of the bitmap are released: a cursor in Go 1.14, one a generation until 1.18, marked chunks in 1.19 "
-        "and 1.20, chunks that were not dense since 1.21 (mgcscavenge.go).",
+        "Which free pages of the bitmap are released: a cursor in Go 1.14, one a generation until 1.18, marked chunks in "
+        "1.19 and 1.20, chunks that were not dense since 1.21 (mgcscavenge.go).",
     )
     dense_pages: int = knob(
         496,
@@ -45,7 +45,7 @@ class MemoryKnobs:
         "(mgcscavenge.go, scavChunkHiOccPages).",
     )
     huge_page_bytes: int = knob(
-        2 << 20, 0, 4 << 20, "A release breaks no free huge page in two; 0: there are none (mgcscavenge.go, physHugePageSize)."
+        2 << 20, 0, 4 << 20, "A release breaks no free huge page; 0: there are none (mgcscavenge.go, physHugePageSize)."
     )
     growth_scavenge: int = choice(
         GrowthScavenge.GOAL,

@@ -157,9 +157,10 @@ BY_SPC = table(
 
 CHUNK = table(
     "CHUNK",
-    **dict.fromkeys(("head_run", "longest_run", "tail_run", "pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
+    **dict.fromkeys(("head_run", "longest_run", "tail_run"), "<i4"),
+    **dict.fromkeys(("pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
 )
-"""Free pages at the start of a chunk, in its longest run, and at its end; and what the scavenger knows (scavengeindex.py)."""
+"""Free pages at the start of a chunk, in its longest run, and at its end; and what scavengeindex.py knows."""
 
 RUN = table(
     "RUN",
@@ -178,7 +179,7 @@ SCAVENGE = table(
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
 )
-"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the allocation under way grew the heap by."""
+"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose

@@ -16,8 +16,8 @@ from goalloc_cli.model.heap import (
 )
 from goalloc_cli.model.mcache import flush, release_up_to
 from goalloc_cli.model.mheap import alloc_manual, free_manual
-from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.pacer_memory import NEVER, pace_scavenger
+from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
@@ -66,8 +66,7 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
     elif kind == MANUAL_FREE:
         manual_free(heap, stacks, manual_spans, obj)
     elif kind == HEAP_GOAL:
-        heap.gc.goal = size if size > 0 else NEVER
-        pace_scavenger(heap)
+        heap_goal(heap, size)
     elif kind == SCAVENGE:
         turn(heap)
 
@@ -86,6 +85,15 @@ def swept(heap, objects, obj, sweeper):
         release_up_to(heap, span.owner, span.spc)
     elif is_unswept(heap, span):
         sweep_to(heap, s, min(sweeper, SWEEPERS - 1), heap.nprocs)
+
+
+@inner
+def heap_goal(heap, goal):
+    """The recording's heap goal, 0 for none: the model's own lacks the size of stacks and globals."""
+    gc = heap.gc
+    gc.goal = goal if goal > 0 else NEVER
+    gc.trigger = min(gc.trigger, gc.goal)
+    pace_scavenger(heap)
 
 
 @inner

@@ -20,7 +20,7 @@ LEAST_HEADROOM = 1 << 20
 
 @inner
 def pace_scavenger(heap):
-    """Set how much backed memory the heap should keep: a little more than the last cycle ended with, if it grows as that did."""
+    """Set how much backed memory the heap should keep: as the last cycle ended with, scaled as the goal moved."""
     gc = heap.gc
     pace_for_limit(heap)
     if heap.knobs.scavenge_index == ScavengeIndex.CURSOR:

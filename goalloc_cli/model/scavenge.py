@@ -26,10 +26,8 @@ EVER = 1 << 62
 @inner
 def scavenge(heap, nbytes, force, cause):
     """Release nbytes, or what there is; return how many bytes were."""
-    if heap.knobs.pages == Pages.BITMAP:
-        released = scavenge_pages(heap, nbytes, force)
-    else:
-        released = release_runs(heap, nbytes)
+    bitmap = heap.knobs.pages == Pages.BITMAP
+    released = scavenge_pages(heap, nbytes, force) if bitmap else release_runs(heap, nbytes)
     heap.scavenge.released_by[cause] += released
     return released
 

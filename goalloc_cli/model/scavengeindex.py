@@ -1,7 +1,7 @@
 """Which chunk of the bitmap the scavenger looks at next. (Go: mgcscavenge.go, scavengeIndex; allocator.md 9.2)
 
-Always the highest first, below a cursor: one for the background, which since Go 1.21 rises once a cycle, and one for releases
-that are forced, which rises with every free.
+Always the highest first, below a cursor: one for the background, which since Go 1.21 rises once a cycle, and one for
+releases that are forced, which rises with every free.
 """
 
 from __future__ import annotations

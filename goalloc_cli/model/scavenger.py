@@ -82,9 +82,10 @@ def run(heap, now_ns):
     scav.worked_ns = released * LEAST_WORK_NS // heap.knobs.scavenge_bytes_per_ms
     if heap.knobs.scavenge_controller:
         scav.worked_ns = max(scav.worked_ns, LEAST_WORK_NS)
-        sleep_ns = int(scav.worked_ns / scav.sleep_ratio)
-    elif heap.knobs.scavenge_percent == 0:
+    if heap.knobs.scavenge_percent == 0:
         sleep_ns = PARKED >> 1
+    elif heap.knobs.scavenge_controller:
+        sleep_ns = int(scav.worked_ns / scav.sleep_ratio)
     else:
         sleep_ns = scav.worked_ns * 100 // heap.knobs.scavenge_percent - scav.worked_ns
     scav.slept_from_ns = now_ns + scav.worked_ns

@@ -16,7 +16,7 @@ ROWS = {
     "idle_lazy": ("given back, kept by the OS", "at most: it takes them when it runs short (MADV_FREE)"),
     "stacks": ("goroutine stacks", "spans of stacks"),
     "gc_workbufs": ("GC work buffers", "spans of what marking keeps in mind"),
-    "runtime_records": ("records of spans, Ps, arenas", "at most, as heap spans"),
+    "runtime_records": ("runtime records", "of spans, Ps and arenas; at most, as heap spans"),
     "not_modelled": ("not modelled", "code, data, threads, the runtime's other tables"),
 }
 """What people call each row of the estimate, and what it is."""

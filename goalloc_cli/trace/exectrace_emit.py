@@ -304,8 +304,7 @@ def put_free_os(out, st, src, held, i):
     """
     if st.ends == st.freeing_from or held.goroutine[src.m[i]] != st.freeing:
         return
-    k = src.kind[i]
-    if k == OBJECT_ALLOC or k == USER_LOG or k == STW_BEGIN or k == GO_BLOCK:
+    if src.kind[i] in (OBJECT_ALLOC, USER_LOG, STW_BEGIN, GO_BLOCK):
         put(out, st, FREE_OS_MEMORY, src.p[i] if src.p[i] >= 0 else NO_P, 0, 0, 0, 0)
         st.freeing = -1
 

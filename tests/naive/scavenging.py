@@ -52,11 +52,12 @@ def run(h: Heap, now: int) -> None:
     s.worked = released * MS // d.scavenge_bytes_per_ms
     if d.scavenge_controller:
         s.worked = max(s.worked, MS)
-        pause = int(s.worked / s.ratio)
-    elif d.scavenge_percent:
-        pause = s.worked * 100 // d.scavenge_percent - s.worked
-    else:
+    if not d.scavenge_percent:
         pause = 1 << 61
+    elif d.scavenge_controller:
+        pause = int(s.worked / s.ratio)
+    else:
+        pause = s.worked * 100 // d.scavenge_percent - s.worked
     s.since = now + s.worked
     s.until = s.since + pause
 
