@@ -20,7 +20,7 @@ ROOMS = {
     "beside": {"design", "outcome", "replay", "trace"},
     "replay": {"design", "model", "outcome", "sizeclass", "trace"},
     "verify": {"design", "model", "outcome", "replay", "sizeclass", "trace"},
-    "model": {"choices", "design", "jit", "outcome", "sizeclass", "trace"},
+    "model": {"choices", "design", "design_memory", "jit", "outcome", "sizeclass", "trace"},
     "report": {"__init__", "choices", "design", "outcome", "sizeclass", "trace"},
     "outcome": {"design", "trace"},
     "progress": {"trace"},

@@ -154,7 +154,7 @@ def test_todays_go_takes_yesterdays_mcentral() -> None:
 
 
 def test_releases_differ_in_the_knobs_that_they_name() -> None:
-    assert design_diff(GO_1_15, GO_1_16) == ["align_16_from"]
+    assert design_diff(GO_1_15, GO_1_16) == ["align_16_from", "release_lazily"]
     assert "pages" in design_diff(GO_1_12, GO_1_13)
 
 

@@ -213,7 +213,7 @@ def test_an_allocation_over_the_memory_limit_gives_back_first(run, design):
 
 
 def test_only_since_1_22_does_the_background_scavenger_keep_away_from_it(run):
-    text = "alloc a 1048576 noscan x 8; alloc k 8192 noscan x 3; free a; gc!; gc!; gc!; time 9"
+    text = "alloc a 1048576 noscan x 8; alloc live 1048576 noscan; free a; gc!; gc!; gc!; time 9"
     spare = dict(gogc=-1, retain_percent=1000)
     near = {d: replace(d, memory_limit=d.other_bytes + d.arena_metadata_bytes + 9 * MIB, **spare) for d in (GO_1_21, GO_1_22)}
     assert run(text, near[GO_1_21]).released_by[0] == 0
