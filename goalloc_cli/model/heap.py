@@ -171,7 +171,7 @@ RUN = table(
 `since_ns`: when pages were last freed in it."""
 
 SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
-SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "cooldown_ns", "idle_check_ns")
+SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
     **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_TIMES, "<i8"),

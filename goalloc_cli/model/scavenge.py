@@ -21,6 +21,7 @@ IDLE = 4
 CAUSES = ("background scavenger", "growth of the heap", "memory limit", "debug.FreeOSMemory", "idle for five minutes")
 """Why memory was given back."""
 EVER = 1 << 62
+"""More bytes, and later, than there can be."""
 
 
 @inner
@@ -37,7 +38,7 @@ def scavenge_all(heap):
     """Release every free page but those in page caches. (Go: debug.FreeOSMemory, after its runtime.GC)"""
     if heap.knobs.pages == Pages.BITMAP:
         start_generation(heap)
-        scavenge(heap, heap.stats.free, True, FORCED)
+        scavenge(heap, EVER, True, FORCED)
     else:
         heap.scavenge.released_by[FORCED] += release_idle(heap, EVER)
 

@@ -16,9 +16,7 @@ TOP = np.uint64(63)
 def scavenge_pages(heap, nbytes, force):
     """Release nbytes, or what there is; return how many bytes were."""
     shift = heap.knobs.page_shift
-    todo = min(nbytes, heap.stats.free) >> shift
-    if todo << shift < nbytes:
-        todo += 1
+    todo = (nbytes + (1 << shift) - 1) >> shift
     npages = 0
     while npages < todo:
         page = find_chunk(heap, force)
