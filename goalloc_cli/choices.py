@@ -47,6 +47,30 @@ class GrowthScavenge(IntEnum):
     """what exceeds the goal of the last cycle, from the highest addresses"""
 
 
+class Scavenger(IntEnum):
+    """Who gives memory back to the OS while the program runs."""
+
+    NONE = 0
+    """nobody"""
+    IDLE_RUNS = 1
+    """every two and a half minutes, the runs of free pages that nobody used for five"""
+    PACED = 2
+    """a goroutine that sleeps most of the time, down to a goal"""
+
+
+class ScavengeIndex(IntEnum):
+    """Where the scavenger looks for free pages in a bitmap: always the highest ones first."""
+
+    CURSOR = 0
+    """below a cursor, which goes back to the top whenever the goal is set"""
+    GENERATIONS = 1
+    """below a cursor, which goes back up when sweeping is done, as far as anything can have changed"""
+    MARKED = 2
+    """in chunks that pages were freed in"""
+    DENSITY = 3
+    """in chunks that pages were freed in, and that were not nearly full in this cycle and the last"""
+
+
 class Pacer(IntEnum):
     """How the heap goal and the trigger are set."""
 

@@ -6,33 +6,19 @@ every one, and `goalloc design` prints them. No code asks which release it is; i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from enum import IntEnum
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from goalloc_cli.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim
+from goalloc_cli.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim, ScavengeIndex, Scavenger
+from goalloc_cli.design_memory import NO_LIMIT, MemoryKnobs
+from goalloc_cli.knobs import choice, knob, switch
 
 NO_BUDGET = 1 << 40
 """A `span_budget` that never ends."""
 
 
-def knob(default: int, least: int, most: int, reason: str) -> Any:
-    """A knob that takes whole numbers from `least` to `most`."""
-    return field(default=default, metadata={"least": least, "most": most, "reason": reason})
-
-
-def choice(default: IntEnum, reason: str) -> Any:
-    """A knob that takes a member of an enumeration, by name or number."""
-    return field(default=default, metadata={"choices": type(default), "reason": reason})
-
-
-def switch(default: int, reason: str) -> Any:
-    """A knob that is on (1) or off (0)."""
-    return knob(default, 0, 1, reason)
-
-
 @dataclass(frozen=True)
-class Design:
+class Design(MemoryKnobs):
     """How one allocator works. The defaults are Go 1.27 on linux/amd64."""
 
     # Size classes.
@@ -107,11 +93,6 @@ class Design:
     )
     growth_released: int = switch(
         1, "Pages that the heap grows by count as released until they are used: since Go 1.13 (mheap.go, grow)."
-    )
-    growth_scavenge: int = choice(
-        GrowthScavenge.NOTHING,
-        "What a growth releases in exchange, where that decides which pages are used next: the longest runs in Go 1.12, "
-        "what exceeds the goal in 1.13. Since 1.14 it decides nothing (mheap.go, scavengeLargest, scavengeIfNeededLocked).",
     )
     arena_pages: int = knob(
         8192, 512, 1 << 20, "Address space is reserved by multiples of this many pages: 64 MiB (malloc.go, heapArenaBytes)."
@@ -218,24 +199,37 @@ class Design:
 # The last patch release of each that was looked at; each line is what differs from the release after it.
 GO_1_27 = Design()
 GO_1_26 = replace(GO_1_27)
-GO_1_25 = replace(GO_1_26, inline_mark_bytes=0)
-GO_1_24 = replace(GO_1_25)
-GO_1_23 = replace(GO_1_24)
+GO_1_25 = replace(GO_1_26, inline_mark_bytes=0, mcache_bytes=1208)
+GO_1_24 = replace(GO_1_25, arena_metadata_bytes=68624)
+GO_1_23 = replace(GO_1_24, mcache_bytes=1200)
 GO_1_22 = replace(GO_1_23)
-GO_1_21 = replace(GO_1_22, malloc_header=0)
-GO_1_20 = replace(GO_1_21)
-GO_1_19 = replace(GO_1_20, background_batch=1, cons_mark=1)
-GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, debt_guard=0)
-GO_1_17 = replace(GO_1_18, pacer=Pacer.RATIO, cons_mark=0)
+GO_1_21 = replace(
+    GO_1_22, malloc_header=0, limit_background_percent=0, mspan_bytes=168, arena_metadata_bytes=1133584
+)
+GO_1_20 = replace(
+    GO_1_21,
+    scavenge_index=ScavengeIndex.MARKED,
+    limit_headroom_percent=0,
+    mspan_bytes=144,
+)
+GO_1_19 = replace(
+    GO_1_20, background_batch=1, cons_mark=1, arena_metadata_bytes=2165776, other_bytes=7 << 20
+)
+GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, debt_guard=0, scavenge_index=ScavengeIndex.GENERATIONS)
+GO_1_17 = replace(
+    GO_1_18, pacer=Pacer.RATIO, cons_mark=0, growth_scavenge_last=0, scavenge_quantum=8192, scavenge_controller=0
+)
 GO_1_16 = replace(GO_1_17, count_reserved=1)
-GO_1_15 = replace(GO_1_16, align_16_from=16)
-GO_1_14 = replace(GO_1_15, central=Central.SPAN_LISTS, span_budget=NO_BUDGET)
+GO_1_15 = replace(GO_1_16, align_16_from=16, release_lazily=1)
+GO_1_14 = replace(
+    GO_1_15, central=Central.SPAN_LISTS, span_budget=NO_BUDGET, scavenge_index=ScavengeIndex.CURSOR
+)
 GO_1_13 = replace(
     GO_1_14,
     pages=Pages.ADDRESS_TREAP,
     page_cache=0,
     growth_pages=1,
-    growth_scavenge=GrowthScavenge.GOAL,
+    goal_off_when_met=0,
     least_trigger_percent=0,
 )
 GO_1_12 = replace(
@@ -244,6 +238,7 @@ GO_1_12 = replace(
     growth_pages=8192,
     growth_released=0,
     growth_scavenge=GrowthScavenge.LARGEST,
+    scavenger=Scavenger.IDLE_RUNS,
     count_reserved=0,
     aim_at_goal=0,
     sweep_margin_by_gogc=1,
@@ -252,6 +247,7 @@ GO_1_11 = replace(
     GO_1_12,
     pages=Pages.LISTS_AND_TREAP,
     growth_scavenge=GrowthScavenge.NOTHING,
+    release_lazily=0,
     flush_before_sweep=1,
     reclaim=Reclaim.BUSY_LISTS,
 )
@@ -284,7 +280,8 @@ class DesignError(ValueError):
     """A knob or release that does not exist, or a value that no allocator can have."""
 
 
-KNOBS = tuple(f for f in fields(Design) if f.metadata)
+_OF_MEMORY = {f.name for f in fields(MemoryKnobs)}
+KNOBS = tuple(sorted((f for f in fields(Design) if f.metadata), key=lambda f: f.name in _OF_MEMORY))
 """Every knob: what `--set` takes and the kernels read. The size-class table is no knob: it is data."""
 
 
@@ -358,8 +355,23 @@ def contradiction(design: Design) -> str:
         return "heap_padding_pages needs pages=bitmap: set heap_padding_pages=0 first"
     if design.reclaim == Reclaim.BUSY_LISTS and design.central != Central.SPAN_LISTS:
         return "reclaim=busy_lists needs central=span_lists: set reclaim=windows first"
-    if design.growth_scavenge != GrowthScavenge.NOTHING and design.pages in (Pages.LISTS_AND_TREAP, Pages.BITMAP):
-        return "growth_scavenge needs pages=two_treaps or pages=address_treap: set growth_scavenge=nothing first"
+    return memory_contradiction(design)
+
+
+def memory_contradiction(design: Design) -> str:
+    """The same, of the knobs about memory given back, and the two that must be whole pages."""
+    if design.growth_scavenge == GrowthScavenge.LARGEST and design.pages != Pages.TWO_TREAPS:
+        return "growth_scavenge=largest needs pages=two_treaps: set growth_scavenge=nothing first"
+    if design.growth_scavenge == GrowthScavenge.GOAL and design.pages not in (Pages.ADDRESS_TREAP, Pages.BITMAP):
+        return "growth_scavenge=goal needs pages=address_treap or pages=bitmap: set growth_scavenge=nothing first"
+    if design.scavenger == Scavenger.PACED and design.pages not in (Pages.ADDRESS_TREAP, Pages.BITMAP):
+        return "scavenger=paced needs pages=address_treap or pages=bitmap: set scavenger=none first"
+    if design.scavenger == Scavenger.IDLE_RUNS and design.pages not in (Pages.LISTS_AND_TREAP, Pages.TWO_TREAPS):
+        return "scavenger=idle_runs needs pages=lists_and_treap or pages=two_treaps: set scavenger=none first"
+    if design.memory_limit != NO_LIMIT and design.pages != Pages.BITMAP:
+        return "memory_limit needs pages=bitmap"
+    if design.huge_page_bytes & (design.huge_page_bytes - 1):
+        return f"huge_page_bytes {design.huge_page_bytes}: must be a power of two, or 0"
     if design.stack_span_bytes % design.page_size or design.stack_span_bytes < 2 * design.stack_min:
         return "stack_span_bytes must be whole pages, and hold two of the smallest stacks"
     return ""

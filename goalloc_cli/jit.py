@@ -23,7 +23,7 @@ from goalloc_cli.compiling import compiling
 
 PACKAGE = Path(__file__).parent
 
-OTHERS = ("jit", "choices", "design", "sizeclass", "outcome")
+OTHERS = ("jit", "choices", "knobs", "design", "design_memory", "sizeclass", "outcome")
 """Files outside the kernels' folder that tell them something."""
 
 

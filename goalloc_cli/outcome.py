@@ -41,6 +41,18 @@ SAMPLE = np.dtype(
             "gc_workbufs",
             "page_cache_bytes",  # idle pages that sit in the Ps' page caches
             "spans",  # heap spans in use
+            # memory given back
+            "retained_goal",  # what the scavenger leaves the heap; 0 where it has no goal
+            "releasable",  # what the scavenger may still give back: what is idle, backed, and above its goal
+            "released_background",  # bytes ever given back, by cause: the background scavenger
+            "released_growth",  # in exchange for a growth
+            "released_limit",  # for the memory limit
+            "released_forced",  # by debug.FreeOSMemory
+            "released_idle",  # after five minutes
+            # records of the runtime
+            "span_records",
+            "mcache_records",
+            "arena_records",
             # the ledger (allocator.md 10.4): these ten rows sum to heap_inuse
             "requested",
             "headers",

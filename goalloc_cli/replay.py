@@ -14,9 +14,10 @@ from goalloc_cli.design import Design
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
 from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
-from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT, new_heap
+from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT
 from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.state import Known, State, pack, unpack
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.continued import continued

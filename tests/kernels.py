@@ -9,8 +9,9 @@ import numpy as np
 from goalloc_cli.choices import Central
 from goalloc_cli.design import Design
 from goalloc_cli.model.faults import FAULTS
-from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE, new_heap
+from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.trace import Header
@@ -238,6 +239,16 @@ class Kernels:
     def workbufs(self) -> int:
         """Bytes of work-buffer spans."""
         return int(self.heap.stats.workbufs)
+
+    @property
+    def released_by(self) -> list[int]:
+        """Bytes ever released, by cause."""
+        return self.heap.scavenge.released_by.tolist()
+
+    @property
+    def retained_goal(self) -> int:
+        """What the heap should keep."""
+        return int(self.heap.gc.retained_goal)
 
     @property
     def pages_in_use(self) -> int:

@@ -13,6 +13,9 @@ Statements are separated by semicolons. A statement may start with the P that do
 | `mark` and `sweep` (`sweep!`) | the start and the end of a GC cycle (`!`: an explicit runtime.GC) |
 | `gc` (`gc!`) | both, with nothing between |
 | `flush` | runtime.ReadMemStats |
+| `release` | debug.FreeOSMemory releases everything; write `gc!` before it |
+| `gogc PERCENT` | debug.SetGCPercent |
+| `time SECONDS` | so many seconds since the start |
 
 Handles are counted up from 0 and never used again.
 """
@@ -78,6 +81,12 @@ def tell(told: Story, words: list[str]) -> None:
             told.events.append((Kind.GC_END, p, 0, 0, explicit))
         case "gc":
             told.events += [(Kind.GC_START, p, 0, 0, explicit), (Kind.GC_END, p, 0, 0, explicit)]
+        case "release":
+            told.events.append((Kind.FREE_OS_MEMORY, p, 0, 0, 0))
+        case "gogc":
+            told.events.append((Kind.SET_GOGC, p, 0, int(rest[0]), 0))
+        case "time":
+            told.events.append((Kind.TIME, p, 0, int(float(rest[0]) * 1e9), 0))
         case "flush":
             told.events.append((Kind.FLUSH, p, 0, 0, 0))
         case _:

@@ -51,6 +51,8 @@ half_cycles = st.tuples(st.just("mark or sweep"), procs, st.booleans())
 lazy_cycles = st.tuples(st.just("gc"), procs, st.just(False))
 flushes = st.tuples(st.just("flush"), procs)
 settings = st.tuples(st.just("gogc"), st.sampled_from((-1, 1, 50, 100, 400, 1_000_000)))
+times = st.tuples(st.just("time"), st.sampled_from((1_000, 1_000_000, 300_000_000, 5_000_000_000, 200_000_000_000)))
+releases = st.tuples(st.just("release"), procs)
 stack_allocs = st.tuples(st.just("stack"), procs, st.sampled_from(STACK_SIZES), st.integers(1, 20))
 stack_frees = st.tuples(st.just("unstack"), procs, picks, st.integers(1, 20))
 
@@ -65,6 +67,9 @@ moves = st.one_of(
     half_cycles,
     flushes,
     settings,
+    times,
+    times,
+    releases,
     stack_allocs,
     stack_frees,
 )
@@ -78,13 +83,25 @@ OFTEN_GROWN = [
     replace(d, growth_pages=min(d.growth_pages, 128), arena_pages=512) for d in RELEASES.values() if d.pages != Pages.BITMAP
 ]
 
+SPARING = [
+    replace(d, retain_percent=0, huge_page_bytes=1 << 16, scavenge_bytes_per_ms=1 << 20, dense_pages=300)
+    for d in [*RELEASES.values(), *OFTEN_GROWN]
+]
+
+LIMITED = [
+    replace(d, memory_limit=(8 << 20) + d.other_bytes, gogc=gogc)
+    for d in RELEASES.values()
+    for gogc in (-1, 100)
+    if d.pages == Pages.BITMAP
+]
+
 WITHOUT_SWEEPER = [replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN]]
 
 LIFO = replace(RELEASES["1.27"], lifo_sets=1)
 
-designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER, LIFO])
+designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER, *SPARING, *LIMITED, LIFO])
 """The design of a release, with or without a background sweeper; without it allocation does all sweeping. Some grow by
-smaller steps, and therefore more often, than Go does."""
+smaller steps, and therefore more often, than Go does; some give back more memory, or have a limit."""
 
 
 @dataclass
@@ -98,6 +115,7 @@ class Player:
     handles: int = 0
     stack_handles: int = 0
     marking: bool = False
+    now: int = 0
 
     def play(self, move: tuple) -> None:
         """Add the events of one move."""
@@ -128,6 +146,11 @@ class Player:
                     self.start_gc(p, explicit)
             case ("gogc", percent):
                 self.events.append((Kind.SET_GOGC, 0, 0, max(percent, 0), int(percent < 0)))
+            case ("time", ns):
+                self.now += ns
+                self.events.append((Kind.TIME, NO_P, 0, self.now, 0))
+            case ("release", p):
+                self.events.append((Kind.FREE_OS_MEMORY, p, 0, 0, 0))
             case ("flush", p):
                 self.events.append((Kind.FLUSH, p, 0, 0, 0))
             case ("stack", p, size, count):
@@ -200,6 +223,8 @@ def random_move(rng: Random) -> tuple:
         (2, ("gc", NO_P, True)),
         (6, ("mark or sweep", p, rng.random() < 0.2)),
         (3, ("flush", p)),
+        (3, ("time", rng.choice((1_000, 1_000_000, 300_000_000, 5_000_000_000, 200_000_000_000)))),
+        (1, ("release", p)),
         (2, ("gogc", rng.choice((-1, 1, 50, 100, 400, 1_000_000)))),
         (4, ("stack", p, rng.choice(STACK_SIZES), rng.randint(1, 20))),
         (4, ("unstack", p, rng.randrange(1 << 16), rng.randint(1, 20))),

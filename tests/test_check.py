@@ -113,6 +113,7 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (29, lambda k: k.heap.page_run.__setitem__(slice(None), 0)),
     (30, lambda k: k.heap.central["count"].__setitem__(6, 5)),
     (31, lambda k: add(k.heap, "node_rows")),
+    (32, lambda k: k.heap.chunks[0].__setitem__("pages_in_use", 1)),
 ]
 
 

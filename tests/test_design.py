@@ -23,7 +23,7 @@ from goalloc_cli.design import (
     release,
     with_knob,
 )
-from goalloc_cli.model.heap import new_heap
+from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.sizeclass import size_classes, slots
 
 # allocator.md, Appendix A: size, pages, slots until 1.21, scan slots 1.22 to 1.25, noscan and scan slots since 1.26.
@@ -154,7 +154,7 @@ def test_todays_go_takes_yesterdays_mcentral() -> None:
 
 
 def test_releases_differ_in_the_knobs_that_they_name() -> None:
-    assert design_diff(GO_1_15, GO_1_16) == ["align_16_from"]
+    assert design_diff(GO_1_15, GO_1_16) == ["align_16_from", "release_lazily"]
     assert "pages" in design_diff(GO_1_12, GO_1_13)
 
 

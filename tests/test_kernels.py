@@ -23,6 +23,8 @@ COUNTERS = (
     "workbufs",
     "heap_sys",
     "heap_released",
+    "released_by",
+    "retained_goal",
     "pages_in_use",
     "pages_swept",
     "next_gc",

@@ -93,8 +93,15 @@ def test_the_example_is_what_goalloc_prints(shell: dict[str, str]) -> None:
     assert [line for line in shown if line != "..." and line not in printed] == []
 
 
-def test_the_example_fits_80_columns() -> None:
-    assert max(len(line) for line in fenced("console")[0].splitlines()) <= 80
+def test_what_is_given_back_is_what_goalloc_prints(shell: dict[str, str]) -> None:
+    asked, shown = fenced("text")[0].split("\n...\n", 1)
+    printed = iter(run(asked.removeprefix("$ "), shell).stdout.splitlines())
+    assert [line for line in shown.splitlines() if line != "..." and line not in printed] == []
+
+
+@pytest.mark.parametrize("example", [*fenced("console")[:1], *fenced("text")[:1]], ids=["first", "given back"])
+def test_the_examples_fit_80_columns(example: str) -> None:
+    assert max(len(line) for line in example.splitlines()) <= 80
 
 
 @pytest.mark.parametrize("command", elsewhere())

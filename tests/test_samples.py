@@ -131,7 +131,7 @@ def test_each_size_class_has_the_mallocs_and_frees_that_go_counted(name: str) ->
 
 
 @pytest.mark.parametrize("name", ONE_P)
-@pytest.mark.parametrize("field", ["HeapInuse", "HeapIdle", "HeapSys", "StackInuse"])
+@pytest.mark.parametrize("field", ["HeapInuse", "HeapIdle", "HeapReleased", "HeapSys", "StackInuse", "NextGC"])
 def test_with_one_p_every_page_is_where_go_had_it(name: str, field: str) -> None:
     assert column(computed(outcome_of(name)), field) == column(recorded(name), field)
 

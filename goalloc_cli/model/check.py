@@ -76,6 +76,7 @@ BROKEN = {
     29: "a run of free pages is not what the bitmap says",
     30: "the length of a queue is not the number of its places",
     31: "a place of a queue is neither in one nor free",
+    32: "the scavenger's count of a chunk's pages in use is not what its bitmap says",
 }
 
 
@@ -157,7 +158,7 @@ def check_pages(heap):
 
 @inner
 def check_summaries(heap):
-    """Each chunk's longest run is in its bitmap, and no longer one is."""
+    """Each chunk's longest run is in its bitmap, and no longer one is; what the scavenger knows of the chunk is true."""
     for c in range(heap.end_page // CHUNK_PAGES):
         if (c + 1) * CHUNK_PAGES <= heap.first_page:
             continue
@@ -168,6 +169,11 @@ def check_summaries(heap):
             return 22
         if n < CHUNK_PAGES and find_zeros(heap.allocated_bits, start, end, n + 1) != NONE:
             return 22
+        used = 0
+        for w in range(start >> 6, end >> 6):
+            used += popcount(heap.allocated_bits[w])
+        if used != heap.chunks[c].pages_in_use:
+            return 32
     return 0
 
 

@@ -1,8 +1,8 @@
 """Runs of free pages: what Go's page heaps before the bitmap are made of.
 
 A run holds neighbours that are alike, all backed by memory or all released, and is as long as it can be; a run of the
-other kind beside it stays a run of its own. `heap.page_run` knows each run at its first and its last page. (Go: mheap.go,
-coalesce)
+other kind beside it stays a run of its own. Where runs are kept in lists, one may be released in part, and neighbours are
+always one run. `heap.page_run` knows each run at its first and its last page. (Go: mheap.go, coalesce)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from goalloc_cli.model.treap import insert_run, remove_run
 
 
 @inner
-def add_run(heap, page, npages, released):
+def add_run(heap, page, npages, released, since_ns):
     """Pages became free, or changed their kind: make them a run, with the neighbours that are alike; return it."""
     if page > heap.first_page:
         before = heap.page_run[page - 1]
@@ -27,12 +27,12 @@ def add_run(heap, page, npages, released):
         if after != NO_RUN and heap.runs[after].released == released:
             npages += heap.runs[after].npages
             drop_run(heap, after)
-    return new_run(heap, page, npages, released)
+    return new_run(heap, page, npages, released, since_ns)
 
 
 @inner
-def new_run(heap, page, npages, released):
-    """A run of exactly these pages; NO_RUN after a fault."""
+def new_run(heap, page, npages, released, since_ns):
+    """A run of exactly these pages, in which pages were last freed at since_ns; NO_RUN after a fault."""
     r = heap.free_runs
     if r != NO_RUN:
         heap.free_runs = heap.runs[r].next
@@ -46,6 +46,7 @@ def new_run(heap, page, npages, released):
     run.page = page
     run.npages = npages
     run.released = released
+    run.since_ns = since_ns
     heap.page_run[page] = r
     heap.page_run[page + npages - 1] = r
     if is_listed(heap, run):
@@ -70,18 +71,24 @@ def drop_run(heap, r):
 
 
 @inner
+def is_run(heap, r):
+    """True for a row that is a run now."""
+    return heap.page_run[heap.runs[r].page] == r
+
+
+@inner
 def take_from(heap, r, page, npages):
-    """Use pages of run r; what is left of it stays free. Return 1 where they were released memory, else 0."""
+    """Use pages of run r; what is left of it stays free."""
     run = heap.runs[r]
     first = run.page
     end = first + run.npages
     released = run.released
+    since_ns = run.since_ns
     drop_run(heap, r)
     if first < page:
-        new_run(heap, first, page - first, released)
+        new_run(heap, first, page - first, released, since_ns)
     if page + npages < end:
-        new_run(heap, page + npages, end - page - npages, released)
-    return released
+        new_run(heap, page + npages, end - page - npages, released, since_ns)
 
 
 @inner

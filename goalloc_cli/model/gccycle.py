@@ -7,6 +7,8 @@ from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_W
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
+from goalloc_cli.model.scavengeindex import next_generation
+from goalloc_cli.model.scavenger import wake
 from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
 from goalloc_cli.model.stack import free_stack_spans
 from goalloc_cli.model.sweeper import background_turn, finish_sweep
@@ -27,6 +29,7 @@ def gc_start(heap, p):
         prepare_for_sweep(heap, other)
         give_back_reserved(heap, other)
     finish_sweep(heap)
+    wake(heap)
     start_cycle(heap)
     gc.cycle += 1
     gc.marking = 1
@@ -120,6 +123,7 @@ def gc_end(heap, p, explicit):
     gc.reclaimed_count = 0
     start_clocks(heap)
     commit(heap)
+    next_generation(heap)
     if not gc.hinted:
         free_stack_spans(heap)
     prepare_for_sweep(heap, p)

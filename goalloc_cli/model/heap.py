@@ -1,4 +1,4 @@
-"""The simulated heap: one record of named tables, `heap`, and `new_heap` that makes it.
+"""The simulated heap: one record of named tables, `heap`. (`newheap.py` makes it.)
 
 A row of a table is a reference, in Python and compiled, so kernels read like Go: `span = heap.spans[s]`. Capacity is part
 of a table's type, hence constant; the memory behind it is mapped only where it is touched, so capacity costs nothing.
@@ -14,10 +14,10 @@ from dataclasses import fields
 
 import numpy as np
 
-from goalloc_cli.design import Design, DesignError, contradiction
+from goalloc_cli.design import Design
 from goalloc_cli.model.limits import CHUNK_PAGES, PAGES, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
 from goalloc_cli.outcome import SAMPLE
-from goalloc_cli.sizeclass import MAX_CLASSES, size_classes, slots
+from goalloc_cli.sizeclass import MAX_CLASSES
 
 CHUNKS = PAGES // CHUNK_PAGES
 LISTED_PAGES = 128
@@ -156,14 +156,31 @@ MARKED = ("objects", "slot_bytes", "requested_bytes")
 MARKS = table("MARKS", **dict.fromkeys((*MARKED, *(f"all_{name}" for name in MARKED)), "<i8"))
 """What was live when the last mark phase began, by span class; and all mark phases together."""
 
-CHUNK = table("CHUNK", head_run="<i4", longest_run="<i4", tail_run="<i4")
-"""Free pages at the start of a chunk, in its longest run, and at its end."""
+CHUNK = table(
+    "CHUNK",
+    **dict.fromkeys(("head_run", "longest_run", "tail_run"), "<i4"),
+    **dict.fromkeys(("pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
+)
+"""Free pages at the start of a chunk, in its longest run, and at its end; and what scavengeindex.py knows."""
 
 RUN = table(
     "RUN",
     **dict.fromkeys(("page", "npages", "released", "left", "right", "parent", "longest", "next", "prev"), "<i4"),
+    since_ns="<i8",
 )
-"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py)."""
+"""A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py).
+`since_ns`: when pages were last freed in it."""
+
+SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
+SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
+SCAVENGE = table(
+    "SCAVENGE",
+    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_TIMES, "<i8"),
+    sleep_ratio="<f8",
+    error="<f8",
+    released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
+)
+"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -298,6 +315,7 @@ HEAP = np.dtype(
         ("gc", GC),
         ("stats", STATS),
         ("stacks", STACKS),
+        ("scavenge", SCAVENGE),
         ("peak", SAMPLE),  # the ledger when in_use was last at its highest
         ("event", "<i8"),  # number of events before the batch, and the index in it of the event under way
         ("event_in_batch", "<i8"),
@@ -351,63 +369,3 @@ A record, so that its rows have their columns as attributes where kernels run un
 
 OBJECT_LIVE = 1
 OBJECT_BOUND = 2
-
-
-def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.record:
-    """An empty heap of the given design: no page grown, no span.
-
-    Raises:
-        DesignError: knobs that make no allocator.
-    """
-    if problem := contradiction(design):
-        raise DesignError(problem)
-    classes = size_classes(design)
-    if len(classes) > MAX_CLASSES:
-        raise DesignError(f"{len(classes)} size classes; the model holds {MAX_CLASSES}")
-    heap = np.zeros(1, HEAP).view(np.recarray)[0]
-    for name in KNOB_NAMES:
-        heap.knobs[name] = getattr(design, name)
-    heap.knobs.page_shift = design.page_size.bit_length() - 1
-    heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
-    _fill_classes(heap, design, classes)
-    heap.base_addr = design.heap_base if base_addr is None else base_addr
-    heap.nprocs = nprocs
-    heap.first_page = heap.end_page = heap.search_page = 0
-    heap.span_rows = heap.run_rows = 1
-    heap.gc.sweepgen = 2
-    heap.gc.parity = 1
-    heap.gc.reclaim_page = NONE
-    heap.gc.reclaim_bytes = NONE
-    heap.gc.hinted = 0
-    heap.mcaches["sweep_credit"] = NONE
-    heap.mcaches["stack_list"] = NONE
-    heap.mcaches["flush_gen"] = 2
-    heap.stacks.pool[:] = NO_SPAN
-    heap.central["head"] = NONE
-    heap.central["tail"] = NONE
-    heap.free_nodes = NONE
-    heap.sweep_stacks[:] = NONE
-    heap.free_words[:] = NONE
-    return heap
-
-
-def _fill_classes(heap: np.record, design: Design, classes: list) -> None:
-    size = 8
-    for c, row in enumerate(classes):
-        for noscan in (0, 1):
-            spanclass = heap.spanclasses[2 * c + noscan]
-            if c == 0:
-                continue
-            nelems, metadata = slots(design, row, bool(noscan))
-            header = 8 if design.malloc_header and not noscan and row.size > design.header_above else 0
-            spanclass.elem_size = row.size
-            spanclass.npages = row.npages
-            spanclass.nelems = nelems
-            spanclass.header = header
-            spanclass.metadata = metadata
-            previous = classes[c - 1].size
-            crossed = header and previous <= design.header_above
-            spanclass.least = design.header_above + 1 if crossed else previous + 1 - header
-        while size <= row.size:
-            heap.size_to_class[size // 8] = c
-            size += 8

@@ -19,8 +19,10 @@ from goalloc_cli.model.heap import (
 )
 from goalloc_cli.model.mcache import flush, release_up_to, reserve
 from goalloc_cli.model.mheap import alloc_manual, free_manual
+from goalloc_cli.model.pacer_memory import NEVER, pace_scavenger
 from goalloc_cli.model.pagecache import flush_page_cache
 from goalloc_cli.model.reclaim_windows import hint_reclaimed
+from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
 from goalloc_cli.model.sweeper import make_up, settle_debt, sweep_all, sweep_to
@@ -40,6 +42,8 @@ RECLAIM_BYTES = 41
 SWEEP_END = 42
 REFILL = 43
 SWEEP_PAID = 44
+HEAP_GOAL = 45
+SCAVENGE = 46
 
 FLUSHED = 4
 """Where SWEEP_TO names no sweeper: the span was in an mcache that was flushed."""
@@ -61,7 +65,7 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
     elif kind == SWEEP_END:
         end_named(heap, size)
     elif kind == REFILL:
-        reserve(heap, p, arg)
+        reserve(heap, p, min(arg, len(heap.central) - 1))
     elif kind == SWEEP_PAID:
         settle_debt(heap, p, size)
     elif kind == RECLAIM_BYTES:
@@ -77,6 +81,10 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
         manual_alloc(heap, manual_spans, p, obj, size, arg)
     elif kind == MANUAL_FREE:
         manual_free(heap, stacks, manual_spans, obj)
+    elif kind == HEAP_GOAL:
+        heap_goal(heap, size)
+    elif kind == SCAVENGE:
+        turn(heap)
 
 
 @inner
@@ -104,11 +112,23 @@ def swept(heap, objects, p, obj, sweeper, number):
 @inner
 def reclaimed(heap, objects, obj, here, number):
     """The page reclaimer swept the span of an object: here, or at its next call."""
-    s = objects[obj].loc >> 16
+    loc = objects[obj].loc
+    if loc == NONE:
+        return
+    s = loc >> 16
     hint_reclaimed(heap, s)
     if here and heap.spans[s].state == SPAN_IN_USE and is_unswept(heap, heap.spans[s]):
         begin(heap, s, SWEPT_RECLAIM)
         name(heap, s, number)
+
+
+@inner
+def heap_goal(heap, goal):
+    """The recording's heap goal, 0 for none: the model's own lacks the size of stacks and globals."""
+    gc = heap.gc
+    gc.goal = goal if goal > 0 else NEVER
+    gc.trigger = min(gc.trigger, gc.goal)
+    pace_scavenger(heap)
 
 
 @inner

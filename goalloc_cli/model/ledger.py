@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from goalloc_cli.choices import Scavenger
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import NO_SPAN, SPANCLASSES
+from goalloc_cli.model.metadata import arena_record_bytes, mcache_record_bytes, span_record_bytes
+from goalloc_cli.model.pacer_memory import NEVER
 from goalloc_cli.model.pallocbits import popcount
 from goalloc_cli.model.slotbits import TINY_SPC
 
@@ -27,8 +30,28 @@ def take_sample(heap, row):
     row.next_gc = heap.gc.goal
     row.heap_live = heap.gc.heap_live
     row.spans = stats.spans
+    sample_released(heap, row)
     sample_objects(heap, row)
     sample_mcaches(heap, row)
+
+
+@inner
+def sample_released(heap, row):
+    """What was given back, what may be, and what the runtime needs for its own records."""
+    goal = heap.gc.retained_goal
+    free = heap.stats.free
+    row.retained_goal = 0 if goal == NEVER else goal
+    row.releasable = free if heap.knobs.scavenger == Scavenger.IDLE_RUNS else 0
+    if heap.knobs.scavenger == Scavenger.PACED:
+        row.releasable = min(free, max(0, heap.stats.in_use + free - goal))
+    row.released_background = heap.scavenge.released_by[0]
+    row.released_growth = heap.scavenge.released_by[1]
+    row.released_limit = heap.scavenge.released_by[2]
+    row.released_forced = heap.scavenge.released_by[3]
+    row.released_idle = heap.scavenge.released_by[4]
+    row.span_records = span_record_bytes(heap)
+    row.mcache_records = mcache_record_bytes(heap)
+    row.arena_records = arena_record_bytes(heap)
 
 
 @inner

@@ -13,6 +13,8 @@ from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
 from goalloc_cli.model.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pallocbits import ZERO
+from goalloc_cli.model.scavenge import scavenge_all
+from goalloc_cli.model.scavenger import advance, begin_scavenger
 from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
 
 # Event kinds and flags (trace/event.py, Kind), as kernels see them.
@@ -31,6 +33,7 @@ FLUSH = 8
 CHECKPOINT = 9
 TIME = 10
 SET_GOGC = 11
+FREE_OS_MEMORY = 12
 SNAP_RANGE = 16
 SNAP_SPAN = 17
 SNAP_UNSWEPT = 18
@@ -112,6 +115,7 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         if size < heap.time_ns:
             heap.fault = FAULT_TIME
         heap.time_ns = size
+        advance(heap)
     elif k >= FIRST_WITNESS:
         return
     elif k >= FIRST_HINT:
@@ -128,6 +132,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         flush_all(heap)
     elif k == SET_GOGC:
         set_gogc(heap, -1 if arg else size)
+    elif k == FREE_OS_MEMORY:
+        scavenge_all(heap)
     elif k >= SNAP_RANGE:
         snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
 
@@ -145,6 +151,7 @@ def alloc(heap, objects, flags, p, obj, size, arg):
 @kernel
 def begin(heap):
     """Set the first cycle's goal, before any event."""
+    begin_scavenger(heap)
     begin_pacing(heap)
 
 

@@ -18,6 +18,7 @@ from goalloc_cli.model.heap import (
 from goalloc_cli.model.ledger import take_sample
 from goalloc_cli.model.pagealloc import alloc_pages, free_pages
 from goalloc_cli.model.pagecache import cache_alloc
+from goalloc_cli.model.scavenge import assist
 from goalloc_cli.model.slotbits import drop_slot_bits, load_alloc_cache, new_slot_bits
 
 
@@ -42,6 +43,7 @@ def alloc_span(heap, p, npages, spc, cause):
     page, released = take_pages(heap, p, npages, cause)
     if heap.fault:
         return NO_SPAN
+    assist(heap, released)
     s = new_span(heap, page, npages, SPAN_IN_USE)
     if heap.fault:
         return NO_SPAN
@@ -59,6 +61,7 @@ def alloc_manual(heap, p, npages, state, cause):
     page, released = take_pages(heap, p, npages, cause)
     if heap.fault:
         return NO_SPAN
+    assist(heap, released)
     s = new_span(heap, page, npages, state)
     if heap.fault:
         return NO_SPAN

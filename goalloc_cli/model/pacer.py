@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from goalloc_cli.choices import GrowthScavenge, Pacer
+from goalloc_cli.choices import Pacer
+from goalloc_cli.design_memory import NO_LIMIT
 from goalloc_cli.jit import inner
 from goalloc_cli.model import pacer_ratio, pacer_runway
+from goalloc_cli.model.pacer_memory import NEVER, limited_goal, pace_scavenger
 
 SWEEP_MARGIN = 1 << 20
 """Sweeping is to be done this many bytes before the trigger (Go: sweepMinHeapDistance)."""
-NEVER = 1 << 62
-"""Goal and trigger of a heap that is not collected for its size."""
 
 
 @inner
@@ -54,7 +54,7 @@ def end_cycle(heap, explicit):
 def commit(heap):
     """At mark termination, at the start and when GOGC changes: set the heap goal, the trigger and the pace of sweeping.
 
-    Unlike Go: no stack scan and no memory limit; and where the runway depends on time, which a trace has not, there is none,
+    Unlike Go: no stack scan; and where the runway depends on time, which a trace has not, there is none,
     so that the trigger is as late as Go's can be.
     """
     gc = heap.gc
@@ -70,9 +70,11 @@ def commit(heap):
     else:
         gc.goal = heap_goal(heap)
         gc.trigger = trigger(heap)
+    if heap.knobs.memory_limit != NO_LIMIT and limited_goal(heap) < gc.goal:
+        gc.goal = limited_goal(heap)
+        gc.trigger = trigger(heap)
     pace_sweeper(heap)
-    if heap.knobs.growth_scavenge == GrowthScavenge.GOAL:
-        pace_scavenger(heap)
+    pace_scavenger(heap)
 
 
 @inner
@@ -127,18 +129,3 @@ def pace_sweeper(heap):
     gc.pages_per_byte = 0.0
     if gc.sweeping and gc.gogc >= 0:
         gc.pages_per_byte = max(0, gc.pages_in_use - gc.pages_swept) / distance
-
-
-@inner
-def pace_scavenger(heap):
-    """How much backed memory the heap should keep: a tenth more than the last cycle ended with, if it grows as that did.
-
-    (Go 1.13: mgcscavenge.go, gcPaceScavenger)
-    """
-    gc = heap.gc
-    if gc.last_goal == 0:
-        return
-    wanted = gc.last_in_use * (gc.goal / gc.last_goal)
-    retained = int(min(wanted, float(NEVER)))
-    retained += retained // 10
-    gc.retained_goal = (retained + 4095) // 4096 * 4096

@@ -7,6 +7,7 @@ from goalloc_cli.jit import inner
 from goalloc_cli.model import pagealloc_radix, pagealloc_treap
 from goalloc_cli.model.freeruns import add_run
 from goalloc_cli.model.heap import FAULT_PAGES, NONE, PAGES, STACK_PIECES
+from goalloc_cli.model.scavenge import scavenge_for_growth
 
 
 @inner
@@ -75,7 +76,7 @@ def grow(heap, npages):
         heap.fault = FAULT_PAGES
         return
     first = heap.end_page == heap.first_page
-    pagealloc_treap.scavenge_for_growth(heap, ask)
+    scavenge_for_growth(heap, ask)
     add_range(heap, heap.end_page, ask)
     if first:
         pagealloc_radix.pad(heap, heap.first_page, heap.knobs.heap_padding_pages)
@@ -89,4 +90,4 @@ def add_range(heap, page, npages):
         heap.reserved_page = max(page, heap.reserved_page) + (npages + arena - 1) // arena * arena
     pagealloc_radix.add_range(heap, page, npages)
     if heap.knobs.pages != Pages.BITMAP:
-        add_run(heap, page, npages, heap.knobs.growth_released)
+        add_run(heap, page, npages, heap.knobs.growth_released, heap.time_ns)

@@ -10,7 +10,8 @@ import numpy as np
 
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import CHUNK_PAGES, NONE
-from goalloc_cli.model.pallocbits import ZERO, clear_range, find_zeros, set_range, trailing_ones, trailing_zeros
+from goalloc_cli.model.pallocbits import ZERO, clear_range, find_zeros, popcount, set_range, trailing_ones, trailing_zeros
+from goalloc_cli.model.scavengeindex import note_free, note_in_use
 
 
 @inner
@@ -49,6 +50,7 @@ def free_range(heap, page, npages):
     """Mark pages as free. They stay backed by memory: their released bits are clear."""
     clear_range(heap.allocated_bits, page, npages)
     summarize(heap, page, npages)
+    note_free(heap, page, npages)
     if page < heap.search_page:
         heap.search_page = page
 
@@ -68,11 +70,13 @@ def summarize_chunk(heap, c):
     run = 0
     longest = 0
     head = NONE
+    used = 0
     for w in range(first, first + CHUNK_PAGES // 64):
         word = words[w]
         if word == ZERO:
             run += 64
             continue
+        used += popcount(word)
         i = 0
         while i < 64:
             rest = word >> np.uint64(i)
@@ -91,6 +95,7 @@ def summarize_chunk(heap, c):
     chunk.head_run = run if head == NONE else head
     chunk.longest_run = max(longest, run)
     chunk.tail_run = run
+    note_in_use(heap, chunk, used)
 
 
 @inner

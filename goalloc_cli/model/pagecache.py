@@ -7,7 +7,8 @@ import numpy as np
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import LOCK_PAGE_CACHE, NONE
 from goalloc_cli.model.pagealloc_radix import find_run, summarize
-from goalloc_cli.model.pallocbits import ZERO, find_ones, low_bits, popcount
+from goalloc_cli.model.pallocbits import ZERO, find_ones, highest, low_bits, popcount
+from goalloc_cli.model.scavengeindex import note_free
 
 
 @inner
@@ -63,7 +64,9 @@ def flush_page_cache(heap, p):
     block = cache.page_cache_base >> 6
     heap.allocated_bits[block] &= ~cache.page_cache_bits
     heap.scavenged_bits[block] |= cache.page_cache_scav
+    last = highest(cache.page_cache_bits)
     cache.page_cache_bits = ZERO
     cache.page_cache_scav = ZERO
     summarize(heap, block << 6, 64)
+    note_free(heap, (block << 6) + last, 1)
     heap.search_page = min(heap.search_page, block << 6)

@@ -77,6 +77,15 @@ def trailing_ones(word):
 
 
 @inner
+def highest(word):
+    """Index of the highest set bit of a word that is not 0."""
+    i = 63
+    while (word >> np.uint64(i)) & ONE == ZERO:
+        i -= 1
+    return i
+
+
+@inner
 def without_lowest(word):
     """The word with its lowest set bit cleared; word is not 0."""
     return word & (word - ONE)

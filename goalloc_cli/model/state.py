@@ -17,8 +17,9 @@ import numpy as np
 import zstandard
 
 from goalloc_cli.design import Design
-from goalloc_cli.model.heap import CHUNK_PAGES, HEAP, OBJECT, PAGES, STACK_PIECES, new_heap
+from goalloc_cli.model.heap import CHUNK_PAGES, HEAP, OBJECT, PAGES, STACK_PIECES
 from goalloc_cli.model.limits import OBJECTS, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
+from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.statecheck import problem_of
 from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.trace.event import TraceError

@@ -19,6 +19,7 @@ from goalloc_cli.model.heap import (
     UNDER_WAY,
 )
 from goalloc_cli.model.mcentral import file_swept, next_unswept
+from goalloc_cli.model.scavenger import sweep_done
 from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
@@ -36,6 +37,7 @@ def sweep_one(heap, cause):
     s = next_unswept(heap)
     if s == NO_SPAN:
         gc.sweeping = 0
+        sweep_done(heap)
         return 0
     span = heap.spans[s]
     npages = span.npages

@@ -24,8 +24,8 @@ def replay(document: Document) -> list[Block]:
         objects.worst_classes(document),
         *notes(document),
         Text(
-            "More: --report fragmentation, classes, spans, timeline, large, tiny, mcaches, central, arenas, "
-            "locks, marks, or all; --format json, csv or markdown.",
+            "More: --report fragmentation, classes, spans, released, timeline, large, tiny, mcaches, central, "
+            "arenas, locks, marks, or all; --format json, csv or markdown.",
             "note",
         ),
     ]

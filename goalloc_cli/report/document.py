@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from goalloc_cli import __version__
 from goalloc_cli.design import KNOBS
 from goalloc_cli.outcome import LEDGER, Outcome, Reason
+from goalloc_cli.report.given_back import given_back
 from goalloc_cli.report.ledger import heap_sys, ledger
 from goalloc_cli.report.spans import spans
 from goalloc_cli.trace.trace import Header
@@ -43,7 +44,7 @@ MEMSTATS = {
 }
 """Fields of a sample that runtime.MemStats has too."""
 
-OTHERS = ("heap_live", "gc_workbufs", "page_cache_bytes", "spans")
+OTHERS = ("heap_live", "gc_workbufs", "page_cache_bytes", "spans", "retained_goal", "releasable")
 """Fields of a sample that it has not."""
 
 
@@ -82,6 +83,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "spans": spans(outcome),
         "large": asdict(outcome.large),
         "tiny": tiny(outcome),
+        "released": given_back(outcome),
         "mcaches": records(outcome.mcaches),
         "central": [span_class(int(row["spc"])) | record(row) for row in outcome.central],
         "arenas": records(outcome.arenas),

@@ -11,6 +11,7 @@ REPLAY_REPORTS = (
     "tiny",
     "mcaches",
     "central",
+    "released",
     "arenas",
     "locks",
     "marks",

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report import answer, compared, explained, gctrace_tables, memory, objects, systems, trace_tables, verdict
+from goalloc_cli.report import (
+    answer,
+    compared,
+    explained,
+    gctrace_tables,
+    memory,
+    objects,
+    released,
+    systems,
+    trace_tables,
+    verdict,
+)
 from goalloc_cli.report import check as checked
 from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.table import Block
@@ -22,6 +33,7 @@ REPLAY: dict[str, Report] = {
     "tiny": objects.tiny,
     "mcaches": systems.mcaches,
     "central": systems.central,
+    "released": released.released,
     "arenas": systems.arenas,
     "locks": systems.locks,
     "marks": systems.marks,
@@ -56,6 +68,7 @@ BY_SCHEMA = {
 
 SECTIONS = {
     "summary": ("memstats", "checkpoints"),
+    "released": ("timeline",),
     "arenas": ("mcaches",),
     "locks": ("sweep",),
     "central": ("classes",),

@@ -67,6 +67,8 @@ class Kind(IntEnum):
     """`size` nanoseconds since the start of the trace"""
     SET_GOGC = 11
     """the program set GOGC to `size` percent, or, where `arg` is 1, off"""
+    FREE_OS_MEMORY = 12
+    """debug.FreeOSMemory by `p`, after its runtime.GC: everything that is free goes back to the OS"""
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16
@@ -123,6 +125,10 @@ class Kind(IntEnum):
     """`p` has begun a refill of span class `arg`, found no swept span, and sweeps for one: it chooses here"""
     SWEEP_PAID = 44
     """`p` has paid its sweep debt: it swept `size` bytes of spans since it began to"""
+    HEAP_GOAL = 45
+    """the heap goal became `size` bytes; 0: there is none (GOGC is off)"""
+    SCAVENGE = 46
+    """the background scavenger ran; `arg` is 1 where it gave something back"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48

@@ -226,7 +226,7 @@ def _batches(
         new_types, names = [], []
     state = np.zeros(1, STATE)
     st = state[0]
-    st["stop_m"] = -1
+    st["stop_m"] = st["freeing"] = -1
     st["types"] = len(fresh)
     out = np.zeros(BATCH, OUT)
     first_key = float(source.key[source.order[0]]) if len(source.order) else 0.0

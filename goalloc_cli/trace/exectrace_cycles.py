@@ -46,6 +46,12 @@ class Code(IntEnum):
     """GCBegin: an allocation, whose own event comes after its goroutine runs again"""
     BACKGROUND = 13
     """GoStop or GoBlock of the background sweeper for another reason"""
+    SCAVENGED = 14
+    """GoBlock: the background scavenger gave something back, and sleeps"""
+    SCAVENGED_NOTHING = 15
+    """GoBlock: it found nothing to do"""
+    GC_FREE_OS = 16
+    """GCBegin: debug.FreeOSMemory, which releases everything when that cycle is swept"""
 
 
 class Act(IntEnum):
@@ -83,11 +89,11 @@ class Cycles:
     """For each position of a GCEnd: that of the end of its stop."""
 
 
-GOSCHED, SWEEPER_WAIT = 1, 2
+GOSCHED, SWEEPER_WAIT, SLEEP = 1, 2, 3
 """Reasons of GoStop and GoBlock that matter."""
-REASONS = {"runtime.Gosched": GOSCHED, "GC background sweeper wait": SWEEPER_WAIT}
-IN_BGSWEEP, IN_GC = 1, 2
-"""Stacks that matter there: of the background sweeper; of runtime.GC as it yields."""
+REASONS = {"runtime.Gosched": GOSCHED, "GC background sweeper wait": SWEEPER_WAIT, "sleep": SLEEP}
+IN_BGSWEEP, IN_GC, IN_SCAVENGER = 1, 2, 3
+"""Stacks that matter there: of the background sweeper; of runtime.GC as it yields; of the background scavenger."""
 STOP_CODES = {
     "read mem stats": Code.STOP_MEMSTATS,
     "GC sweep termination": Code.STOP_SWEEP_TERMINATION,
@@ -131,20 +137,20 @@ def code_events(events: Events, generations: list[int], tables: Tables) -> NDArr
         return Code.SWEEP_OTHER
 
     def reason(g: int, text: int) -> int:
-        return {"runtime.Gosched": GOSCHED, "GC background sweeper wait": SWEEPER_WAIT}.get(
-            tables.string(generations[g], text), 0
-        )
+        return REASONS.get(tables.string(generations[g], text), 0)
 
     def place(g: int, stack: int) -> int:
         names = tables.stack(generations[g], stack)
         if "runtime.bgsweep" in names:
             return IN_BGSWEEP
+        if "runtime.bgscavenge" in names:
+            return IN_SCAVENGER
         return IN_GC if names[:2] == ("runtime.Gosched", "runtime.GC") else 0
 
     def begin(g: int, stack: int) -> int:
         names = tables.stack(generations[g], stack)
         if "runtime.GC" in names:
-            return Code.GC_EXPLICIT
+            return Code.GC_FREE_OS if "runtime/debug.FreeOSMemory" in names else Code.GC_EXPLICIT
         return Code.GC_MALLOC if any(name.startswith("runtime.mallocgc") for name in names[:3]) else 0
 
     def stop(g: int, text: int) -> int:
@@ -171,6 +177,9 @@ def code_events(events: Events, generations: list[int], tables: Tables) -> NDArr
         of_sweeper = np.where(reasons == expected, meaning, Code.BACKGROUND)
         of_gc = Code.YIELD_GC if kind == Ev.GO_STOP else 0
         code[stops] = np.where(places == IN_BGSWEEP, of_sweeper, np.where(places == IN_GC, of_gc, 0))
+        if kind == Ev.GO_BLOCK:
+            of_scavenger = np.where(reasons == SLEEP, Code.SCAVENGED, Code.SCAVENGED_NOTHING)
+            code[stops] = np.where(places == IN_SCAVENGER, of_scavenger, code[stops])
     return code
 
 
@@ -222,7 +231,7 @@ def find_cycles(
             reason = asked.pop(m, 0)
             if reason == Code.STOP_SWEEP_TERMINATION and begun is not None:
                 starts.append(q)
-                explicit.append(int(code[begun] == Code.GC_EXPLICIT))
+                explicit.append(int(code[begun] in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
                 cycles.actions.append((q, Act.GC_START, explicit[-1], p))
                 begun, running = None, True
             elif reason == Code.STOP_MEMSTATS:

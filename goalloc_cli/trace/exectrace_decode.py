@@ -43,6 +43,7 @@ class Ev(IntEnum):
     GC_SWEEP_BEGIN = 32
     GC_SWEEP_END = 33
     HEAP_ALLOC = 37
+    HEAP_GOAL = 38
     USER_LOG = 44
     GO_SWITCH = 45
     GO_SWITCH_DESTROY = 46

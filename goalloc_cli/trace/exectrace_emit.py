@@ -37,6 +37,7 @@ SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT)
 K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
 K_RECLAIM_BYTES, K_REFILL = int(Kind.RECLAIM_BYTES), int(Kind.REFILL)
 K_SWEEP_END, K_SWEEP_PAID = int(Kind.SWEEP_END), int(Kind.SWEEP_PAID)
+K_HEAP_GOAL, K_SCAVENGE, FREE_OS_MEMORY = int(Kind.HEAP_GOAL), int(Kind.SCAVENGE), int(Kind.FREE_OS_MEMORY)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
 MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
@@ -45,6 +46,8 @@ SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
 PROC_START, GO_STOP, GO_BLOCK, STW_END = int(Ev.PROC_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK), int(Ev.STW_END)
 GC_SWEEP_BEGIN, GC_SWEEP_END, GC_END = int(Ev.GC_SWEEP_BEGIN), int(Ev.GC_SWEEP_END), int(Ev.GC_END)
 HEAP_ALLOC, SPAN_ALLOC, SPAN_FREE = int(Ev.HEAP_ALLOC), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)
+HEAP_GOAL, GC_BEGIN = int(Ev.HEAP_GOAL), int(Ev.GC_BEGIN)
+USER_LOG, STW_BEGIN = int(Ev.USER_LOG), int(Ev.STW_BEGIN)
 OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STACK_ALLOC, STACK_FREE = int(Ev.STACK_ALLOC), int(Ev.STACK_FREE)
 
@@ -52,6 +55,7 @@ LATE_ALLOC, GC_START, FLUSH = int(Act.LATE_ALLOC), int(Act.GC_START), int(Act.FL
 CHECKPOINT, IDLE_FLUSH = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH)
 CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
+SCAVENGED, SCAVENGED_NOTHING, GC_FREE_OS = int(Code.SCAVENGED), int(Code.SCAVENGED_NOTHING), int(Code.GC_FREE_OS)
 
 SILENT = np.zeros(256, np.bool_)
 """Events that change nothing here. (A call of `control` costs 300 ns: what it gets is passed by value.)"""
@@ -275,6 +279,9 @@ def control(out, st, src, held, i, ns, several_ps):
     if k == HEAP_ALLOC:
         put(out, st, SAW_HEAP_LIVE, p, 0, src.a[i], 0, 0)
         return
+    if k == HEAP_GOAL:
+        put(out, st, K_HEAP_GOAL, p, 0, src.a[i], 0, 0)
+        return
     if k == GC_SWEEP_BEGIN:
         held.context[m] = src.code[i]
         if src.code[i] == CREDIT and p != NO_P:
@@ -306,7 +313,24 @@ def control(out, st, src, held, i, ns, several_ps):
         put(out, st, SWEEP_COUNT, p, 0, GC_SPANS, EXPLICIT, 0)
     elif k == GO_BLOCK and src.code[i] == DRAINED:
         put(out, st, SWEEP_DRAINED, p, 0, 0, 0, 0)
+    elif k == GO_BLOCK and (src.code[i] == SCAVENGED or src.code[i] == SCAVENGED_NOTHING):
+        put(out, st, K_SCAVENGE, p, 0, 0, src.code[i] == SCAVENGED, 0)
+    elif k == GC_BEGIN and src.code[i] == GC_FREE_OS:
+        st.freeing, st.freeing_from = held.goroutine[m], st.ends
     held.goroutine[m] = goroutine_after(k, src.a[i], src.c[i], held.goroutine[m])
+
+
+@bare
+def put_free_os(out, st, src, held, i):
+    """Write that debug.FreeOSMemory released everything, before the first that its goroutine does after the cycle.
+
+    Until then it sweeps, or yields to others that do.
+    """
+    if st.ends == st.freeing_from or held.goroutine[src.m[i]] != st.freeing:
+        return
+    if src.kind[i] in (OBJECT_ALLOC, USER_LOG, STW_BEGIN, GO_BLOCK):
+        put(out, st, FREE_OS_MEMORY, src.p[i] if src.p[i] >= 0 else NO_P, 0, 0, 0, 0)
+        st.freeing = -1
 
 
 @bare
@@ -328,6 +352,8 @@ def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick
             act(out, st, src, held, ns, several_ps, base_addr)
             continue
         st.q += 1
+        if st.freeing >= 0:
+            put_free_os(out, st, src, held, i)
         k = src.kind[i]
         if k < 128:
             if EFFECT[k] and (src.code[i] == 0 or (several_ps and k == GO_STOP)):

@@ -29,12 +29,13 @@ OUT = np.dtype(
 
 STATE = np.dtype([(name, np.int64) for name in (
     "q", "act", "count", "free_next", "free_end", "cycle", "ends", "new_types", "types", "stop_m", "unknown_stacks",
-    "unborn", "sweeps",
+    "unborn", "freeing", "freeing_from", "sweeps",
 )] + [("last_ns", np.int64)])  # fmt: skip
 """q, act: next position of the order, next action. count: events written. free_next, free_end: dead objects still to be
 written. cycle: cycles started. ends: cycles ended. new_types, types: types first used in this batch, ever. stop_m: M
 that ends a cycle, until its stop ends; -1. unknown_stacks: frees of stacks never seen. unborn: objects freed by a cycle
-that started before they came. sweeps: those that ended later than they began."""
+that started before they came. freeing: the goroutine in debug.FreeOSMemory, -1, since cycle `freeing_from`. sweeps: those
+that ended later than they began."""
 
 
 class Source(NamedTuple):

@@ -41,7 +41,7 @@ FLAGS = {
 """Flags that the kinds may carry; all others carry none."""
 
 _TYPED = (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
-_YES_NO = (Kind.GC_START, Kind.GC_END, Kind.SET_GOGC, Kind.MANUAL_ALLOC)
+_YES_NO = (Kind.GC_START, Kind.GC_END, Kind.SET_GOGC, Kind.MANUAL_ALLOC, Kind.SCAVENGE)
 _SPAN_CLASSED = (Kind.SNAP_SPAN, Kind.MCACHE_FLUSH, Kind.REFILL, Kind.SAW_SPAN_ALLOC)
 _SIZED_IN_PAGES = (
     Kind.SNAP_RANGE,

@@ -13,6 +13,7 @@ from tests.naive.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
 from tests.naive.cycle import gc_end, gc_start
 from tests.naive.heap import Heap, Span
 from tests.naive.pacing import preset, set_goal_and_trigger, set_sweep_pace
+from tests.naive.scavenging import advance
 from tests.naive.stacks import stack_alloc, stack_free
 
 SpanRow = tuple[int, int, int, int, int, int]
@@ -53,6 +54,10 @@ class Naive:
             h.gogc = -1 if arg else size
             set_goal_and_trigger(h)
             set_sweep_pace(h)
+        elif kind == Kind.TIME:
+            advance(h, size)
+        elif kind == Kind.FREE_OS_MEMORY:
+            h.pages.release_all()
         elif kind == Kind.FLUSH:
             for q in range(h.nprocs):
                 flush_mcache(h, q)
@@ -201,6 +206,16 @@ class Naive:
         pages = self.heap.pages
         unused = pages.reserved - len(pages.allocated)
         return unused * self.heap.design.page_size if self.heap.design.count_reserved else 0
+
+    @property
+    def released_by(self) -> list[int]:
+        """Bytes ever released, by cause."""
+        return list(self.heap.pages.released_by.values())
+
+    @property
+    def retained_goal(self) -> int:
+        """What the heap should keep."""
+        return self.heap.pages.retained_goal
 
     @property
     def pages_in_use(self) -> int:

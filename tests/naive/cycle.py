@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.naive.cache import flush_mcache, prepare_for_sweep
 from tests.naive.heap import Heap, Span
 from tests.naive.pacing import end_cycle, set_goal_and_trigger, set_sweep_pace, start_cycle
+from tests.naive.scavenging import wake
 from tests.naive.sizeclasses import has_inline_marks
 from tests.naive.stacks import free_stack_spans
 from tests.naive.sweep import sweep_all, sweep_one
@@ -21,6 +22,7 @@ def gc_start(h: Heap, p: int) -> None:
     for central in h.central.values():  # drops what the reclaimer left behind (finishsweep_m)
         central.partial[h.unswept_side()].clear()
         central.full[h.unswept_side()].clear()
+    wake(h)
     start_cycle(h)
     h.marking = True
     for s in h.spans:
@@ -94,6 +96,7 @@ def gc_end(h: Heap, p: int, explicit: bool) -> None:
     h.reclaim_credit = 0
     set_goal_and_trigger(h)
     set_sweep_pace(h)
+    h.pages.next_generation()
     free_stack_spans(h)
     prepare_for_sweep(h, p)
     background_sweep(h)

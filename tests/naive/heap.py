@@ -8,6 +8,7 @@ from goalloc_cli.choices import Pages
 from goalloc_cli.design import Design
 from tests.naive import lists
 from tests.naive.pages import PageHeap
+from tests.naive.releasing import Sleep
 from tests.naive.runs import RunHeap
 from tests.naive.sizeclasses import class_of, size_classes, slots_per_span
 
@@ -129,6 +130,7 @@ class Heap:
         self.sizes: dict[int, int] = {}
         """What each of those asked for."""
         self.last_inuse = 0
+        self.sleep = Sleep()
         self.heap_live = 0
         self.goal = 0
         self.trigger = 0

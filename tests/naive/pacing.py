@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from goalloc_cli.choices import GrowthScavenge, Pacer
+from goalloc_cli.choices import GrowthScavenge, Pacer, ScavengeIndex, Scavenger
 from tests.naive.heap import Heap
+from tests.naive.scavenging import limited_goal, pace_for_limit
 
 SWEEP_MIN_HEAP_DISTANCE = 1 << 20
 """Bytes that the sweeper is granted before the next cycle (mgc.go, sweepMinHeapDistance)."""
@@ -54,7 +55,7 @@ def estimate_cons_mark(h: Heap) -> None:
 def set_goal_and_trigger(h: Heap) -> None:
     """Where the next cycle should end, and where it starts.
 
-    Unlike Go: no runway, no stack scan and no memory limit, so the trigger is at its upper bound.
+    Unlike Go: no runway and no stack scan, so the trigger is at its upper bound.
     """
     if h.gogc < 0:
         h.goal = h.trigger = NEVER
@@ -64,6 +65,9 @@ def set_goal_and_trigger(h: Heap) -> None:
         by_loose_bounds(h)
     else:
         by_bounds(h)
+    if limited_goal(h) < h.goal:
+        h.goal = limited_goal(h)
+        set_trigger(h)
     set_retained_goal(h)
 
 
@@ -108,7 +112,14 @@ def by_bounds(h: Heap) -> None:
     gogc, floor, marked = h.gogc, h.design.heap_minimum, h.heap_marked
     goal = max(marked + (marked + h.design.globals_scan_bytes) * gogc // 100, floor * gogc // 100)
     lowest = least_trigger(h)
-    h.goal = h.trigger = goal = max(goal, lowest)
+    h.goal = max(goal, lowest)
+    set_trigger(h)
+
+
+def set_trigger(h: Heap) -> None:
+    """Where the cycle starts that is to end at the goal (trigger)."""
+    floor, marked, goal, lowest = h.design.heap_minimum, h.heap_marked, h.goal, least_trigger(h)
+    h.trigger = goal
     if marked >= goal:
         return
     lowest = max(lowest, marked, marked + (goal - marked) // 64 * 45)
@@ -117,12 +128,21 @@ def by_bounds(h: Heap) -> None:
 
 
 def set_retained_goal(h: Heap) -> None:
-    """How much memory the heap should keep, where its growth obeys that (Go 1.13, gcPaceScavenger)."""
-    if h.design.growth_scavenge != GrowthScavenge.GOAL or h.last_goal == 0:
+    """How much memory the heap should keep (gcPaceScavenger)."""
+    pace_for_limit(h)
+    if h.design.scavenge_index == ScavengeIndex.CURSOR:
+        h.pages.start_generation(cycle_swept=False)
+    goes_by_it = h.design.growth_scavenge == GrowthScavenge.GOAL or h.design.scavenger == Scavenger.PACED
+    if not goes_by_it or h.last_goal == 0:
         return
-    wanted = int(min(h.last_inuse * (h.goal / h.last_goal), float(NEVER)))
-    wanted += wanted // 10
-    h.pages.retained_goal = (wanted + 4095) // 4096 * 4096
+    wanted = h.last_inuse * (h.goal / h.last_goal)
+    if wanted > 1 << 52:
+        h.pages.retained_goal = NEVER
+        return
+    goal = int(wanted) + int(wanted) * h.design.retain_percent // 100
+    goal = (goal + 4095) // 4096 * 4096
+    met = h.pages.retained() - goal < 4096
+    h.pages.retained_goal = NEVER if met and h.design.goal_off_when_met else goal
 
 
 def set_sweep_pace(h: Heap) -> None:

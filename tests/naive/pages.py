@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from goalloc_cli.design import Design
+from tests.naive.releasing import Releasing, round_up
 
 BLOCK = 64
 """Pages in a page cache."""
@@ -23,7 +24,7 @@ class PageCache:
     scavenged: set[int] = field(default_factory=set)
 
 
-class PageHeap:
+class PageHeap(Releasing):
     """All pages of the heap; page numbers are counted from address 0."""
 
     def __init__(self, design: Design, nprocs: int) -> None:
@@ -34,9 +35,7 @@ class PageHeap:
         self.reserved = 0
         self.padding = 0
         self.caches = [PageCache() for _ in range(nprocs)]
-        self.heap_inuse = 0
-        """Bytes of heap spans; they count towards what a heap should keep."""
-        self.retained_goal = 1 << 62
+        self.begin_releasing()
 
     def end(self) -> int:
         """The page after the last one that the heap was given."""
@@ -54,8 +53,22 @@ class PageHeap:
         """Pages that are not backed by memory."""
         return sum(self.scavenged) + sum(len(cache.scavenged) for cache in self.caches)
 
+    def backed(self) -> int:
+        pages = sum(self.is_backed(page) for page in range(self.base, self.end()))
+        return (pages + sum(len(cache.free - cache.scavenged) for cache in self.caches)) * self.design.page_size
+
     def alloc(self, p: int, npages: int) -> int:
-        """Take `npages` pages for P `p`; return the first (mheap.go, allocSpan)."""
+        """Take `npages` pages for P `p`; return the first, once others are released in exchange (mheap.go, allocSpan)."""
+        released = self.released_pages()
+        grown = len(self.allocated)
+        first = self.take(p, npages)
+        self.assist(npages, released - self.released_pages() + len(self.allocated) - grown)
+        self.spans += 1
+        self.most_spans = max(self.most_spans, self.spans)
+        return first
+
+    def take(self, p: int, npages: int) -> int:
+        """The pages, from P's cache or the heap."""
         if self.design.page_cache and npages < self.design.page_cache_limit:
             cache = self.caches[p]
             if not cache.free:
@@ -67,6 +80,7 @@ class PageHeap:
         while first is None:  # the padding may leave too little of the first growth
             self.grow(npages)
             first = self.first_fit(npages)
+        self.before_change(first, npages)
         for page in range(first, first + npages):
             self.allocated[page - self.base] = True
             self.scavenged[page - self.base] = False
@@ -89,6 +103,7 @@ class PageHeap:
         if lowest is None:
             return
         cache.first = lowest // BLOCK * BLOCK
+        self.before_change(cache.first, BLOCK)
         for page in range(cache.first, cache.first + BLOCK):
             if not self.is_free(page):
                 continue
@@ -111,23 +126,24 @@ class PageHeap:
         """Add free and released pages at the end of the heap (mheap.go, grow)."""
         first_growth = not self.allocated
         ask = round_up(npages, self.design.growth_pages)
+        self.note_growth(ask)
         if len(self.allocated) + ask > self.reserved:
             self.reserved += round_up(ask, self.design.arena_pages)
         self.allocated += [False] * ask
         self.scavenged += [bool(self.design.growth_released)] * ask
         if first_growth:
             self.padding = min(self.design.heap_padding_pages, ask)
+            if self.padding:
+                self.before_change(self.base, self.padding)
             for i in range(self.padding):
                 self.allocated[i] = True
 
     def free(self, first: int, npages: int) -> None:
         """Give back pages; they stay backed, and never go to a page cache."""
+        self.spans -= 1
+        self.before_change(first, npages)
         for page in range(first, first + npages):
             if not self.allocated[page - self.base] or self.scavenged[page - self.base]:
                 raise AssertionError(f"page {page} is freed but was not in use")
             self.allocated[page - self.base] = False
-
-
-def round_up(n: int, multiple: int) -> int:
-    """The smallest multiple that is not below `n`."""
-    return (n + multiple - 1) // multiple * multiple
+        self.after_free(first, npages)

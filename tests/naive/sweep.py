@@ -8,6 +8,7 @@ from __future__ import annotations
 from goalloc_cli.choices import Reclaim
 from tests.naive import lists
 from tests.naive.heap import Heap, Span
+from tests.naive.scavenging import swept
 
 
 def sweep(h: Heap, s: Span, preserve: bool) -> bool:
@@ -58,6 +59,7 @@ def sweep_one(h: Heap) -> int | None:
         s = next_span_for_sweep(h)
         if s is None:
             h.drained = True
+            swept(h)
             return None
         if not h.needs_sweep(s):
             continue
