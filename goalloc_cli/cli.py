@@ -13,7 +13,7 @@ from goalloc_cli.commands.classes import classes
 from goalloc_cli.commands.design import design
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
-from goalloc_cli.commands.options import color_option
+from goalloc_cli.commands.options import color_option, size_of
 from goalloc_cli.commands.record import record
 from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
@@ -46,8 +46,9 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="goalloc %(version)s")
 @color_option
+@click.option("--max-unpacked", metavar="SIZE", help="Most that a gzip or zstd input may unpack to, such as 100GiB.")
 @click.pass_context
-def cli(ctx: click.Context, color: str | None) -> None:
+def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None:
     """Replay Go memory-allocation traces through a model of Go's allocator.
 
     \b
@@ -56,6 +57,10 @@ def cli(ctx: click.Context, color: str | None) -> None:
     goalloc replay app.msgpack                 where the memory goes
     """
     ctx.obj = color
+    if max_unpacked is not None:
+        from goalloc_cli.trace.source import limit
+
+        limit.chosen = size_of(max_unpacked)
 
 
 for command in (record, import_recording, stats, replay, synth, export, design, classes, verify):

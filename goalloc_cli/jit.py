@@ -29,7 +29,7 @@ OTHERS = ("jit", "choices", "design", "sizeclass", "outcome")
 
 def fingerprint(folder: Path) -> str:
     """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version}".encode())
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version} {numba.config.BOUNDSCHECK}".encode())
     for path in [*sorted(folder.glob("*.py")), *(PACKAGE / f"{name}.py" for name in OTHERS)]:
         digest.update(path.read_bytes())
     return f"{folder.name}-{digest.hexdigest()[:16]}"

@@ -38,8 +38,7 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], be
     if trace is None and not is_piped():
         raise click.UsageError("name a trace or a saved replay, or pipe one in")
     refuse_early(options)
-    from goalloc_cli.report.saved import read_saved
-    from goalloc_cli.trace.event import TraceError
+    from goalloc_cli.report.saved import read_saved, shown
     from goalloc_cli.trace.sniff import open_trace_or_gctrace
     from goalloc_cli.trace.source import Source
 
@@ -50,10 +49,8 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], be
         raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
     if found is not None:
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
-        try:
-            return show(ctx, found, reports, **options)
-        except (LookupError, TypeError, ValueError) as error:
-            raise TraceError(f"{path}: this saved report is damaged ({error!r})") from error
+        saved = found
+        return shown(path, lambda: show(ctx, saved, reports, **options))
     if isinstance(opened, Source):
         refuse_unknown(reports, GCTRACE_REPORTS)
         return show(ctx, gctrace(opened, beside, options["quiet"]), reports, **options)

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from goalloc_cli.trace.event import Batch, TraceError
 from goalloc_cli.trace.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.source import Source, open_source
 from goalloc_cli.trace.trace import Trace
 
@@ -36,6 +37,8 @@ class Form:
     first_bytes: re.Pattern[bytes]
     read: str
     """"module:function" in this package, imported when it is needed; it takes a stream and its name."""
+    checks: bool = False
+    """The reader checks the range of its events itself, and names their place."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,18 @@ def _starts(pattern: bytes) -> re.Pattern[bytes]:
 _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
 FORMS = (
-    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native"),
+    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native", checks=True),
     Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "addrlog:read_addrlog"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace"),
     Form("the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "allocfree:read_allocfree"),
-    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl"),
-    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv"),
-    Form("msgpack rows", _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"), "rows:read_rows"),
+    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl", checks=True),
+    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv", checks=True),
+    Form(
+        "msgpack rows",
+        _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
+        "rows:read_rows",
+        checks=True,
+    ),
     Form("a malloc-lab trace", _starts(rb"\s*(?:\d+\s+){4}[afr] \d"), "rows_malloclab:read_malloclab"),
 )
 """What can be read. The first form whose pattern matches is taken."""
@@ -115,25 +123,36 @@ def open_trace_or_gctrace(path: str | Path) -> Trace | Source:
 
 def _opened(source: Source) -> Trace:
     try:
-        trace = _reader(source)(source.stream, source.name)
+        form = _form(source)
+        module, function = form.read.split(":")
+        reader = cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function))
+        trace = reader(source.stream, source.name)
     except BaseException:
         source.close()
         raise
+    batches = trace.batches if form.checks else _checked(trace)
     return replace(
         trace,
-        batches=_closing(trace.batches, source),
+        batches=_closing(batches, source),
         size_bytes=source.size_bytes,
         events=_events(trace, source),
     )
 
 
-def _reader(source: Source) -> Reader:
+def _form(source: Source) -> Form:
     head = source.peek(HEAD)
     for form in FORMS:
         if form.first_bytes.match(head):
-            module, function = form.read.split(":")
-            return cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function))
+            return form
     raise _not_a_trace(source.name, head)
+
+
+def _checked(trace: Trace) -> Iterator[Batch]:
+    """The same batches; raise TraceError at an event out of range."""
+    ranges = RangeCheck(trace.header.gomaxprocs)
+    for number, batch in enumerate(trace.batches):
+        ranges.check(batch, f"{trace.name}: batch {number}")
+        yield batch
 
 
 def _not_a_trace(name: str, head: bytes) -> NotATraceError:
