@@ -35,7 +35,7 @@ GLOBALS = (400_000 + 40_000) * 8 + 240_000
 """The program's two arrays of pointers, and what its runtime and stacks have (by where real cycles began)."""
 OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
-MOST_START = 1 << 30
+MOST_START = 1 << 25
 """Bytes of the heap when the recording began, at most: all that lies in them becomes a snapshot."""
 MOST_LINE = 1 << 16
 MOST_ID = 1 << 24
