@@ -83,7 +83,8 @@ def rendered(document: dict[str, Any]) -> int:
     """The bytes of a document in every format."""
     from goalloc_cli.report.output import encoded
 
-    return sum(len(encoded(document, names, form)) for names in ((), ("all",)) for form in ("table", "csv", "markdown", "json"))
+    asked = [(names, form) for names in ((), ("all",)) for form in ("table", "csv", "markdown", "json")]
+    return sum(len(encoded(document, names, form)) for names, form in asked)
 
 
 TARGETS: dict[str, Target] = {

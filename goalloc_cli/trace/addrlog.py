@@ -37,6 +37,8 @@ OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
 MOST_START = 1 << 25
 """Bytes of the heap when the recording began, at most: all that lies in them becomes a snapshot."""
+MOST_UNKNOWN = 1 << 10
+"""Pages of them that are in no warm span: stacks and the runtime's own, a few dozen."""
 MOST_LINE = 1 << 16
 MOST_ID = 1 << 24
 """Far more than the program ever has alive."""
@@ -61,7 +63,7 @@ def read_addrlog(stream: BinaryIO, name: str) -> Trace:
     try:
         header, start = read_header(next(lines), name)
     except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:
-        raise TraceError(f"{name}: line 1: this is no header of an address log ({brief(error)})") from error
+        raise TraceError(f"{name}: line 1: this is no header of an address log ({short(error)})") from error
     return Trace(name, header, batches(events(lines, start, name)))
 
 
@@ -84,10 +86,15 @@ class Lines:
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise TraceError(f"{self._name}: line {self.number}: no JSON: {brief(error)}") from error
+            raise TraceError(f"{self._name}: line {self.number}: no JSON: {short(error)}") from error
         if not isinstance(entry, dict):
             raise TraceError(f"{self._name}: line {self.number}: no JSON object")
         return entry
+
+
+def short(error: Exception) -> str:
+    """What an error says, in a hundred characters."""
+    return f"{type(error).__name__}: {error}"[:100]
 
 
 def whole(entry: dict[str, Any], key: str, most: int) -> int:
@@ -136,7 +143,7 @@ def events(lines: Lines, start: Start, name: str) -> Iterator[Row]:
             yield from program_event(entry, start, offset)
     except (KeyError, TypeError, ValueError) as error:
         raise TraceError(
-            f"{name}: line {lines.number}: it lacks something, or is of a later kind ({brief(error)})"
+            f"{name}: line {lines.number}: it lacks something, or is of a later kind ({short(error)})"
         ) from error
 
 
@@ -164,6 +171,8 @@ def snapshot(start: Start) -> Generator[Row, None, int]:
     handle = 0
     for page, number, _ in warm:
         unknown -= set(range(page, page + classes[number].npages))
+    if len(unknown) > MOST_UNKNOWN:
+        raise ValueError(f"{len(unknown)} pages below first_free are in no span")
     stacks = stack_pages(sorted(unknown))
     own = [(page, *OWN_CLASS) for page in sorted(unknown - set(stacks))]
     for page, number, noscan in own + warm:

@@ -29,8 +29,9 @@ MOST_BLOCKS = 512
 """Blocks that are tried, from the lowest: with more, the heap is large and old, and the rest cannot be told."""
 MOST_PAGES = 1 << 24
 """In a heap of more pages (128 GiB) nothing is searched."""
-MOST_LOOKS = 1 << 34
-"""Pages looked at or copied in one search: it ends with the best found so far. It bounds the time, to about a minute."""
+MOST_LOOKS, LOOKS_PER_EVENT = 1 << 32, 1 << 23
+"""Pages looked at or copied in one search, in all and for each span event: it ends with the best found so far. It bounds the
+time, to half a minute; the search in a heap of 1 GiB needs no more."""
 ALLOC, FREE = 1, 0
 
 Array = NDArray[np.int64]
@@ -186,7 +187,7 @@ def search(events: Array, taken: NDArray[np.bool_], end: int, npages_at: Array, 
         return {}
     events = events[:MOST_EVENTS]
     taken = taken.copy()
-    looks = np.full(1, MOST_LOOKS)
+    looks = np.full(1, min(MOST_LOOKS, LOOKS_PER_EVENT * len(events)))
     base, held, users = first_use(events, taken, end, ps)
     for _ in range(1 if len(users) == 1 else 2):
         for p in users:

@@ -47,8 +47,8 @@ MANUAL = -1
 """Span class of a span that holds no objects."""
 MOST_PAGES = 1 << 28
 """Recordings that span more pages (2 TiB) are taken for damaged."""
-MOST_SPAN_PAGES = 1 << 32
-"""The same for the pages of all spans that were ever made (32 TiB): each is visited, so this bounds the time."""
+MOST_SPAN_PAGES = 1 << 31
+"""The same for the pages of all spans that were ever made (16 TiB): each is visited, so this bounds the time."""
 
 SPAN, SPAN_ALLOC, SPAN_FREE = int(Ev.SPAN), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
@@ -303,7 +303,7 @@ def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: 
     if most > MOST_PAGES or pages > MOST_PAGES or events.a[made].min(initial=0) < 0 or events.b[made].min(initial=0) < 0:
         raise TraceError(f"a span at page {pages} of the heap: the recording is damaged; record it again")
     if float(events.b[made].sum(dtype=np.float64)) > MOST_SPAN_PAGES:
-        raise TraceError("the spans have more than 32 TiB in all: the recording is damaged; record it again")
+        raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
     count = len(events)
     room = most_slots(events.b[made], events.c[made])
     slots = Slots(

@@ -1,0 +1,78 @@
+"""Every cut, every change of a byte to each of its 255 others, insertions and splices, on the compiled readers.
+
+Their kernels are compiled with NUMBA_BOUNDSCHECK=1, so that an index out of range is an error. Each reader runs in a process
+of its own, so that a crash is seen and the others go on: python -m fuzz.exhaustive READER.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from fuzz import mutations
+from fuzz.counts import HOME, ROOT, add_count
+from fuzz.seeds import SEEDS
+from fuzz.targets import TARGETS, outcome, saved_resealed
+
+SPLICES = 5000
+WAYS = ("cut short", "a byte changed", "huge or deep", "spliced")
+
+
+def tried(seed: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """All that is done to a seed, by the name of the way."""
+    made = mutations.cuts(seed), mutations.changes(seed), mutations.insertions(seed), mutations.splices(seed, SPLICES)
+    return zip(WAYS, made, strict=True)
+
+
+def run(readers: list[str], jobs: int) -> int:
+    """Try everything on the readers, `jobs` at a time; return how many of them broke."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return sum(pool.map(one_process, readers))
+
+
+def one_process(reader: str) -> int:
+    command = [sys.executable, "-m", "fuzz.exhaustive", reader]
+    environ = {**os.environ, "NUMBA_BOUNDSCHECK": "1"}
+    ran = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(ran.stdout, end="", flush=True)
+    if ran.returncode:
+        print(f"{reader}: exit code {ran.returncode}", ran.stderr[-4000:], sep="\n", flush=True)
+    return int(bool(ran.returncode))
+
+
+def main(reader: str) -> int:
+    broken: set[str] = set()
+    slowest = 0.0
+    counted = dict.fromkeys(WAYS, 0)
+    began = time.monotonic()
+    target = saved_resealed if reader == "saved" else TARGETS[reader]
+    for seed in SEEDS[reader]():
+        outcome(target, seed)  # compiles
+        for way, inputs in tried(seed):
+            for data in inputs:
+                counted[way] += 1
+                started = time.monotonic()
+                try:
+                    outcome(target, data)
+                except Exception:
+                    where = traceback.format_exc()
+                    if where not in broken:
+                        broken.add(where)
+                        kept = HOME / "broken" / reader / f"mutated-{len(broken)}"
+                        kept.parent.mkdir(parents=True, exist_ok=True)
+                        kept.write_bytes(data)
+                        print(f"{reader}: {kept}\n{where}", flush=True)
+                slowest = max(slowest, time.monotonic() - started)
+    took = time.monotonic() - began
+    add_count("mutated", reader, tried=sum(counted.values()), broken=len(broken), seconds=round(took), ways=counted)
+    print(f"{reader}: {sum(counted.values()):,} inputs in {took:.0f} s; {len(broken)} broke it; slowest {slowest:.2f} s")
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
