@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -101,14 +102,40 @@ def explained(error: Exception) -> tuple[int, str]:
         return MALFORMED, str(error)
     if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError):
         return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    unloaded = isinstance(error, ImportError | OSError) and len(error.args) < 2
+    if isinstance(error, MemoryError) or (unloaded and is_short_of_memory()):
+        return UNEXPECTED, "there is not enough memory; raise the limit (ulimit -v), or take a smaller trace"
     if isinstance(error, OSError):
-        return UNEXPECTED, f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    if isinstance(error, MemoryError):
-        return UNEXPECTED, "there is not enough memory"
+        where = error.filename or ("the standard output" if error.errno == errno.ENOSPC else None)
+        return UNEXPECTED, f"{where}: {error.strerror}" if where else str(error)
     told = f"{type(error).__name__}: {error}"
     return UNEXPECTED, f"unexpected {told}; GOALLOC_DEBUG=1 shows where. Please report it"
 
 
+def is_short_of_memory() -> bool:
+    """Whether the addresses of this process are limited: a library that cannot be loaded then lacks memory."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def open_standard_streams() -> None:
+    """Have the three of them, so that no file that is opened takes the place of one; what was closed swallows all."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: PTH123, SIM115
+
+
 def main() -> None:
+    open_standard_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends as Ctrl-C does: nothing is left half-written
-    sys.exit(run())
+    code = run()
+    for interrupt in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interrupt, signal.SIG_IGN)  # it is done; only Python itself still has to end
+    sys.exit(code)

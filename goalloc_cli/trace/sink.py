@@ -41,7 +41,7 @@ def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in FULL:
-            raise OSError(error.errno, f"{error.strerror}; nothing was written, make room or name another place", path) from error
+            raise OSError(error.errno, f"{error.strerror}; nothing was written: make room", path) from error
         raise
     except BaseException:
         temporary.unlink(missing_ok=True)
