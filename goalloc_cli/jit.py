@@ -7,6 +7,7 @@ folder, and nothing stale can be called.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -136,6 +137,8 @@ def kept(function, **options):
         try:
             return load(sig, target_context)
         except Exception:  # a file that is damaged, or can no longer be read: whatever unpickling makes of it
+            with contextlib.suppress(OSError):
+                store.flush()
             return None
 
     def save_overload(sig, data):

@@ -39,12 +39,13 @@ def stats(ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], be
         raise click.UsageError("name a trace or a saved replay, or pipe one in")
     refuse_early(options)
     from goalloc_cli.report.saved import read_saved, shown
-    from goalloc_cli.trace.sniff import open_trace_or_gctrace
-    from goalloc_cli.trace.source import Source
+    from goalloc_cli.trace.sniff import trace_or_gctrace
+    from goalloc_cli.trace.source import Source, open_source
 
     path = trace or "-"
-    found = read_saved(path)
-    opened = open_trace_or_gctrace(path) if found is None else None
+    source = open_source(path)  # once: a pipe cannot be opened again
+    found = read_saved(source)
+    opened = trace_or_gctrace(source) if found is None else None
     if beside is not None and not isinstance(opened, Source):
         raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
     if found is not None:

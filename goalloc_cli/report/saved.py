@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from reprlib import repr as brief
 from typing import Any, TypeVar
@@ -10,7 +9,7 @@ from zlib import crc32
 
 from goalloc_cli.report import document, gctrace_document, trace_document
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.source import open_source
+from goalloc_cli.trace.source import Source
 
 Document = dict[str, Any]
 T = TypeVar("T")
@@ -28,20 +27,21 @@ CHECK = (1 << 32) - 1
 CHECK_BYTES = 4
 
 
-def read_saved(path: str) -> Document | None:
-    """The document at `path` ("-": the standard input), or None if something else is there; it stays unread.
+def read_saved(source: Source) -> Document | None:
+    """The document in an input, which is closed then, or None if something else is there; it stays unread.
 
     Raises:
         TraceError: it is a document, but damaged or of a later version.
     """
-    if path == "-":
-        start = sys.stdin.buffer.peek(PEEKED)[:PEEKED] if hasattr(sys.stdin.buffer, "peek") else b""
-        return decoded(path, sys.stdin.buffer.read(MAX_SAVED + 1)) if is_saved(start) else None
-    source = open_source(path)
     try:
-        return decoded(path, source.stream.read(MAX_SAVED + 1)) if is_saved(source.peek(PEEKED)) else None
-    finally:
+        if not is_saved(source.peek(PEEKED)):
+            return None
+        document = decoded(source.name, source.stream.read(MAX_SAVED + 1))
+    except BaseException:
         source.close()
+        raise
+    source.close()
+    return document
 
 
 def is_saved(start: bytes) -> bool:

@@ -108,9 +108,8 @@ def open_trace(path: str | Path) -> Trace:
     return _opened(open_source(path))
 
 
-def open_trace_or_gctrace(path: str | Path) -> Trace | Source:
-    """As `open_trace`; but a text with lines of gctrace in it is returned as it is."""
-    source = open_source(path)
+def trace_or_gctrace(source: Source) -> Trace | Source:
+    """The trace in an input that was opened; but a text with lines of gctrace in it is returned as it is."""
     try:
         is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
         if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
