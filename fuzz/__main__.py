@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60, help="for each reader")
     parser.add_argument("--jobs", type=int, default=2, help="readers at a time")
     parser.add_argument("--mutations", action="store_true")
+    parser.add_argument("--every-byte", action="store_true", help="with --mutations: to all of its 255 others (an hour)")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
     if unknown := set(asked.readers) - set(SEEDS):
@@ -47,7 +48,7 @@ def main() -> int:
     if asked.mutations:
         from fuzz.exhaustive import run
 
-        return int(bool(run(readers, asked.jobs)))
+        return int(bool(run(readers, asked.jobs, asked.every_byte)))
     with ThreadPoolExecutor(asked.jobs) as pool:
         broken = sum(pool.map(lambda reader: fuzzed(reader, asked.seconds), readers))
     return 1 if broken else 0
