@@ -1,4 +1,4 @@
-"""Every cut, every byte changed (in fourteen ways, or to all its 255 others), insertions and splices, on the compiled readers.
+"""Every cut, every byte changed (in fourteen ways, or to all its 255 others), and splices, on the compiled readers.
 
 Their kernels are compiled with NUMBA_BOUNDSCHECK=1, so that an index out of range is an error. Each reader runs in a process
 of its own, so that a crash is seen and the others go on: python -m fuzz.exhaustive READER.
@@ -26,8 +26,8 @@ WAYS = ("cut short", "a byte changed", "huge or deep", "spliced")
 def tried(seed: bytes, every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
     """All that is done to a seed, by the name of the way."""
     values = range(256) if every_byte else mutations.NEAR
-    made = mutations.cuts(seed), mutations.changes(seed, values), mutations.insertions(seed), mutations.splices(seed, SPLICES)
-    return zip(WAYS, made, strict=True)
+    huge, spliced = mutations.insertions(seed), mutations.splices(seed, SPLICES)
+    return zip(WAYS, (mutations.cuts(seed), mutations.changes(seed, values), huge, spliced), strict=True)
 
 
 def run(readers: list[str], jobs: int, every_byte: bool) -> int:

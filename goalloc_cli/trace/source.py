@@ -30,7 +30,7 @@ would hardly be faster."""
 FREE_BYTES = 256 << 20
 """Any packed input may unpack to this."""
 MOST_RATIO = 200
-"""Beyond that, times its packed size. Recordings are packed to a fifth, rows of synthetic traces to a fiftieth."""
+"""Beyond that, times its packed size. Recordings are packed to a fifth, rows of synthetic traces to a twentieth."""
 MOST_UNPACKED = 64 << 30
 """And to this in all."""
 
