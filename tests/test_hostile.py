@@ -28,8 +28,8 @@ from goalloc_cli.trace import source
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import Ev
 
-MOST_SECONDS = 5.0
-"""For one small input; most take a thousandth of that."""
+MOST_SECONDS = 20.0
+"""Of the processor, for one small input; most take a thousandth of a second. It only tells a hang."""
 PLACE = re.compile(r"byte \d|line \d|row \d|chunk \d|event \d|batch \d|header|column|version|ends|input: ")
 SLOW = {"exectrace": 4, "gctrace": 5, "allocfree": 4}
 """Readers of which only every so many of the changed bytes are tried here."""
@@ -40,9 +40,9 @@ def tried(reader: str, target: Callable[[bytes], object], way: str, inputs: Iter
     count = 0
     for data in inputs:
         count += 1
-        began = time.monotonic()
+        began = time.process_time()
         found = outcome(target, data)
-        assert time.monotonic() - began < MOST_SECONDS, data
+        assert time.process_time() - began < MOST_SECONDS, data
         assert not isinstance(found, str) or (found.startswith("input") and PLACE.search(found)), (found, data)
     if asked_for():
         add_count("tested", reader, tried=count, ways={way: count}, broken=0)
@@ -152,10 +152,10 @@ def recording(*batches: bytes, types: bytes | None = None, info: bytes = b"", ev
 
 
 def refusal(data: bytes, reader: str = "exectrace") -> str:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(TraceError) as error:
         TARGETS[reader](data)
-    assert time.monotonic() - began < 60
+    assert time.process_time() - began < 60
     return str(error.value)
 
 
@@ -223,9 +223,9 @@ def test_ids_of_strings_without_bound_do_no_harm() -> None:
 
 def test_a_heap_that_reaches_far_is_not_searched_for_hours() -> None:
     events = event(Ev.SPAN, 1 << 23, 1, 14) + b"".join(event(Ev.SPAN_ALLOC, 5 + i, 1, 14) for i in range(40))
-    began = time.monotonic()
+    began = time.process_time()
     assert TARGETS["exectrace"](recording(events=events))
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30
 
 
 # Rows, texts, logs
@@ -264,9 +264,9 @@ def test_a_heap_of_which_nothing_is_known_is_no_address_log() -> None:
 def test_programs_without_end_in_a_gctrace_take_no_time() -> None:
     line = seeds.gctrace().splitlines()[1].decode()
     lines = [line.replace("gc 1 ", f"gc {number} ") for number in (1, 3)]
-    began = time.monotonic()
+    began = time.process_time()
     TARGETS["gctrace"]("\n".join(lines * 2000).encode())
-    assert time.monotonic() - began < 30
+    assert time.process_time() - began < 30
 
 
 # The whole program

@@ -37,7 +37,7 @@ OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
 MOST_START = 1 << 25
 """Bytes of the heap when the recording began, at most: all that lies in them becomes a snapshot."""
-MOST_UNKNOWN = 1 << 10
+MOST_UNKNOWN = 1 << 8
 """Pages of them that are in no warm span: stacks and the runtime's own, a few dozen."""
 MOST_LINE = 1 << 16
 MOST_ID = 1 << 24
