@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from typing import Any
 
@@ -15,7 +17,7 @@ from goalloc_cli.commands.design import design
 from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
-from goalloc_cli.commands.options import color_option
+from goalloc_cli.commands.options import color_option, size_of
 from goalloc_cli.commands.record import record
 from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
@@ -48,8 +50,9 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="goalloc %(version)s")
 @color_option
+@click.option("--max-unpacked", metavar="SIZE", help="Most that a gzip or zstd input may unpack to, such as 100GiB.")
 @click.pass_context
-def cli(ctx: click.Context, color: str | None) -> None:
+def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None:
     """Replay Go memory-allocation traces through a model of Go's allocator.
 
     \b
@@ -58,6 +61,10 @@ def cli(ctx: click.Context, color: str | None) -> None:
     goalloc replay app.msgpack                 where the memory goes
     """
     ctx.obj = color
+    if max_unpacked is not None:
+        from goalloc_cli.trace.source import limit
+
+        limit.chosen = size_of(max_unpacked)
 
 
 for command in (record, import_recording, check, stats, replay, synth, export, design, classes, explain, verify):
@@ -107,13 +114,40 @@ def explained(error: Exception) -> tuple[int, str]:
         return USAGE, str(error)
     if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError):
         return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    unloaded = isinstance(error, ImportError | OSError) and len(error.args) < 2
+    if isinstance(error, MemoryError) or (unloaded and is_short_of_memory()):
+        return UNEXPECTED, "there is not enough memory; raise the limit (ulimit -v), or take a smaller trace"
     if isinstance(error, OSError):
-        return UNEXPECTED, f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    if isinstance(error, MemoryError):
-        return UNEXPECTED, "there is not enough memory"
+        where = error.filename or ("the standard output" if error.errno == errno.ENOSPC else None)
+        return UNEXPECTED, f"{where}: {error.strerror}" if where else str(error)
     told = f"{type(error).__name__}: {error}"
     return UNEXPECTED, f"unexpected {told}; GOALLOC_DEBUG=1 shows where. Please report it"
 
 
+def is_short_of_memory() -> bool:
+    """Whether the addresses of this process are limited: a library that cannot be loaded then lacks memory."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+
+
+def open_standard_streams() -> None:
+    """Have the three of them, so that no file that is opened takes the place of one; what was closed swallows all."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+
+
 def main() -> None:
-    sys.exit(run())
+    open_standard_streams()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends as Ctrl-C does: nothing is left half-written
+    code = run()
+    for interrupt in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interrupt, signal.SIG_IGN)  # it is done; only Python itself still has to end
+    sys.exit(code)

@@ -20,6 +20,8 @@ class Compiling:
     tell: Callable[[str], None] = _nobody
     seconds: float = 0.0
     told: bool = False
+    unkept: str = ""
+    """Why what is compiled cannot be kept for later runs."""
 
     def listen(self, tell: Callable[[str], None]) -> None:
         """A command begins, which tells people so."""
@@ -31,11 +33,17 @@ class Compiling:
             self.told = True
             self.tell("compiling the model for this machine: once, ten to thirty seconds ...")
 
+    def cannot_keep(self, folder: str, error: OSError) -> None:
+        """The compiled code is for this run alone."""
+        self.unkept = self.unkept or f"{folder}: {error.strerror}"
+
     def done(self) -> None:
-        """The command is done: say how long it took."""
-        if self.told:
+        """The command is done: say how long it took, and what comes of it."""
+        if self.told and self.unkept:
+            self.tell(f"compiled in {self.seconds:.0f} s, for this run only ({self.unkept}; set GOALLOC_CACHE to a folder)")
+        elif self.told:
             self.tell(f"compiled in {self.seconds:.0f} s; the next run starts at once")
-            self.told = False
+        self.told = False
 
 
 compiling = Compiling()

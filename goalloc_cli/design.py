@@ -314,17 +314,26 @@ def with_knob(design: Design, name: str, value: str) -> Design:
     Raises:
         DesignError: no such knob, or a value that it cannot take; the message lists what there is.
     """
-    metadata = next((f.metadata for f in KNOBS if f.name == name), None)
-    if metadata is None:
-        raise DesignError(f"there is no knob {name!r}; there are {', '.join(f.name for f in KNOBS)}")
-    changed = replace(design, **{name: parsed(name, value, metadata)})  # type: ignore[arg-type]
+    changed = replace(design, **{name: parsed(name, value)})  # type: ignore[arg-type]
     if problem := contradiction(changed):
         raise DesignError(problem)
     return changed
 
 
-def parsed(name: str, value: str, metadata: Any) -> int:
-    """The value that a text stands for; raise DesignError where the knob cannot take it."""
+def knob_problem(name: str, value: str) -> str:
+    """Why a knob cannot be set to a value, whatever the others are; "" where it can."""
+    try:
+        parsed(name, value)
+    except DesignError as error:
+        return str(error)
+    return ""
+
+
+def parsed(name: str, value: str) -> int:
+    """The value that a text stands for; raise DesignError where there is no such knob, or it cannot take it."""
+    metadata: Any = next((f.metadata for f in KNOBS if f.name == name), None)
+    if metadata is None:
+        raise DesignError(f"there is no knob {name!r}; there are {', '.join(f.name for f in KNOBS)}")
     if choices := metadata.get("choices"):
         for member in choices:
             if value.lower() in (member.name.lower(), str(int(member))):

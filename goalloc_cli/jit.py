@@ -7,9 +7,12 @@ tables that they are compiled for: any edit starts a new folder, and nothing sta
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import sys
+import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -30,7 +33,8 @@ OTHERS = ("jit", "choices", "knobs", "design", "design_memory", "sizeclass", "ou
 def fingerprint(folder: Path) -> str:
     """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
     limits = os.environ.get("GOALLOC_LIMITS", "")
-    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version} {limits}".encode())
+    built_with = f"{numba.__version__} {np.__version__} {sys.version} {limits} {numba.config.BOUNDSCHECK}"
+    digest = hashlib.sha256(built_with.encode())
     for path in [*sorted(folder.glob("*.py")), *(PACKAGE / f"{name}.py" for name in OTHERS)]:
         digest.update(path.read_bytes())
     return f"{folder.name}-{digest.hexdigest()[:16]}"
@@ -40,7 +44,24 @@ def cache_root() -> Path:
     """The user's cache folder for goalloc: $GOALLOC_CACHE, else $XDG_CACHE_HOME/goalloc, else ~/.cache/goalloc."""
     if named := os.environ.get("GOALLOC_CACHE"):
         return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalloc"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalloc"
+    except RuntimeError:  # no home folder
+        return Path(tempfile.gettempdir(), f"goalloc-{os.getuid() if hasattr(os, 'getuid') else ''}")
+
+
+@cache
+def can_keep(folder: Path) -> bool:
+    """Whether compiled code can be kept in a folder of ours; where it cannot, those who listen are told why."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+        if hasattr(os, "getuid") and folder.stat().st_uid not in (0, os.getuid()):
+            raise PermissionError(errno.EPERM, "belongs to someone else", str(folder))
+    except OSError as error:
+        compiling.cannot_keep(str(folder), error)
+        return False
+    return True
 
 
 @cache
@@ -93,8 +114,7 @@ event.register("numba:compile", Watch())
 
 def kernel(function):
     """A compiled function that Python calls. It is compiled at its first call, and kept for later runs."""
-    numba.config.CACHE_DIR = str(compiled_folder(function.__code__.co_filename))
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return kept(function, nogil=True, error_model="numpy")
 
 
 def bare(function):
@@ -102,8 +122,35 @@ def bare(function):
 
     Handing thirty arrays to small functions costs 600 ns an event otherwise, and 15 ns so.
     """
-    numba.config.CACHE_DIR = str(compiled_folder(function.__code__.co_filename))
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+    return kept(function, nogil=True, error_model="numpy", _nrt=False)
+
+
+def kept(function, **options):
+    """`function`, compiled at its first call, from the cache or into it as far as that can be read and written."""
+    folder = compiled_folder(function.__code__.co_filename)
+    if numba.config.DISABLE_JIT or not can_keep(folder):
+        return numba.njit(**options)(function)
+    numba.config.CACHE_DIR = str(folder)
+    dispatcher = numba.njit(cache=True, **options)(function)
+    store = dispatcher._cache
+    load, save = store.load_overload, store.save_overload
+
+    def load_overload(sig, target_context):
+        try:
+            return load(sig, target_context)
+        except Exception:  # a file that is damaged, or can no longer be read: whatever unpickling makes of it
+            with contextlib.suppress(OSError):
+                store.flush()
+            return None
+
+    def save_overload(sig, data):
+        try:
+            save(sig, data)
+        except OSError as error:
+            compiling.cannot_keep(str(folder), error)
+
+    store.load_overload, store.save_overload = load_overload, save_overload
+    return dispatcher
 
 
 class _Linking:

@@ -18,7 +18,7 @@ from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Kind, TraceE
 from goalloc_cli.trace.rows_fields import EVENT, OPS
 from goalloc_cli.trace.rows_ids import BIRTH, DEATH, Ids
 from goalloc_cli.trace.rows_malloclab import read_malloclab
-from goalloc_cli.trace.sniff import _reader, open_trace
+from goalloc_cli.trace.sniff import _form, open_trace
 from goalloc_cli.trace.source import TruncatedTrace
 from goalloc_cli.trace.trace import Trace
 
@@ -333,4 +333,4 @@ def test_a_saved_go_trace_is_not_taken_for_rows():
             return b'{"op_count": 3}\n'
 
     with pytest.raises(TraceError, match="looks like JSON"):
-        _reader(Fake())  # type: ignore[arg-type]
+        _form(Fake())  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.design import DesignError, release
+    from goalloc_cli.design import DesignError, release, with_knob
 
     if go_version is None:
         try:
@@ -46,7 +46,11 @@ def choose_design(
         except DesignError:
             own = False
     # Knobs of the recorded program's own hold under every release: it set GOGC.
-    base = replace(base, **dict(header.knobs))  # type: ignore[arg-type]
+    for knob, value in header.knobs:
+        try:
+            base = with_knob(base, knob, str(value))
+        except DesignError as error:
+            raise click.UsageError(f"the trace was recorded with {knob}={value}, but {error}") from None
     design, name = changed(base, go_version or header.go_version, knobs, size_classes)
     return design, name, own and design == base
 

@@ -66,6 +66,19 @@ def table_options(command: F) -> F:
     return command
 
 
+UNITS = {"b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
+
+
+def size_of(text: str) -> int:
+    """The bytes that a size such as 100GiB stands for."""
+    number = text.rstrip("BGKMTbgikmt ")
+    unit = text[len(number) :].strip().lower() or "b"
+    unit = unit if unit in UNITS else f"{unit}ib"
+    if not (number.isascii() and number.isdecimal() and len(number) < 20) or unit not in UNITS:
+        raise click.UsageError(f"{text!r} is no size; a size is a number and B, KiB, MiB, GiB or TiB")
+    return int(number) * UNITS[unit]
+
+
 def refuse_early(options: dict[str, Any]) -> None:
     """What would fail after minutes of work is refused before it."""
     output = options["output"]

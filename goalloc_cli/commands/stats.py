@@ -41,22 +41,20 @@ def stats(
     if trace is None and not is_piped():
         raise click.UsageError("name a trace or a saved replay, or pipe one in")
     refuse_early(options)
-    from goalloc_cli.report.saved import read_saved
-    from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.sniff import open_trace_or_gctrace
-    from goalloc_cli.trace.source import Source
+    from goalloc_cli.report.saved import read_saved, shown
+    from goalloc_cli.trace.sniff import trace_or_gctrace
+    from goalloc_cli.trace.source import Source, open_source
 
     path = trace or "-"
-    found = read_saved(path)
-    opened = open_trace_or_gctrace(path, partial) if found is None else None
+    source = open_source(path, partial)  # once: a pipe cannot be opened again
+    found = read_saved(source)
+    opened = trace_or_gctrace(source, partial) if found is None else None
     if beside is not None and not isinstance(opened, Source):
         raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
     if found is not None:
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
-        try:
-            return show(ctx, found, reports, **options)
-        except (LookupError, TypeError, ValueError) as error:
-            raise TraceError(f"{path}: this saved report is damaged ({error!r})") from error
+        saved = found
+        return shown(path, lambda: show(ctx, saved, reports, **options))
     if isinstance(opened, Source):
         refuse_unknown(reports, GCTRACE_REPORTS)
         return show(ctx, gctrace(opened, beside, options["quiet"]), reports, **options)

@@ -8,6 +8,7 @@ from typing import Any
 from goalloc_cli.report.layout import Paper
 from goalloc_cli.report.render import to_csv, to_csv_of, to_markdown, to_text
 from goalloc_cli.report.reports import blocks, part_of
+from goalloc_cli.report.saved import CHECK, sealed
 from goalloc_cli.report.table import Table
 
 Document = dict[str, Any]
@@ -54,8 +55,8 @@ def encoded_table(table: Table, form: str) -> bytes:
 
 
 def packed(document: Document) -> bytes:
-    """The document behind a first field that tells what the file is, as in a trace."""
+    """The document behind a first field that tells what the file is, as in a trace; the last one is a checksum."""
     import msgpack  # type: ignore[import-untyped]
 
-    data: bytes = msgpack.packb({"format": document["schema"], **document}, unicode_errors="surrogatepass")
-    return data
+    data: bytes = msgpack.packb({"format": document["schema"], **document, "check": CHECK}, unicode_errors="surrogatepass")
+    return sealed(data)

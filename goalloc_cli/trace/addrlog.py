@@ -12,6 +12,7 @@ import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from reprlib import repr as brief
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from goalloc_cli.design import Design, DesignError, release
 from goalloc_cli.sizeclass import size_classes, slots
 from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Batch, Kind, TraceError
+from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 
 Row = tuple[int, int, int, int, int, int]
@@ -33,6 +35,13 @@ GLOBALS = (400_000 + 40_000) * 8 + 240_000
 """The program's two arrays of pointers, and what its runtime and stacks have (by where real cycles began)."""
 OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
+MOST_START = 1 << 25
+"""Bytes of the heap when the recording began, at most: all that lies in them becomes a snapshot."""
+MOST_UNKNOWN = 1 << 8
+"""Pages of them that are in no warm span: stacks and the runtime's own, a few dozen."""
+MOST_LINE = 1 << 16
+MOST_ID = 1 << 24
+"""Far more than the program ever has alive."""
 GOGC = {"off": -1, "100": 100, "explicit": 100_000_000}
 """GOGC when the recording began: "explicit" is high enough to never start a cycle by itself."""
 
@@ -50,25 +59,51 @@ class Start:
 
 def read_addrlog(stream: BinaryIO, name: str) -> Trace:
     """The trace of an address log; raise TraceError where it is none, or is damaged."""
-    lines = parsed(stream, name)
-    head = next(lines)
+    lines = Lines(stream, name)
     try:
-        header, start = read_header(head, name)
-    except (KeyError, TypeError, ValueError) as error:
-        raise TraceError(f"{name}: line 1: this is no header of an address log ({error!r})") from error
+        header, start = read_header(next(lines), name)
+    except (AttributeError, KeyError, StopIteration, TypeError, ValueError) as error:
+        raise TraceError(f"{name}: line 1: this is no header of an address log ({short(error)})") from error
     return Trace(name, header, batches(events(lines, start, name)))
 
 
-def parsed(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
-    """Each line's object; raise TraceError at the first that holds none."""
-    for number, line in enumerate(stream, 1):
+class Lines:
+    """Each line's object; raises TraceError at the first that holds none."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.number = 0
+        self._stream = stream
+        self._name = name
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        line = self._stream.readline(MOST_LINE)
+        if not line:
+            raise StopIteration
+        self.number += 1
         try:
             entry = json.loads(line)
-        except ValueError as error:
-            raise TraceError(f"{name}: line {number}: no JSON: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise TraceError(f"{self._name}: line {self.number}: no JSON: {short(error)}") from error
         if not isinstance(entry, dict):
-            raise TraceError(f"{name}: line {number}: no JSON object")
-        yield entry
+            raise TraceError(f"{self._name}: line {self.number}: no JSON object")
+        return entry
+
+
+def short(error: Exception) -> str:
+    """What an error says, in a hundred characters."""
+    return f"{type(error).__name__}: {error}"[:100]
+
+
+def whole(entry: dict[str, Any], key: str, most: int) -> int:
+    """The number from 0 to `most` under a key; raise ValueError where there is none. Addresses are hexadecimal texts."""
+    value = entry[key]
+    number = int(value, 16) if type(value) is str else value
+    if type(number) is not int or not 0 <= number <= most:
+        raise ValueError(f"{key} is {brief(value)}; it can be 0 to {most}")
+    return number
 
 
 def read_header(head: dict[str, Any], name: str) -> tuple[Header, Start]:
@@ -77,22 +112,24 @@ def read_header(head: dict[str, Any], name: str) -> tuple[Header, Start]:
         design = release(head["go"])
     except DesignError as error:
         raise TraceError(f"{name}: {error}") from error
-    base = int(head["base"], 16)
+    base, end = whole(head, "base", MAX_BYTES), whole(head, "first_free", MAX_BYTES)
+    if not 0 <= end - base <= MOST_START:
+        raise ValueError(f"{(end - base) // PAGE} pages are in use when it begins")
     # The program's objects with pointers are one list: marking meets them one at a time.
     knobs = (("gogc", GOGC[head["gogc"]]), ("marks_that_meet", 0), ("globals_scan_bytes", GLOBALS))
     header = Header(
         go_version=head["go"].removeprefix("go"),
-        gomaxprocs=head["gomaxprocs"],
+        gomaxprocs=max(1, whole(head, "gomaxprocs", NO_P - 1)),
         source="address log",
         from_start=False,
         heap_base=base,
         witnesses=True,
         knobs=knobs,
     )
-    return header, Start(design, base // PAGE, int(head["first_free"], 16) // PAGE)
+    return header, Start(design, base // PAGE, end // PAGE)
 
 
-def events(lines: Iterator[dict[str, Any]], start: Start, name: str) -> Iterator[Row]:
+def events(lines: Lines, start: Start, name: str) -> Iterator[Row]:
     """All events: the snapshot, made of the warm lines, then those of the program."""
     offset = 0
     try:
@@ -105,14 +142,20 @@ def events(lines: Iterator[dict[str, Any]], start: Start, name: str) -> Iterator
         for entry in lines:
             yield from program_event(entry, start, offset)
     except (KeyError, TypeError, ValueError) as error:
-        raise TraceError(f"{name}: a line of an address log lacks something, or is of a later kind ({error!r})") from error
+        raise TraceError(
+            f"{name}: line {lines.number}: it lacks something, or is of a later kind ({short(error)})"
+        ) from error
 
 
 def warm_span(entry: dict[str, Any], start: Start) -> tuple[int, int, bool]:
     """First page, class and noscan of a span that was filled before the recording."""
     sizes = [c.size for c in size_classes(start.design)]
-    number = next(i for i, size in enumerate(sizes) if size >= entry["size"])
-    return int(entry["addr"], 16) // PAGE, number, not entry["scan"]
+    size = whole(entry, "size", sizes[-1])
+    number = next(i for i, most in enumerate(sizes) if most >= max(size, 1))
+    page = whole(entry, "addr", MAX_BYTES) // PAGE
+    if not start.base_page <= page < start.end_page:
+        raise ValueError(f"addr is {brief(entry['addr'])}; it lies outside the heap")
+    return page, number, not entry["scan"]
 
 
 def snapshot(start: Start) -> Generator[Row, None, int]:
@@ -128,6 +171,8 @@ def snapshot(start: Start) -> Generator[Row, None, int]:
     handle = 0
     for page, number, _ in warm:
         unknown -= set(range(page, page + classes[number].npages))
+    if len(unknown) > MOST_UNKNOWN:
+        raise ValueError(f"{len(unknown)} pages below first_free are in no span")
     stacks = stack_pages(sorted(unknown))
     own = [(page, *OWN_CLASS) for page in sorted(unknown - set(stacks))]
     for page, number, noscan in own + warm:
@@ -166,20 +211,20 @@ def program_event(entry: dict[str, Any], start: Start, offset: int) -> Iterator[
     """The events of one line. Handles count on from those of the snapshot; `addr` is that of the slot."""
     match entry["op"]:
         case "alloc":
-            size, noscan, addr = entry["size"], not entry["scan"], int(entry["addr"], 16)
+            size, noscan, addr = whole(entry, "size", MAX_BYTES), not entry["scan"], whole(entry, "addr", MAX_BYTES)
             addr -= header_bytes(start.design, size, noscan)
             addr -= addr % TINY if noscan and size < TINY else 0
-            yield Kind.ALLOC | (NOSCAN if noscan else 0), 0, offset + entry["id"], size, 0, addr
+            yield Kind.ALLOC | (NOSCAN if noscan else 0), 0, offset + whole(entry, "id", MOST_ID), size, 0, max(addr, 0)
         case "free":
-            yield Kind.FREE, 0, offset + entry["id"], 0, 0, 0
+            yield Kind.FREE, 0, offset + whole(entry, "id", MOST_ID), 0, 0, 0
         case "gc":
             explicit = int("sweep" not in entry)
             yield Kind.GC_START, 0, 0, 0, explicit, 0
             yield Kind.GC_END, 0, 0, 0, explicit, 0
         case "setgc":
-            yield Kind.SET_GOGC, 0, 0, entry["percent"], 0, 0
+            yield Kind.SET_GOGC, 0, 0, whole(entry, "percent", MAX_BYTES), 0, 0
         case other:
-            raise ValueError(f"op {other!r}")
+            raise ValueError(f"op {brief(other)}")
 
 
 def batches(rows: Iterable[Row]) -> Iterator[Batch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from goalloc_cli.trace.allocfree_scan import NO_POINTERS, POINTERS, UNKNOWN
 
@@ -15,33 +16,30 @@ _BASIC = re.compile(r"(?:bool|u?int(?:8|16|32|64|ptr)?|float(?:32|64)|complex(?:
 _POINTER = re.compile(r"\*|map\[|chan |<-chan |func\(|\[\]|interface |(?:string|unsafe\.Pointer|error)\Z")
 _RUNTIME = re.compile(r"runtime\.(?:g|m|p|sudog|hchan|hmap|mapextra|timer|_defer|_panic|funcval|specialfinalizer)\Z")
 """Types of the runtime's own that hold pointers in every release."""
-_ARRAY = re.compile(r"\[\d+\]")
+_ARRAYS = re.compile(r"(?:\[\d+\])*")
+MOST_DEEP = 50
+"""Structs and maps inside others that are looked into."""
 
 
-def pointers_in(type_name: str) -> int:
-    """Whether values of a type hold pointers: POINTERS, NO_POINTERS, or UNKNOWN for a type that is a name."""
-    name = type_name
-    while found := _ARRAY.match(name):
-        name = name[found.end() :]
+def pointers_in(type_name: str, deep: int = 0) -> int:
+    """Whether values of a type hold pointers: POINTERS, NO_POINTERS, or UNKNOWN for a type that is a name or too deep."""
+    if deep > MOST_DEEP:
+        return UNKNOWN
+    name = _ARRAYS.sub("", type_name, count=1)
     if name.startswith("map.bucket["):
-        return _either(*_key_and_element(name.removeprefix("map.bucket")))
+        return _either(_key_and_element(name.removeprefix("map.bucket")), deep)
     if _BASIC.match(name) or name == "struct {}":
         return NO_POINTERS
     if _POINTER.match(name) or _RUNTIME.match(name):
         return POINTERS
     if name.startswith("struct { ") and name.endswith(" }"):
-        return _pointers_in_fields(name[len("struct { ") : -len(" }")])
+        return _either([field.strip().partition(" ")[2] for field in _split(name[len("struct { ") : -len(" }")])], deep)
     return UNKNOWN
 
 
-def _pointers_in_fields(fields: str) -> int:
-    """The same for the fields of a struct."""
-    return _either(*(field.strip().partition(" ")[2] for field in _split(fields)))
-
-
-def _either(*type_names: str) -> int:
-    """The same for all these together: one with pointers is enough."""
-    answers = [pointers_in(name) for name in type_names]
+def _either(type_names: Iterable[str], deep: int) -> int:
+    """The same for all these together, `deep` inside another: one with pointers is enough."""
+    answers = [pointers_in(name, deep + 1) for name in type_names]
     if POINTERS in answers:
         return POINTERS
     return UNKNOWN if UNKNOWN in answers else NO_POINTERS

@@ -40,6 +40,10 @@ ROUNDS = 8
 """Most attempts at correcting the order."""
 UNKNOWN_BASE = 0xC000000000
 """Where page 0 is put when the recording does not tell."""
+LEAST_ROOM = 1024
+"""Events that a batch must have room for beside those."""
+MOST_TYPE_IDS = 64
+"""Type ids count up from 1 (runtime/tracemap.go, put): ids beyond this many times their number are damage."""
 SPARE = 64
 """Room kept in a batch for the events that one event of the recording can become."""
 FEW_TINY = 50
@@ -123,10 +127,11 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
         witnesses=True,
         notes=tuple(notes),
     )
+    room = _room(slots, ps)
     source = make_source(events, order, slots, cycles, clock, late, types, ps)
     tick_ns = 1e9 / wire.ticks_per_second
     base_addr = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr
-    batches = _batches(source, events, slots, snapshot, cycles, types, ps, base_addr, tick_ns)
+    batches = _batches(source, events, slots, snapshot, cycles, types, ps, room, base_addr, tick_ns)
     return Trace(name=name, header=header, batches=batches, size_bytes=size_bytes)
 
 
@@ -149,7 +154,7 @@ def _types(wire: Wire, events: Events) -> list[TypeInfo]:
     """All types of the recording, each once, the first for "not known"; type ids of `events` become indices of it.
 
     Raises:
-        TraceError: an event has a type that its generation's tables do not hold.
+        TraceError: an event has a type that its generation's tables do not hold, or ids are no numbers of types.
     """
     types = [TypeInfo("", 0, 0)]
     index_of: dict[TypeInfo, int] = {}
@@ -160,6 +165,8 @@ def _types(wire: Wire, events: Events) -> list[TypeInfo]:
         if wire.min_addr is None and not infos:
             # A flight recorder keeps no tables of types.
             events.b[(events.generation == len(parts)) & ((events.kind == 131) | (events.kind == 132))] = 0
+        if int(ids.min(initial=0)) < 0 or int(ids.max(initial=0)) > MOST_TYPE_IDS * (len(ids) + 1):
+            raise TraceError(f"generation {generation} has types with ids up to {ids.max()}: damaged; record it again")
         part = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
         part[0] = 0
         for key, info in zip(ids.tolist(), infos, strict=True):
@@ -207,6 +214,20 @@ def _version(wire: Wire, events: Events, slots: Slots) -> tuple[str, bool]:
     return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
 
 
+def _room(slots: Slots, ps: int) -> int:
+    """Events with which a batch is full: what one event of the recording can become still fits.
+
+    It can give back every span under the one that it makes, where Go 1.23 lost their frees.
+
+    Raises:
+        TraceError: it can become more than that.
+    """
+    room = BATCH - SPARE - 2 * ps - int(np.bincount(slots.spans["over"] + 1)[1:].max(initial=0))
+    if room < LEAST_ROOM:
+        raise TraceError("too many spans lie over one another: the recording is damaged; record it again")
+    return room
+
+
 def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> Batch:
     columns = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
     return Batch(**columns, new_types=types, new_names=names)
@@ -214,7 +235,7 @@ def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> B
 
 def _batches(
     source: Source, events: Events, slots: Slots, snapshot: Snapshot | None, cycles: Cycles, types: list[TypeInfo], ps: int,
-    base_addr: int, tick_ns: float,
+    room: int, base_addr: int, tick_ns: float,
 ) -> Iterator[Batch]:  # fmt: skip
     """The whole trace, batch by batch."""
     held = make_held(source, snapshot, ps, len(types))
@@ -230,8 +251,6 @@ def _batches(
     st["types"] = len(fresh)
     out = np.zeros(BATCH, OUT)
     first_key = float(source.key[source.order[0]]) if len(source.order) else 0.0
-    # One event can give back every span under the one that it makes, where Go 1.23 lost their frees.
-    room = BATCH - SPARE - 2 * ps - int(np.bincount(slots.spans["over"] + 1)[1:].max(initial=0))
     while st["q"] < len(source.order) or st["free_next"] < st["free_end"]:
         emit(out, st, source, held, room, ps > 1, base_addr, first_key, tick_ns)
         if st["free_end"] and not st["free_next"]:

@@ -103,17 +103,20 @@ DENSE = 1 << 24
 """Ids up to here are looked up in an array; they count up from 1, so larger ones are rare."""
 
 
-def look_up(generation: NDArray[np.int16], ids: Array, meaning: Callable[[int, int], int]) -> NDArray[np.uint8]:
+def look_up(generation: NDArray[np.int32], ids: Array, meaning: Callable[[int, int], int]) -> NDArray[np.uint8]:
     """What each event's id means, asking `meaning(index of the generation, id)` once for every different one."""
     if not len(ids):
         return np.zeros(0, np.uint8)
     width = int(ids.max()) + 1
-    keys = generation.astype(np.int64) * width + ids
-    if int(keys.max()) >= DENSE:
-        different, inverse = np.unique(keys, return_inverse=True)
-        sparse: NDArray[np.uint8] = np.array([meaning(*divmod(key, width)) for key in different.tolist()], np.uint8)
+    if int(ids.min()) < 0 or width * (int(generation.max()) + 1) > DENSE:
+        ids_of, inverse = np.unique(ids, return_inverse=True)
+        width = len(ids_of)
+        different, inverse = np.unique(generation.astype(np.int64) * width + inverse.reshape(-1), return_inverse=True)
+        asked = ((key // width, int(ids_of[key % width])) for key in different.tolist())
+        sparse: NDArray[np.uint8] = np.array([meaning(*each) for each in asked], np.uint8)
         spread: NDArray[np.uint8] = sparse[inverse.reshape(-1)]
         return spread
+    keys = generation.astype(np.int64) * width + ids
     table = np.zeros(int(keys.max()) + 1, np.uint8)
     table[keys] = 1
     used = np.flatnonzero(table)

@@ -105,7 +105,7 @@ class Events:
     """-1: none."""
     next_p: NDArray[np.int16]
     """Where there is no P: the one that this M started next, -1 where it did not."""
-    generation: NDArray[np.int16]
+    generation: NDArray[np.int32]
     bounds: NDArray[np.int64]
     """First event of every M, and the end."""
     ps: int = 1
@@ -220,7 +220,7 @@ def decode(wire: Wire) -> Events:
         m=np.empty(count, np.int32),
         p=np.empty(count, np.int16),
         next_p=np.empty(count, np.int16),
-        generation=np.empty(count, np.int16),
+        generation=np.empty(count, np.int32),
         bounds=np.zeros(len(wire.m_ids) + 1, np.int64),
     )
     decode_events(
@@ -237,8 +237,10 @@ def decode(wire: Wire) -> Events:
         raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
     of_p = (events.kind == Ev.PROC_START) | (events.kind == Ev.PROC_STEAL) | (events.kind == Ev.PROC_STATUS)
     ps = events.a[of_p]
-    if len(ps) and not 0 <= int(ps.min()) <= int(ps.max()) < MOST_PS:
-        raise TraceError(f"an event of P {int(ps.max())}: the recording is damaged; {RECORD_AGAIN}")
+    numbers = np.append(ps, events.a[events.kind == Ev.PROCS_CHANGE] - 1)
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < MOST_PS:
+        wrong = int(numbers.min()) if numbers.min() < 0 else int(numbers.max())
+        raise TraceError(f"an event of P {wrong}: the recording is damaged; {RECORD_AGAIN}")
     if len(events) and int(events.time.min()) < 0:
         raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged; {RECORD_AGAIN}")
     events.ps = int(max(ps.max(initial=0), events.p.max(initial=0))) + 1
@@ -257,11 +259,12 @@ def check_sequences(events: Events) -> None:
     number = np.where(kind == Ev.GO_SYSCALL_BEGIN, events.a, events.b)
     used = (kind == Ev.PROC_START) | (kind == Ev.PROC_STEAL) | (kind == Ev.GO_SYSCALL_BEGIN)
     used &= (p >= 0) & (number > 0)
-    key = (events.generation[used].astype(np.int64) << 48) | (p[used] << 40)
-    values = np.sort(key | number[used])
+    group, values = events.generation[used].astype(np.int64) * MOST_PS + p[used], number[used]
+    by_group = np.lexsort((values, group))
+    group, values = group[by_group], values[by_group]
     if len(values) < 2:
         return
-    same = values[1:] >> 40 == values[:-1] >> 40
+    same = group[1:] == group[:-1]
     step = values[1:] - values[:-1]
     doubled = int(np.sum(same & (step == 0)))
     missing = int(np.sum(np.where(same & (step > 1), step - 1, 0)))

@@ -11,9 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_cycles import Act, Cycles
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
 
+MOST_ACTIONS = 1 << 22
+"""A thousand cycles of a program with thousands of Ps."""
 WATCHED = (Ev.PROC_START, Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS)
 
 
@@ -24,6 +27,9 @@ def idle_flushes(
 
     Args:
         highest_first: the idle list begins with the P of the highest number (Go 1.26+), else the lowest.
+
+    Raises:
+        TraceError: they would be more than can be held.
     """
     stops = dict.fromkeys(cycles.stopped_until.values())
     watched = np.zeros(256, np.bool_)
@@ -37,6 +43,8 @@ def idle_flushes(
         if kind == Ev.STW_END:
             if q in stops:
                 idle = sorted((other for other in range(ps) if not owned[other]), reverse=highest_first)
+                if len(actions) + len(idle) > MOST_ACTIONS:
+                    raise TraceError(f"{ps} Ps in {len(stops)} GC cycles are too many to be held; record for a shorter time")
                 actions += [(q + 1, int(Act.IDLE_FLUSH), other, other) for other in idle[1:]]
         elif kind == Ev.PROC_START:
             owned[p] = True

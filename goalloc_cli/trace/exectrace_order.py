@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare, kernel
+from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
@@ -27,6 +28,8 @@ OTHER_TICKS = 0.9
 """The same for any other event in a burst."""
 LEAST_TICKS = 0.01
 """No burst is squeezed further than this."""
+MOST_LOOKS, LOOKS_PER_EVENT = 1 << 30, 1000
+"""Ms and Ps looked at for one order, and more for each event: far beyond what thousands of Ms need. It bounds the time."""
 
 
 @kernel
@@ -129,7 +132,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
     A ProcsChange that ends a stop comes before every start of a P that is stamped later, unless it waits for one of them
     (a stamp is never before the real time). At a tie the lower M comes first.
     Where nothing is ready, the earliest event comes all the same, and `pairs` gets the stops that wait (event, start of a P
-    that must come after it). Returns the number of pairs.
+    that must come after it). Returns the number of pairs, -1 where the order takes more looks than it may.
 
     Args:
         head: per M: its next event.
@@ -140,13 +143,16 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
     ps = len(owner)
     written = 0
     found = 0
-    while True:
+    looks = MOST_LOOKS + LOOKS_PER_EVENT * len(order)
+    while looks > 0:
         best, second, waiting, held = -1, -1, -1, -1
         still = np.inf
+        looks -= 2 * ms
         for m in range(ms):
             i = head[m]
             if i < bounds[m + 1] and kind[i] == PROCS_CHANGE and asked[m]:
                 still = min(still, key[i])
+                looks -= ps
         for m in range(ms):
             i = head[m]
             if i == bounds[m + 1]:
@@ -172,6 +178,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
                 i = head[m]
                 if i == bounds[m + 1] or kind[i] != PROCS_CHANGE or not asked[m]:
                     continue
+                looks -= ps
                 for p in range(ps):
                     if owner[p] >= 0 and owner[p] != m and ticks[started[p]] > key[i] and found < len(pairs):
                         pairs[found, 0], pairs[found, 1] = i, started[p]
@@ -194,6 +201,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
                 started[a[i]] = i
             elif k == PROC_STOP and still < np.inf and p_of[i] >= 0:
                 # A stop that waited for this beyond its own stamp came before the P started.
+                looks -= ms
                 for m in range(ms):
                     j = head[m]
                     if m == best or j == bounds[m + 1] or kind[j] != PROCS_CHANGE or not asked[m] or key[i] <= ticks[j]:
@@ -203,6 +211,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
                         found += 1
             if k < 128 and follow_ps(k, a[i], b[i], p_of[i], best, owner, sequence, asked) and (waiting >= 0 or held >= 0):
                 break
+    return -1
 
 
 @kernel
@@ -268,7 +277,11 @@ class Clock:
         squeeze(events.kind, events.time, events.bounds, self._burst, self._free_ticks, self._other_ticks, self.key)
 
     def order(self) -> NDArray[np.int64]:
-        """The events' indices in the order of their time."""
+        """The events' indices in the order of their time.
+
+        Raises:
+            TraceError: too many threads and Ps for any order to be found.
+        """
         events = self._events
         order = np.empty(len(events), np.int64)
         pairs = np.zeros((1 << 10, 2), np.int64)
@@ -279,6 +292,11 @@ class Clock:
                 owner, sequence, started, np.zeros(len(events.bounds) - 1, np.bool_), order, pairs,
             )
         )  # fmt: skip
+        if found < 0:
+            raise TraceError(
+                f"the events of {len(events.bounds) - 1} threads and {self._ps} Ps cannot be put in order: the recording is "
+                "damaged; record it again"
+            )
         self.stuck = pairs[:found]
         return order
 

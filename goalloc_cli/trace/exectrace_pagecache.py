@@ -27,6 +27,11 @@ MOST_EVENTS = 6000
 """Span events that are replayed: what a cache held at the start shows early, or never."""
 MOST_BLOCKS = 512
 """Blocks that are tried, from the lowest: with more, the heap is large and old, and the rest cannot be told."""
+MOST_PAGES = 1 << 24
+"""In a heap of more pages (128 GiB) nothing is searched."""
+MOST_LOOKS, LOOKS_PER_EVENT = 1 << 32, 1 << 23
+"""Pages looked at or copied in one search, in all and for each span event: it ends with the best found so far. It bounds the
+time, to half a minute; the search in a heap of 1 GiB needs no more."""
 ALLOC, FREE = 1, 0
 
 Array = NDArray[np.int64]
@@ -68,7 +73,7 @@ def fill(taken, end, base, held, p, low):
 
 
 @kernel
-def explained(events, taken, end, npages_at, base, held):
+def explained(events, taken, end, npages_at, base, held, looks):
     """How many span allocs in a row come out at their true page.
 
     Args:
@@ -76,18 +81,24 @@ def explained(events, taken, end, npages_at, base, held):
         taken: the pages in use; changed. `end`: of the heap; what lies behind is taken as it grows.
         npages_at: length of the span that begins at each page; changed.
         base, held: block of each P's cache, and which of its pages it holds; changed.
+        looks: pages that may still be looked at (one number); counted down.
     """
     count = 0
     low = 0
+    looks[0] -= len(taken)
     for q in range(len(events)):
+        if looks[0] < 0:
+            return count
         what, page, npages, p = events[q, 0], events[q, 1], events[q, 2], events[q, 3]
         if what == FREE:
             taken[page : page + npages_at[page]] = False
             low = min(low, page)
             npages_at[page] = 0
             continue
+        was = low
         while low < end and taken[low]:
             low += 1
+        looks[0] -= low - was
         found = -1
         if npages < SMALL_SPAN and p >= 0:
             if not held[p].any():
@@ -98,11 +109,13 @@ def explained(events, taken, end, npages_at, base, held):
                 held[p, k : k + npages] = False
         if found < 0:
             found = find_run(taken, end, npages, low)
+            looks[0] -= (found if found >= 0 else end) - low
             if found < 0:
                 end += (npages + CHUNK - 1) // CHUNK * CHUNK
                 if end > len(taken):
                     return count
                 found = find_run(taken, end, npages, low)
+                looks[0] -= end - low
             taken[found : found + npages] = True
         if found != page:
             return count
@@ -112,12 +125,12 @@ def explained(events, taken, end, npages_at, base, held):
 
 
 @kernel
-def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held):
+def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held, looks):
     """Try every start of the cache of P `p`; write the best to `best_base` and `best_held`; return what it explains."""
     best = -1
     for b in range(-1, len(blocks)):
         for first in range(BLOCK):
-            if b >= 0 and (blocks[b] + first >= end or taken[blocks[b] + first]):
+            if looks[0] < 0 or (b >= 0 and (blocks[b] + first >= end or taken[blocks[b] + first])):
                 continue
             tried, tried_base, tried_held = taken.copy(), base.copy(), held.copy()
             tried_held[p] = False
@@ -128,7 +141,7 @@ def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, bes
                         tried_held[p, k] = True
                         tried[blocks[b] + k] = True
             start_base, start_held = tried_base[p], tried_held[p].copy()
-            count = explained(events, tried, end, npages_at.copy(), tried_base, tried_held)
+            count = explained(events, tried, end, npages_at.copy(), tried_base, tried_held, looks)
             if count > best:
                 best = count
                 best_base[0] = start_base
@@ -170,17 +183,22 @@ def search(events: Array, taken: NDArray[np.bool_], end: int, npages_at: Array, 
         npages_at: length of the span that begins at each page.
         ps: number of Ps.
     """
+    if len(taken) > MOST_PAGES:
+        return {}
     events = events[:MOST_EVENTS]
     taken = taken.copy()
+    looks = np.full(1, min(MOST_LOOKS, LOOKS_PER_EVENT * len(events)))
     base, held, users = first_use(events, taken, end, ps)
     for _ in range(1 if len(users) == 1 else 2):
         for p in users:
-            now = explained(events, taken.copy(), end, npages_at.copy(), base.copy(), held.copy())
+            if looks[0] < 0:
+                break
+            now = explained(events, taken.copy(), end, npages_at.copy(), base.copy(), held.copy(), looks)
             taken[base[p] + np.flatnonzero(held[p])] = False
             starts = np.arange(0, end, BLOCK)
-            blocks = starts[[not taken[b : min(b + BLOCK, end)].all() for b in starts.tolist()]][:MOST_BLOCKS]
+            blocks = starts[~np.logical_and.reduceat(taken[:end], starts)][:MOST_BLOCKS]
             best_base, best_held = np.zeros(1, np.int64), np.zeros(BLOCK, np.bool_)
-            if try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held) > now:
+            if try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held, looks) > now:
                 base[p], held[p] = best_base[0], best_held
             taken[base[p] + np.flatnonzero(held[p])] = True
     return {p: (int(base[p]), sum(1 << k for k in np.flatnonzero(held[p]).tolist())) for p in users if bool(held[p].any())}

@@ -47,6 +47,8 @@ MANUAL = -1
 """Span class of a span that holds no objects."""
 MOST_PAGES = 1 << 28
 """Recordings that span more pages (2 TiB) are taken for damaged."""
+MOST_SPAN_PAGES = 1 << 31
+"""The same for the pages of all spans that were ever made (16 TiB): each is visited, so this bounds the time."""
 
 SPAN, SPAN_ALLOC, SPAN_FREE = int(Ev.SPAN), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
@@ -278,6 +280,15 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
     return found
 
 
+def most_slots(npages: NDArray[np.int64], kind_class: NDArray[np.int64]) -> int:
+    """At least the number of slots of all these spans; only what is used of the tables made by it takes memory."""
+    spc = kind_class >> 1
+    held = (kind_class & 1 == 0) & (spc >= 0) & (spc < 2 * len(PAGES_OF))
+    number = np.bincount(spc[held] >> 1, minlength=len(PAGES_OF))
+    slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])
+    return int((number * slots_of).sum()) + 1
+
+
 def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: bool) -> Slots:
     """Walk the events in `order`.
 
@@ -291,8 +302,10 @@ def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: 
     pages = int((events.a[made] + events.b[made]).max(initial=0)) + 1
     if most > MOST_PAGES or pages > MOST_PAGES or events.a[made].min(initial=0) < 0 or events.b[made].min(initial=0) < 0:
         raise TraceError(f"a span at page {pages} of the heap: the recording is damaged; record it again")
+    if float(events.b[made].sum(dtype=np.float64)) > MOST_SPAN_PAGES:
+        raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
     count = len(events)
-    room = int(np.minimum(events.b[made] * 1024, 8192).sum()) + 1
+    room = most_slots(events.b[made], events.c[made])
     slots = Slots(
         spans=np.zeros(rows + 1, SPANS),
         row=np.full(count, -1, np.int32),

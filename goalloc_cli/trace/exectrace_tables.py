@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError, TypeInfo
+from goalloc_cli.trace.ranges import MAX_BYTES
 
 STRING, STACK = 5, 3
 """First byte of an entry of either table."""
 MAX_FRAMES = 128
 """Frames of a stack (tracev2.MaxFramesPerStack)."""
+MAX_STRING = 1 << 10
+"""Bytes of a string (tracev2.MaxEventTrailerDataSize); Go cuts longer ones."""
 
 Index = NDArray[np.int64]
 
@@ -49,7 +52,7 @@ def index_strings(data, at, stop, out):
         if at < 0:
             return -first - 1
         length, at = uvarint_at(data, at, stop)
-        if at < 0 or length < 0 or at + length > stop:
+        if at < 0 or not 0 <= length <= min(MAX_STRING, stop - at):
             return -first - 1
         out[count, 0] = key
         out[count, 1] = at
@@ -103,7 +106,7 @@ def index_types(data, at, stop, out):
         if at < 0:
             return -first - 1
         length, at = uvarint_at(data, at, stop)
-        if at < 0 or length < 0 or at + length > stop:
+        if at < 0 or not 0 <= length <= stop - at or not (0 <= size <= MAX_BYTES and 0 <= pointer_bytes <= MAX_BYTES):
             return -first - 1
         out[count, 0] = key
         out[count, 1] = size
@@ -135,6 +138,7 @@ class Tables:
         self._strings: dict[tuple[int, int], tuple[int, int]] = {}
         self._stacks: dict[tuple[int, int], tuple[int, int]] = {}
         self._functions: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._texts: dict[tuple[int, int], str] = {}
         self._types: dict[int, list[Index]] = {}
 
     def add_strings(self, data: bytes, at: int, stop: int, generation: int) -> None:
@@ -165,8 +169,11 @@ class Tables:
 
     def string(self, generation: int, key: int) -> str:
         """The string with this id, "" where there is none."""
-        first, length = self._strings.get((generation, key), (0, 0))
-        return self._data[first : first + length].decode("utf-8", "replace")
+        known = self._texts.get((generation, key))
+        if known is None:
+            first, length = self._strings.get((generation, key), (0, 0))
+            known = self._texts[generation, key] = self._data[first : first + length].decode("utf-8", "replace")
+        return known
 
     def stack(self, generation: int, key: int) -> tuple[str, ...]:
         """The names of the functions on this stack, innermost first; empty where there is none."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_tables import Tables
+from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.source import TruncatedTrace
 
 HEADER_BYTES = 16
@@ -280,6 +281,8 @@ def _experimental(data: bytes, at: int, stop: int, generation: int, experiment: 
             f"byte {at}: page size, alignment and stack size are {numbers[1:]}, not 8192, 8 and 2048: "
             "only recordings of 64-bit programs can be read"
         )
+    if numbers[0] >= MAX_BYTES:
+        raise TraceError(f"byte {at}: the heap begins at address {numbers[0]:#x}: damaged; {RECORD_AGAIN}")
     scan.min_addr = numbers[0]
 
 

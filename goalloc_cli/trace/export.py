@@ -14,6 +14,7 @@ import numpy as np
 
 from goalloc_cli.trace.event import BATCH, Batch
 from goalloc_cli.trace.ranges import RangeCheck
+from goalloc_cli.trace.rows_csv import guarded
 from goalloc_cli.trace.rows_write import CSV_COLUMNS, MOST_BYTES, write_csv, write_json, write_msgpack
 from goalloc_cli.trace.trace import Header
 
@@ -39,6 +40,8 @@ def _csv_row(row: Row) -> bytes:
     if row["op"] == "header":
         rest = {key: value for key, value in row.items() if key != "op"}
         row = {"op": "header", "name": _json_row(rest).decode().strip()}
+    elif "name" in row:
+        row = {**row, "name": guarded(row["name"])}
     text = io.StringIO()
     csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(row)
     return text.getvalue().encode()

@@ -155,7 +155,7 @@ class Runs:
 
     def __init__(self) -> None:
         self.count = 0
-        self.waiting: dict[int, list[int]] = {}
+        self.waiting: dict[int, dict[int, None]] = {}
         """Runs by the number of the collection that comes next in them, the latest last."""
         self.last = 0
         """Number of the latest collection of the latest run."""
@@ -163,16 +163,16 @@ class Runs:
     def of(self, number: int) -> int:
         """The run of a collection: the latest that waits for it, else (lines were lost) the latest, else a new one."""
         if waiting := self.waiting.get(number):
-            run = waiting.pop()
+            run, _ = waiting.popitem()
         elif self.count and number > self.last:
             run = self.count - 1
-            self.waiting[self.last + 1].remove(run)
+            del self.waiting[self.last + 1][run]
         else:
             run = self.count
             self.count += 1
         if run == self.count - 1:
             self.last = number
-        self.waiting.setdefault(number + 1, []).append(run)
+        self.waiting.setdefault(number + 1, {})[run] = None
         return run
 
 

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, TypeGuard, TypeVar
 
 import numpy as np
 
+from goalloc_cli.design import knob_problem
 from goalloc_cli.trace import event
 from goalloc_cli.trace.codec import (
     MAX_VALUE,
@@ -24,6 +25,9 @@ from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReade
 from goalloc_cli.trace.trace import Header, Trace
 
 T = TypeVar("T")
+
+MOST_DEEP = 16
+"""Lists and maps inside others in a header."""
 
 # Reading
 
@@ -42,6 +46,8 @@ def read_native(stream: BinaryIO, name: str, lenient: bool = False) -> Trace:
 def _read_header(record: Record) -> Header:
     """Keys that are missing keep their default; keys that are not known go to `extra`."""
     head = dict(record.head)
+    if not _is_plain(head, MOST_DEEP):
+        raise TraceError(f"{record.where}: header: it holds what is no number, text or list, or is nested too deeply")
     known: dict[str, Any] = {}
     for key, default in vars(Header()).items():
         value = head.pop(key, default) if key != "extra" else {}
@@ -58,6 +64,19 @@ def _read_header(record: Record) -> Header:
     return header
 
 
+def _is_plain(value: object, deep: int) -> bool:
+    """Whether every form of trace can hold a value: keys are texts, numbers have 64 bits, nothing is `deep` lists inside."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()] if all(isinstance(key, str) for key in value) else [None, value]
+    if isinstance(value, dict | list):
+        return deep > 0 and all(_is_plain(inner, deep - 1) for inner in value)
+    if isinstance(value, str):
+        return value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 64
+    return value is None or isinstance(value, float | bytes)
+
+
 def _header_problem(header: Header) -> str | None:
     """What is wrong with the values of a header."""
     if not 1 <= header.gomaxprocs < event.NO_P:
@@ -68,7 +87,7 @@ def _header_problem(header: Header) -> str | None:
         return f"sizes is {header.sizes!r}; it must be requested or slot"
     if not 0 <= header.heap_base <= MAX_VALUE:
         return f"heap_base is {header.heap_base}; it must be an address"
-    return None
+    return next(filter(None, (knob_problem(name, str(value)) for name, value in header.knobs)), None)
 
 
 def _read_batches(records: RecordReader, ranges: RangeCheck) -> Iterator[Batch]:

@@ -125,8 +125,22 @@ def csv_row(data: bytes, names: list[str]) -> dict[str, Any]:
     texts = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     row = {name: cell if name == "op" else _value(cell) for name, cell in texts.items()}
     if row.get("op") in TEXT_OPS:
-        row["name"] = texts.get("name", "")
+        row["name"] = unguarded(texts.get("name", ""))
     return row
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the start of a formula."""
+
+
+def guarded(name: str) -> str:
+    """The name with a quote in front where a spreadsheet would take it for a formula, or it has such quotes already."""
+    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
+
+
+def unguarded(cell: str) -> str:
+    """The name that `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
 def _value(cell: str) -> object:

@@ -37,7 +37,9 @@ SLACK = 16
 """Zeros behind the bytes, so that one value can be read without asking how many there are."""
 
 MOST_BUFFER = 4 << 20
-"""More than the bytes of one row. Lists are given room for as many entries as they claim, at most so many."""
+"""More than the bytes of one row."""
+MOST_ENTRIES = 1 << 12
+"""Entries of a list or map in a row. Lists are given room for as many entries as they claim."""
 
 COLUMNS = ("kind", "p", "id", "size", "arg", "addr")
 KINDS = frozenset(map(int, Kind))
@@ -201,7 +203,13 @@ def scan_msgpack(data, at, end, base, out, n, number, texts, numbers, row):
 
 def msgpack_row(data: bytes) -> tuple[dict[str, Any], int] | None:
     """The row that the bytes begin with, and its length; None where they end before it does; else ValueError."""
-    unpacker = msgpack.Unpacker(max_buffer_size=MOST_BUFFER, max_ext_len=0, strict_map_key=False)
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=MOST_BUFFER,
+        max_array_len=MOST_ENTRIES,
+        max_map_len=MOST_ENTRIES,
+        max_ext_len=0,
+        strict_map_key=False,
+    )
     unpacker.feed(data)
     try:
         found = unpacker.unpack()

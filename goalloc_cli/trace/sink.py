@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 T = TypeVar("T")
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write fails with where there is no more room."""
 
 
 def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -> T:
@@ -24,6 +28,7 @@ def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -
         return result
     path = Path(path)
     if path.exists() and not path.is_file() and not path.is_dir():
+        _refuse_anothers_link(path)
         with path.open("wb") as device:
             return writer(device)
     _refuse_existing(path, force)
@@ -32,12 +37,39 @@ def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -
     try:
         with file:
             result = writer(file)
-        _refuse_existing(path, force)  # someone else may have made it meanwhile
-        temporary.replace(path)
+        _put(temporary, path, force)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in FULL:
+            raise OSError(error.errno, f"{error.strerror}; nothing was written: make room", path) from error
+        raise
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     return result
+
+
+def _put(temporary: Path, path: Path, force: bool) -> None:
+    """Give the whole file its name. Without `force`, a file that someone else has made meanwhile is kept."""
+    _refuse_existing(path, force)
+    if not force:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            _refuse_existing(path, force)
+            raise
+        except OSError:  # no hard links here
+            pass
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(path)
+
+
+def _refuse_anothers_link(path: Path) -> None:
+    """Raise PermissionError for a link to a device or pipe that is neither ours nor the system's."""
+    if path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid()):
+        raise PermissionError(errno.EPERM, "is a link that someone else left here; name another file", str(path))
 
 
 def _refuse_existing(path: Path, force: bool) -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 from goalloc_cli.trace.event import Batch, TraceError
 from goalloc_cli.trace.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.source import Source, TruncatedTrace, open_source
 from goalloc_cli.trace.trace import Trace
 
@@ -39,6 +40,8 @@ class Form:
     """"module:function" in this package, imported when it is needed; it takes a stream and its name."""
     ways: tuple[str, ...] = ()
     """What else it can be told, by keyword: "partial", "lenient"."""
+    checks: bool = False
+    """The reader checks the range of its events itself, and names their place."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,30 @@ def _starts(pattern: bytes) -> re.Pattern[bytes]:
 _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
 FORMS = (
-    Form("a goalloc trace", _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"), "native:read_native", ("lenient",)),
+    Form(
+        "a goalloc trace",
+        _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"),
+        "native:read_native",
+        ("lenient",),
+        checks=True,
+    ),
     Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "addrlog:read_addrlog"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "exectrace:read_exectrace", ("partial",)),
     Form("the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "allocfree:read_allocfree"),
-    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl", ("lenient", "partial")),
-    Form("CSV", _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"), "rows:read_csv", ("lenient", "partial")),
+    Form("JSON Lines", _starts(rb"\s*\{[^\n]*\"op\"\s*:"), "rows:read_jsonl", ("lenient", "partial"), checks=True),
+    Form(
+        "CSV",
+        _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"),
+        "rows:read_csv",
+        ("lenient", "partial"),
+        checks=True,
+    ),
     Form(
         "msgpack rows",
         _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
         "rows:read_rows",
         ("lenient",),
+        checks=True,
     ),
     Form("a malloc-lab trace", _starts(rb"\s*(?:\d+\s+){4}[afr] \d"), "rows_malloclab:read_malloclab"),
 )
@@ -115,9 +131,8 @@ def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -
     return _opened(open_source(path, partial), partial, lenient)
 
 
-def open_trace_or_gctrace(path: str | Path, partial: bool = False) -> Trace | Source:
-    """As `open_trace`; but a text with lines of gctrace in it is returned as it is."""
-    source = open_source(path, partial)
+def trace_or_gctrace(source: Source, partial: bool = False) -> Trace | Source:
+    """The trace in an input that was opened; but a text with lines of gctrace in it is returned as it is."""
     try:
         is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
         if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
@@ -130,28 +145,37 @@ def open_trace_or_gctrace(path: str | Path, partial: bool = False) -> Trace | So
 
 def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Trace:
     try:
-        reader, ways = _reader(source)
+        form = _form(source)
+        module, function = form.read.split(":")
+        reader = cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function))
         told = {"partial": partial, "lenient": lenient}
-        trace = reader(source.stream, source.name, **{way: True for way in ways if told[way]})
+        trace = reader(source.stream, source.name, **{way: True for way in form.ways if told[way]})
     except BaseException:
         source.close()
         raise
+    batches = trace.batches if form.checks else _checked(trace, lenient)
     return replace(
         trace,
-        batches=_closing(_whole(trace, source) if partial else trace.batches, source),
+        batches=_closing(_whole(trace, batches, source) if partial else batches, source),
         size_bytes=source.size_bytes,
         events=_events(trace, source),
     )
 
 
-def _reader(source: Source) -> tuple[Reader, tuple[str, ...]]:
-    """What reads the input, and what it can be told."""
+def _form(source: Source) -> Form:
     head = source.peek(HEAD)
     for form in FORMS:
         if form.first_bytes.match(head):
-            module, function = form.read.split(":")
-            return cast(Reader, getattr(import_module(f"goalloc_cli.trace.{module}"), function)), form.ways
+            return form
     raise _not_a_trace(source.name, head)
+
+
+def _checked(trace: Trace, lenient: bool) -> Iterator[Batch]:
+    """The same batches; raise TraceError at an event out of range."""
+    ranges = RangeCheck(trace.header.gomaxprocs, lenient)
+    for number, batch in enumerate(trace.batches):
+        ranges.check(batch, f"{trace.name}: batch {number}")
+        yield batch
 
 
 def _not_a_trace(name: str, head: bytes) -> NotATraceError:
@@ -164,11 +188,11 @@ def _not_a_trace(name: str, head: bytes) -> NotATraceError:
     return NotATraceError(f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}")
 
 
-def _whole(trace: Trace, source: Source) -> Iterator[Batch]:
+def _whole(trace: Trace, batches: Iterator[Batch], source: Source) -> Iterator[Batch]:
     """The batches before the place where the input was cut short; that it was becomes a remark."""
     events = 0
     try:
-        for batch in trace.batches:
+        for batch in batches:
             events += len(batch)
             yield batch
     except TruncatedTrace:

@@ -27,6 +27,13 @@ ZSTD_PIECE = 256
 """Compressed bytes given to zstd at once. Four can become 128 KiB, so this keeps a hostile file to 8 MiB. More
 would hardly be faster."""
 
+FREE_BYTES = 256 << 20
+"""Any packed input may unpack to this."""
+MOST_RATIO = 200
+"""Beyond that, times its packed size. Recordings are packed to a fifth, rows of synthetic traces to a twentieth."""
+MOST_UNPACKED = 64 << 30
+"""And to this in all."""
+
 TAIL = 4096
 """Bytes at the end of a plain file that are kept, for formats that end with a summary."""
 
@@ -38,6 +45,24 @@ class TruncatedTrace(TraceError):  # noqa: N818 (it names what the input is)
         super().__init__(message)
         self.chunks = chunks
         self.events = events
+
+
+@dataclass
+class Limit:
+    """How much a packed input may unpack to."""
+
+    chosen: int | None = None
+    """Bytes, where the user has said so (--max-unpacked)."""
+
+    def most(self, packed_bytes: int) -> int:
+        """Bytes that may come of so many."""
+        if self.chosen is not None:
+            return self.chosen
+        return min(max(FREE_BYTES, MOST_RATIO * packed_bytes), MOST_UNPACKED)
+
+
+limit = Limit()
+"""The one of this process."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +105,32 @@ def _source(name: str, file: BinaryIO, close: Callable[[], None], partial: bool)
     if file.isatty():
         raise TraceError(f"{name}: is a terminal; name a file, or pipe a trace in")
     size_bytes, tail = _size_and_tail(file)
-    plain = _stream(name, iter(lambda: file.read(PIECE), b""))
+    pieces = _Pieces(name, iter(lambda: file.read(PIECE), b""), None)
+    plain = _buffered(pieces)
     for magic, unpack in _PACKERS.items():
         if plain.peek(len(magic)).startswith(magic):
             cut: list[str] = []
-            return Source(name, _stream(name, unpack(plain), cut if partial else None), close, size_bytes, b"", cut)
+            unpacked = _Pieces(name, _bounded(name, unpack(plain), pieces), cut if partial else None)
+            return Source(name, _buffered(unpacked), close, size_bytes, b"", cut)
     return Source(name, plain, close, size_bytes, tail)
 
 
-def _stream(name: str, pieces: Iterator[bytes], cut: list[str] | None = None) -> io.BufferedReader:
-    return io.BufferedReader(_Pieces(name, pieces, cut), PIECE)
+def _buffered(pieces: io.RawIOBase) -> io.BufferedReader:
+    return io.BufferedReader(pieces, PIECE)
+
+
+def _bounded(name: str, unpacked: Iterator[bytes], packed: _Pieces) -> Iterator[bytes]:
+    """The same pieces, up to what may come of what was read so far."""
+    total = 0
+    for piece in unpacked:
+        total += len(piece)
+        if total > limit.most(packed.bytes_read):
+            most = -(-limit.most(packed.bytes_read) >> 20)
+            raise TraceError(
+                f"{name}: its first {packed.bytes_read:,} bytes unpack to more than {most:,} MiB, which no recording does; "
+                f"if it is meant to, raise the limit: goalloc --max-unpacked {4 * most}MiB ..."
+            )
+        yield piece
 
 
 class _Pieces(io.RawIOBase):
@@ -101,6 +142,7 @@ class _Pieces(io.RawIOBase):
         self._cut = cut
         self._pieces = pieces
         self._rest = memoryview(b"")
+        self.bytes_read = 0
 
     def readable(self) -> bool:
         return True
@@ -131,6 +173,7 @@ class _Pieces(io.RawIOBase):
             if piece is None:
                 return False
             self._rest = memoryview(piece)
+            self.bytes_read += len(piece)
         return True
 
 

@@ -1,0 +1,79 @@
+"""Every cut, every byte changed (in fourteen ways, or to all its 255 others), and splices, on the compiled readers.
+
+Their kernels are compiled with NUMBA_BOUNDSCHECK=1, so that an index out of range is an error. Each reader runs in a process
+of its own, so that a crash is seen and the others go on: python -m fuzz.exhaustive READER.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from fuzz import mutations
+from fuzz.counts import HOME, ROOT, add_count
+from fuzz.seeds import SEEDS
+from fuzz.targets import TARGETS, outcome, saved_resealed
+
+SPLICES = 2000
+WAYS = ("cut short", "a byte changed", "huge or deep", "spliced")
+
+
+def tried(seed: bytes, every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """All that is done to a seed, by the name of the way."""
+    values = range(256) if every_byte else mutations.NEAR
+    huge, spliced = mutations.insertions(seed), mutations.splices(seed, SPLICES)
+    return zip(WAYS, (mutations.cuts(seed), mutations.changes(seed, values), huge, spliced), strict=True)
+
+
+def run(readers: list[str], jobs: int, every_byte: bool) -> int:
+    """Try everything on the readers, `jobs` at a time; return how many of them broke."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return sum(pool.map(lambda reader: one_process(reader, every_byte), readers))
+
+
+def one_process(reader: str, every_byte: bool) -> int:
+    command = [sys.executable, "-m", "fuzz.exhaustive", reader, *(["every byte"] if every_byte else [])]
+    environ = {**os.environ, "NUMBA_BOUNDSCHECK": "1"}
+    ran = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
+    print(ran.stdout, end="", flush=True)
+    if ran.returncode:
+        print(f"{reader}: exit code {ran.returncode}", ran.stderr[-4000:], sep="\n", flush=True)
+    return int(bool(ran.returncode))
+
+
+def main(reader: str, every_byte: bool) -> int:
+    broken: set[str] = set()
+    slowest = 0.0
+    counted = dict.fromkeys(WAYS, 0)
+    began = time.monotonic()
+    target = saved_resealed if reader == "saved" else TARGETS[reader]
+    for seed in SEEDS[reader]():
+        outcome(target, seed)  # compiles
+        for way, inputs in tried(seed, every_byte):
+            for data in inputs:
+                counted[way] += 1
+                started = time.monotonic()
+                try:
+                    outcome(target, data)
+                except Exception:
+                    where = traceback.format_exc()
+                    if where not in broken:
+                        broken.add(where)
+                        kept = HOME / "broken" / reader / f"mutated-{len(broken)}"
+                        kept.parent.mkdir(parents=True, exist_ok=True)
+                        kept.write_bytes(data)
+                        print(f"{reader}: {kept}\n{where}", flush=True)
+                slowest = max(slowest, time.monotonic() - started)
+    took = time.monotonic() - began
+    add_count("mutated", reader, tried=sum(counted.values()), broken=len(broken), seconds=round(took), ways=counted)
+    print(f"{reader}: {sum(counted.values()):,} inputs in {took:.0f} s; {len(broken)} broke it; slowest {slowest:.2f} s")
+    return int(bool(broken))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], len(sys.argv) > 2))

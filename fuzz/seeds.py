@@ -1,0 +1,274 @@
+"""A small valid input for every reader, made here: few bytes, so that each of them can be changed."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+
+import msgpack
+import numpy as np
+import zstandard
+
+from goalloc_cli.report.output import packed
+from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Kind, TypeInfo
+from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.native import write_native
+from goalloc_cli.trace.trace import Header
+
+BASE = 0xC000000000
+EVENTS = (
+    (Kind.SNAP_RANGE, NO_P, 512, BASE >> 13, 0, 0),
+    (Kind.SNAP_SPAN, 0, 1, BASE >> 13, 7, 0),
+    (Kind.SNAP_OBJECT | NOSCAN, 0, 0, 24, 0, BASE),
+    (Kind.SNAP_END, NO_P, 0, 0, 0, 0),
+    (Kind.ALLOC, 0, 1, 24, 1, BASE + 0x2000),
+    (Kind.ALLOC | NOSCAN | BOUND, 1, 2, 100, 0, BASE + 0x4000),
+    (Kind.TINY, 0, 1, 3, 1, BASE + 0x2003),
+    (Kind.STACK_ALLOC, 1, 0, 2048, 0, 0),
+    (Kind.GC_START, 0, 0, 0, 1, 0),
+    (Kind.FREE, NO_P, 2, 0, 0, 0),
+    (Kind.GC_END, 0, 0, 0, 1, 0),
+    (Kind.STACK_FREE, 1, 0, 0, 0, 0),
+    (Kind.CHECKPOINT, 0, 0, 0, 1, 0),
+    (Kind.TIME, NO_P, 0, 5_000_000, 0, 0),
+)
+"""kind, p, id, size, arg, addr."""
+
+
+def native(codec: str = "none") -> bytes:
+    """A goalloc trace of two chunks."""
+    parts = EVENTS[:7], EVENTS[7:]
+    batches = [
+        Batch(**{name: np.array([row[i] for row in part], dtype) for i, (name, dtype) in enumerate(COLUMNS.items())},
+              new_types=[TypeInfo("main.Node", 24, 16)] if part is parts[0] else [],
+              new_names=["done"] if part is parts[1] else [])
+        for part in parts
+    ]  # fmt: skip
+    stream = io.BytesIO()
+    write_native(Header(gomaxprocs=2, knobs=(("gogc", 50),), notes=("A note.",)), batches, stream, codec)
+    return stream.getvalue()
+
+
+# Execution traces
+
+
+def uvarint(*numbers: int) -> bytes:
+    """The numbers as encoding/binary writes them."""
+    out = bytearray()
+    for number in numbers:
+        while number >= 0x80:
+            out.append(number & 0x7F | 0x80)
+            number >>= 7
+        out.append(number)
+    return bytes(out)
+
+
+def event(kind: int, *arguments: int, after: int = 5) -> bytes:
+    """One event, `after` so many ticks."""
+    return bytes([kind]) + uvarint(after, *arguments)
+
+
+def batch(data: bytes, m: int = 1, clock: int = 100, generation: int = 1, experiment: int = 0) -> bytes:
+    """One batch of an execution trace."""
+    kind = bytes([49, experiment]) if experiment else b"\x01"
+    return kind + uvarint(generation, m, clock, len(data)) + data
+
+
+def strings(*texts: str) -> bytes:
+    """A table of strings, numbered from 1."""
+    return b"\x04" + b"".join(b"\x05" + uvarint(i, len(t)) + t.encode() for i, t in enumerate(texts, 1))
+
+
+def exectrace(release: str = "1.26") -> bytes:
+    """A recording of two Ms: a snapshot, allocations, a stop for MemStats, and a whole GC cycle."""
+    slot = 1024  # of page 1, in units of 8 bytes
+    first = b"".join(
+        (
+            event(Ev.PROC_STATUS, 0, 1),
+            event(Ev.GO_STATUS, 1, 1, 2),
+            event(Ev.SPAN, 1, 1, 7 << 1),
+            event(Ev.SPAN, 2, 4, 1),
+            event(Ev.HEAP_OBJECT, slot, 1),
+            event(Ev.STACK, 8, 12),
+            event(Ev.HEAP_ALLOC, 8192),
+            event(Ev.OBJECT_ALLOC, slot + 3, 1),
+            event(Ev.SPAN_ALLOC, 6, 1, 5 << 1),
+            event(Ev.OBJECT_ALLOC, 6 * 1024, 0),
+            event(Ev.OBJECT_ALLOC, 6 * 1024 + 1, 0),
+            event(Ev.STACK_ALLOC, 10, 12),
+            event(Ev.STW_BEGIN, 1, 1),
+            event(Ev.GC_BEGIN, 1, 1),
+            event(Ev.PROCS_CHANGE, 2, 1),
+            event(Ev.STW_END),
+            event(Ev.STW_BEGIN, 2, 1),
+            event(Ev.GC_END, 2),
+            event(Ev.PROCS_CHANGE, 2, 1),
+            event(Ev.STW_END),
+            event(Ev.GC_SWEEP_BEGIN, 1),
+            event(Ev.OBJECT_FREE, slot),
+            event(Ev.GC_SWEEP_END, 8192, 8192),
+            event(Ev.STACK_FREE, 10),
+            event(Ev.USER_LOG, 1, 3, 4, 1),
+            event(Ev.STW_BEGIN, 5, 1),
+            event(Ev.PROCS_CHANGE, 2, 1),
+            event(Ev.STW_END),
+            event(Ev.PROC_STOP),
+        )
+    )
+    second = b"".join(
+        (
+            event(Ev.PROC_START, 1, 1),
+            event(Ev.OBJECT_ALLOC, slot + 6, 1, after=200),
+            event(Ev.SPAN_ALLOC, 7, 1, 0 << 1),
+            event(Ev.OBJECT_ALLOC, 7 * 1024, 1),
+            event(Ev.OBJECT_FREE, 7 * 1024),
+            event(Ev.SPAN_FREE, 7),
+        )
+    )
+    texts = ("GC sweep termination", "GC mark termination", "memstats", "done", "read mem stats", "runtime.GC")
+    types = b"\x00" + uvarint(1, 0x4000, 24, 16, 9) + b"main.Node"
+    frequency = uvarint(15_625_000)
+    clock = b"\x33" + uvarint(1, 2, 3, 4)
+    return b"".join(
+        (
+            f"go {release} trace\0\0\0".encode(),
+            batch(b"\x08" + frequency if release == "1.23" else b"\x32\x08" + frequency + clock, m=(1 << 64) - 1),
+            batch(first),
+            batch(second, m=2, clock=110),
+            batch(strings(*texts)),
+            batch(b"\x02\x03" + uvarint(1, 1, 0x1000, 6, 1, 10)),
+            batch(types, experiment=1),
+            batch(b"\x01" + uvarint(BASE, 8192, 8, 2048), experiment=1),
+            b"" if release != "1.26" else b"\x34",
+        )
+    )
+
+
+# Texts
+
+
+def allocfree() -> bytes:
+    """The text of GODEBUG=allocfreetrace=1: three objects, one of which dies."""
+
+    def alloc(addr: int, size: int, rest: str) -> str:
+        return (
+            f"tracealloc({addr:#x}, {size:#x}{rest})\ngoroutine 1 [running]:\n"
+            f"runtime.mallocgc({size:#x}, 0x1, 0x1)\n\t/go/malloc.go:9 +0x1\nmain.f(...)\n\t/a/b.go:7 +0x2\n\n"
+        )
+
+    return (
+        "program says hello\n"
+        + alloc(BASE, 24, ", main.Node")
+        + alloc(BASE + 0x2000, 16, "")
+        + f"tracegc()\ngoroutine 2 [running]:\n\ntracefree({BASE:#x}, 0x18)\ngoroutine 3 [running]:\n\n"
+        + alloc(BASE, 24, ", struct { a *int }")
+    ).encode()
+
+
+ROWS = (
+    {"op": "header", "gomaxprocs": 2, "go": "1.26", "mood": ["good"]},
+    {"op": "type", "name": "main.Node", "size": 24, "pointer_bytes": 16},
+    {"op": "alloc", "id": 7, "size": 24, "pointers": True, "type": "main.Node", "p": 1},
+    {"op": "alloc", "id": 8, "size": 100, "pointers": False, "addr": BASE},
+    {"op": "alloc", "id": "x", "size": 1, "type": "\t=é"},
+    {"op": "tiny", "id": 7, "size": 3},
+    {"op": "gc"},
+    {"op": "free", "id": 8},
+    {"op": "time", "ns": 1000},
+    {"op": "checkpoint", "name": "done"},
+)
+
+
+def jsonl() -> bytes:
+    """Rows as JSON Lines."""
+    return b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
+
+
+def csv() -> bytes:
+    """Rows as CSV."""
+    lines = (
+        "op,id,size,pointers,p,type,name,ns",
+        'header,,,,,,"{""gomaxprocs"":2}",',
+        "type,,24,,,,main.Node,",
+        "alloc,7,24,true,1,main.Node,,",
+        'alloc,8,100,false,0,"map[string]""x",,',
+        "alloc,abc,1,false,0,,,",
+        "gc,,,,,,,",
+        "free,8,,,,,,",
+        "time,,,,,,,1000",
+        "checkpoint,,,,,,done,",
+    )
+    return "\r\n".join(lines).encode()
+
+
+def rows() -> bytes:
+    """Rows as msgpack: maps and arrays."""
+    arrays = [[int(Kind.ALLOC), 0, 9, 64], ["free", 0, 9], [int(Kind.TIME), -1, 0, 2000]]
+    return b"".join(msgpack.packb(row) for row in [*ROWS, *arrays])
+
+
+def malloclab() -> bytes:
+    """A trace of the malloc lab."""
+    return b"20000\n3\n5\n1\na 0 512\na 1 128\nr 0 640\nf 1\nf 0\n"
+
+
+def addrlog() -> bytes:
+    """An address log."""
+    lines = (
+        {"first_free": f"{BASE + 0x8000:#x}", "go": "1.19", "base": f"{BASE:#x}", "gogc": "100", "gomaxprocs": 1},
+        {"op": "warm", "addr": f"{BASE + 0x2000:#x}", "size": 24, "scan": True},
+        {"op": "alloc", "id": 0, "size": 24, "scan": True, "addr": f"{BASE + 0x8000:#x}"},
+        {"op": "setgc", "percent": 50},
+        {"op": "gc"},
+        {"op": "free", "id": 0},
+    )
+    return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+
+
+def gctrace() -> bytes:
+    """Lines of GODEBUG=gctrace=2,scavtrace=1."""
+    return (
+        b"hello\n"
+        b"gc 1 @0.012s 2%: 0.026+0.39+0.10 ms clock, 0.20+0.1/0.5/0.2+0.8 ms cpu, 4->5->1 MB, 5 MB goal, 0 MB stacks, "
+        b"0 MB globals, 8 P\n"
+        b"scav 8 KiB work (bg), 0 KiB work (eager), 5792 KiB now, 14% util\n"
+        b"scan: class 48B 3+4+5=12 objs\n"
+        b"gc 2 @0.020s 1%: 0.1+0.2+0.3 ms clock, 1+2/3/4+5 ms cpu, 9->9->9 MB, 10 MB goal, 8 P (forced)\n"
+    )
+
+
+def saved() -> bytes:
+    """A saved description of a trace: the document of `native`."""
+    from goalloc_cli.report.trace_document import trace_document
+    from goalloc_cli.trace.native import read_native
+    from goalloc_cli.trace.stats import describe
+
+    return packed(trace_document(describe(read_native(io.BytesIO(native()), "tiny.msgpack"))))
+
+
+def saved_gctrace() -> bytes:
+    """A saved gctrace."""
+    from goalloc_cli.report.gctrace_document import gctrace_document
+    from goalloc_cli.trace.gctrace import read_gctrace
+    from goalloc_cli.trace.source import Source
+
+    text = gctrace()
+    source = Source("gc.txt", io.BufferedReader(io.BytesIO(text)), lambda: None, len(text), b"")  # type: ignore[type-var]
+    return packed(gctrace_document(read_gctrace(source)))
+
+
+SEEDS = {
+    "native": lambda: [native()],
+    "exectrace": lambda: [exectrace(release) for release in ("1.26", "1.25", "1.23")],
+    "allocfree": lambda: [allocfree()],
+    "jsonl": lambda: [jsonl()],
+    "csv": lambda: [csv()],
+    "rows": lambda: [rows()],
+    "malloclab": lambda: [malloclab()],
+    "addrlog": lambda: [addrlog()],
+    "gctrace": lambda: [gctrace()],
+    "saved": lambda: [saved(), saved_gctrace()],
+    "packed": lambda: [gzip.compress(jsonl(), mtime=0), zstandard.compress(rows()), native("zstd")],
+}
+"""Of each reader, its small inputs."""

@@ -1,0 +1,93 @@
+"""Writes docs/robustness.md: what was tried on every reader, how often, and what was found, from the counts of the runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from fuzz.counts import ROOT, counts
+from fuzz.seeds import SEEDS
+
+PAGE = ROOT / "docs" / "robustness.md"
+FOUND = ROOT / "fuzz" / "found.md"
+KINDS = ("mutated", "fuzzed", "tested")
+
+
+ABOUT = """\
+Every input ends in an answer or in one line that says what, where and what to do. This page is written by `python -m
+fuzz --table` from the counts that the runs themselves noted. A `+` behind a commit: some files differed."""
+
+MEANING = """\
+*Mutated* are small files cut at every byte, with each byte changed in fourteen ways (--every-byte: to all of its 255
+others), huge numbers and deep nesting put in at every place, pieces swapped, repeated and spliced (`python -m fuzz
+--mutations`), on readers compiled with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Fuzzed* is by coverage, with
+atheris, on the same readers as plain Python (`python -m fuzz --seconds 60`). *Tested* is what each run of the tests
+tries (`GOALLOC_COUNTS=1 pytest tests/test_hostile.py`), on readers as users have them. *Broke* counts inputs that
+ended otherwise than they may, or took too long, in all these runs; each was mended, and is a test. Checksums are
+taken away for the fuzzer, which cannot make them."""
+
+
+def write() -> int:
+    """Write the page; return 0, or 1 where nothing was counted."""
+    noted = counts()
+    if not noted:
+        print("nothing was counted yet: run python -m fuzz first")
+        return 1
+    PAGE.write_text(page(noted))
+    print(f"{PAGE}: {sum(run['tried'] for run in noted):,} inputs of {len(noted)} runs")
+    return 0
+
+
+def page(noted: list[dict[str, Any]]) -> str:
+    """The page as a whole."""
+    commits = list(dict.fromkeys(run["commit"] for run in noted))
+    return "\n".join(
+        [
+            "# What was tried to break it",
+            "",
+            *ABOUT.splitlines(),
+            "",
+            f"Commits: {', '.join(commits)}. Inputs in all: {sum(run['tried'] for run in noted):,}.",
+            "",
+            "## How often",
+            "",
+            *table(noted),
+            "",
+            *MEANING.splitlines(),
+            "",
+            *ways(noted),
+            "",
+            FOUND.read_text().strip(),
+            "",
+        ]
+    )
+
+
+def table(noted: list[dict[str, Any]]) -> list[str]:
+    """A row for each reader."""
+    lines = ["| reader | mutated | fuzzed | for | edges | tested | broke |", "|:---|---:|---:|---:|---:|---:|---:|"]
+    total: Counter[str] = Counter()
+    for reader in SEEDS:
+        own = [run for run in noted if run["reader"] == reader]
+        tried = {kind: sum(run["tried"] for run in own if run["kind"] == kind) for kind in KINDS}
+        seconds = sum(run["seconds"] for run in own if run["kind"] == "fuzzed")
+        edges = max((run["edges"] for run in own if run["kind"] == "fuzzed"), default=0)
+        broke = sum(run["broken"] for run in own)
+        total.update(tried, seconds=seconds, broke=broke)
+        shown = [tried["mutated"], tried["fuzzed"], f"{seconds:,} s", edges, tried["tested"], broke]
+        lines.append(row(reader, shown))
+    sums = [total["mutated"], total["fuzzed"], f"{total['seconds']:,} s", "", total["tested"], total["broke"]]
+    return [*lines, row("all", sums)]
+
+
+def row(reader: str, cells: list[Any]) -> str:
+    texts = [f"{cell:,}" if isinstance(cell, int) else cell for cell in cells]
+    return f"| {' | '.join([reader, *texts])} |"
+
+
+def ways(noted: list[dict[str, Any]]) -> list[str]:
+    """The mutations by their way."""
+    found: Counter[str] = Counter()
+    for run in noted:
+        found.update(run.get("ways", {}))
+    return ["| mutation | inputs |", "|:---|---:|", *(f"| {way} | {count:,} |" for way, count in found.items())]

@@ -1,0 +1,133 @@
+"""The doors: each reader as a function of bytes, which returns what it found or raises TraceError."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.native import write_native
+from goalloc_cli.trace.trace import Trace
+
+Target = Callable[[bytes], object]
+
+MOST_BATCHES = 4096
+"""More than any small input can become: a reader that goes on is hung."""
+
+
+def walked(trace: Trace) -> int:
+    """Walk all events of a trace; whatever a reader has accepted can be written as a trace. Return their number."""
+    seen = 0
+
+    def limited() -> Any:
+        nonlocal seen
+        for batch in trace.batches:
+            seen += 1
+            assert seen <= MOST_BATCHES, "the reader does not end"
+            yield batch
+
+    return write_native(trace.header, limited(), io.BytesIO(), "none")
+
+
+def opened(data: bytes) -> int:
+    """Read anything, by its first bytes, packed or not."""
+    from goalloc_cli.trace.sniff import _opened
+    from goalloc_cli.trace.source import _source
+
+    return walked(_opened(_source("input", io.BytesIO(data), lambda: None)))
+
+
+def through(module: str, function: str) -> Target:
+    """A reader of traces, whatever the first bytes say."""
+
+    def target(data: bytes) -> int:
+        from importlib import import_module
+
+        from goalloc_cli.trace.sniff import _checked
+
+        read = getattr(import_module(f"goalloc_cli.trace.{module}"), function)
+        trace = read(io.BytesIO(data), "input")
+        return walked(replace(trace, batches=_checked(trace)))
+
+    return target
+
+
+def gctrace(data: bytes) -> int:
+    """A text of gctrace, and what is made of it."""
+    from goalloc_cli.report.gctrace_document import gctrace_document
+    from goalloc_cli.trace.gctrace import read_gctrace
+    from goalloc_cli.trace.source import Source
+
+    source = Source("input", io.BufferedReader(io.BytesIO(data)), lambda: None, len(data), b"")  # type: ignore[type-var]
+    return rendered(gctrace_document(read_gctrace(source)))
+
+
+def saved(data: bytes) -> int:
+    """A saved document, with whatever checksum."""
+    from goalloc_cli.report.saved import decoded, shown
+
+    document = decoded("input", data)
+    return shown("input", lambda: rendered(document))
+
+
+def saved_resealed(data: bytes) -> int:
+    """The same, by a stranger who knows how checksums are made."""
+    from goalloc_cli.report.saved import sealed
+
+    return saved(sealed(data))
+
+
+def rendered(document: dict[str, Any]) -> int:
+    """The bytes of a document in every format."""
+    from goalloc_cli.report.output import encoded
+
+    asked = [(names, form) for names in ((), ("all",)) for form in ("table", "csv", "markdown", "json")]
+    return sum(len(encoded(document, names, form)) for names, form in asked)
+
+
+TARGETS: dict[str, Target] = {
+    "native": through("native", "read_native"),
+    "exectrace": through("exectrace", "read_exectrace"),
+    "allocfree": through("allocfree", "read_allocfree"),
+    "jsonl": through("rows", "read_jsonl"),
+    "csv": through("rows", "read_csv"),
+    "rows": through("rows", "read_rows"),
+    "malloclab": through("rows_malloclab", "read_malloclab"),
+    "addrlog": through("addrlog", "read_addrlog"),
+    "gctrace": gctrace,
+    "saved": saved,
+    "packed": opened,
+}
+"""Every reader; `packed` is the way in of them all."""
+
+
+def outcome(target: Target, data: bytes) -> object:
+    """What comes of an input: what the target returns, or the one line that refuses it."""
+    try:
+        return target(data)
+    except TraceError as error:
+        message = str(error)
+        assert message and "\n" not in message, f"not one line: {message!r}"
+        return message
+
+
+class Right(int):
+    """A checksum that is always right."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
+def without_checksums() -> None:
+    """Take away what keeps changed bytes from the readers behind it, for a fuzzer: it cannot make checksums."""
+    from goalloc_cli.trace import records
+
+    records.crc32 = lambda data, start=0: Right()  # type: ignore[assignment]
+    TARGETS["saved"] = saved_resealed
