@@ -21,6 +21,7 @@ from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.state import Known, State, pack, unpack
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.continued import continued
+from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.trace import Trace
 
@@ -109,7 +110,7 @@ def replay(
     run = Run(trace, design, hints, every, check)
     if begin_with is not None:
         run.load(*begin_with)
-    for batch in run.trace.batches:
+    for batch in ahead(run.trace.batches):
         run.feed(batch)
         if progress:
             progress(run.events)

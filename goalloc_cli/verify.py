@@ -18,6 +18,7 @@ from goalloc_cli.model import follow, judge
 from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import Run, refuse
+from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.trace import Trace
 
@@ -108,7 +109,7 @@ def verify(
         raise TraceError(f"{trace.name}: holds no addresses; verify a recording, or its import without --no-witnesses")
     started = time.perf_counter()
     run = Follower(trace, design, own_sweeper)
-    for batch in trace.batches:
+    for batch in ahead(trace.batches):
         run.feed(without_sweep_hints(batch) if own_sweeper else batch)
         if progress:
             progress(run.events)

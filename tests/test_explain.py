@@ -214,7 +214,7 @@ def test_every_kind_of_event_has_something_to_say() -> None:
 
 def test_an_event_reads_as_it_did() -> None:
     found = open_trace(ORDERS)
-    told = explain_event(found, GO_1_27, 125662, hints=True)
+    told = explain_event(found, GO_1_27, 125672, hints=True)
     text = to_text(blocks(event_document(told, found, "go1.27")), Paper(80))
     assert_golden("explain-event.txt", text.replace(str(ROOT) + "/", ""))
 
@@ -226,7 +226,7 @@ def test_heap_inuse_moves_by_the_pages_of_a_new_span() -> None:
 
 def test_a_what_if_shows_the_recorded_address_beside_its_own() -> None:
     found = open_trace(ORDERS)
-    told = explain_event(found, release("1.12"), 125662, hints=False)
+    told = explain_event(found, release("1.12"), 125672, hints=False)
     assert (told["equal"], told["recorded_address"] is None) == (False, False)
 
 
@@ -246,7 +246,7 @@ def test_an_event_of_no_p_is_told_as_such() -> None:
         (["--", "-1"], "no size"),
         (["100GiB"], "at most 63GiB"),
         ([str(ORDERS)], "--event"),
-        ([str(ORDERS), "--event", "125663"], "there are 125,663"),
+        ([str(ORDERS), "--event", "125673"], "there are 125,673"),
         ([str(ORDERS), "33", "--event", "1"], "one TRACE"),
         (["33", "--go", "1.9"], "not modelled"),
         ([], "Missing"),
@@ -268,5 +268,5 @@ def test_a_size_may_have_a_unit(capfdbinary: pytest.CaptureFixture[bytes]) -> No
 
 @pytest.mark.parametrize("form", ["json", "csv", "markdown", "table"])
 def test_an_event_can_be_told_in_every_form(form: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["explain", str(ORDERS), "--event", "125662", "--format", form]) == 0
+    assert cli.run(["explain", str(ORDERS), "--event", "125672", "--format", form]) == 0
     assert "partial swept" in capfd.readouterr().out

@@ -139,7 +139,7 @@ def test_a_state_of_another_design_or_layout_is_refused(saved: bytes) -> None:
         ("spans", "nelems", 1 << 20, "other slots than its class"),
         ("spans", "owner", 900, "spans.owner"),
         ("nodes", "span", 1 << 20, "nodes.span"),
-        ("nodes", "next", 0, "a list of its never ends"),
+        ("nodes", "next", 0, "never ends|a span waits in a queue"),
         ("objects", "loc", 1 << 60, "lies in no span"),
     ],
 )

@@ -28,6 +28,14 @@ def bytes_of(word: str) -> int | None:
     return int(float(found[1]) * UNITS[found[2]]) if found else None
 
 
+def size_of(text: str) -> int:
+    """The same of a word that must be one, such as 100GiB."""
+    found = bytes_of(text)
+    if found is None:
+        raise click.UsageError(f"{text!r} is no size; a size is a number and B, KiB, MiB, GiB or TiB")
+    return found
+
+
 def color_option(command: F) -> F:
     return click.option(
         "--color",
@@ -64,19 +72,6 @@ def table_options(command: F) -> F:
     ):
         command = option(command)
     return command
-
-
-UNITS = {"b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
-
-
-def size_of(text: str) -> int:
-    """The bytes that a size such as 100GiB stands for."""
-    number = text.rstrip("BGKMTbgikmt ")
-    unit = text[len(number) :].strip().lower() or "b"
-    unit = unit if unit in UNITS else f"{unit}ib"
-    if not (number.isascii() and number.isdecimal() and len(number) < 20) or unit not in UNITS:
-        raise click.UsageError(f"{text!r} is no size; a size is a number and B, KiB, MiB, GiB or TiB")
-    return int(number) * UNITS[unit]
 
 
 def refuse_early(options: dict[str, Any]) -> None:

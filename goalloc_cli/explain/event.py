@@ -77,7 +77,7 @@ def explained(run: Run, event: Batch, number: int) -> Document:
     made = explain_alloc(run, change, who, handle, asked)
     return found | {
         "object": handle,
-        "type": run.types[arg] or None if arg < len(run.types) else None,
+        "type": run.types[arg].name or None if arg < len(run.types) else None,
         "size_known": not flags & BOUND,
         **rules.facts(asked, run.design),
         **made,

@@ -12,7 +12,7 @@ from goalloc_cli.explain import rules
 from goalloc_cli.explain.alloc import explain_alloc
 from goalloc_cli.explain.moment import Change, look
 from goalloc_cli.explain.rules import Request, many
-from goalloc_cli.model.heap import PAGES
+from goalloc_cli.model.limits import PAGES
 from goalloc_cli.replay import Run
 from goalloc_cli.trace.event import NOSCAN, Batch, Kind
 from goalloc_cli.trace.trace import Header, Trace

@@ -82,6 +82,6 @@ def neighbours(run: Run, s: int, slots: Slots) -> list[dict[str, object]]:
     for j in near:
         handle = lives.get(j)
         type_id = int(objects["type_id"][handle]) if handle is not None else 0
-        name = run.types[type_id] if type_id < len(run.types) else ""
+        name = run.types[type_id].name if type_id < len(run.types) else ""
         found.append({"slot": j, "state": slots.state(j), "object": handle, "type": name or None})
     return found

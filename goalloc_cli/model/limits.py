@@ -28,7 +28,7 @@ any. ps: Go's own limit until 1.9. objects: the highest handle, hence the most t
 LEAST = {"pages": 1 << 15, "spans": 2, "slot_words": 2, "queue_places": 1, "runs": 2, "ps": 1, "objects": 1}
 """The heap grows by an arena, 8192 pages and more, at a time."""
 
-ROW_BYTES = {"pages": 25, "spans": 128, "slot_words": 8, "queue_places": 8, "runs": 36, "ps": 1024, "objects": 0}
+ROW_BYTES = {"pages": 25, "spans": 128, "slot_words": 8, "queue_places": 8, "runs": 48, "ps": 1232, "objects": 0}
 """What one more of each adds to the record of all tables, at most."""
 MOST_BYTES = (1 << 31) - (1 << 20)
 

@@ -167,7 +167,7 @@ def opened(data: bytes, design: Design) -> State:
     tables = {name: rows_of(parts[name], DTYPES[name], name) for name in STORED}
     tables["stacks"] = tables["stacks"].reshape(-1, 2)
     check_lengths(tables)
-    known = msgpack.unpackb(parts["known"], strict_map_key=False)
+    known = msgpack.unpackb(parts["known"], strict_map_key=False, max_ext_len=0)
     Known(**known).check()
     state = State(heap=heap, samples=rows_of(parts["samples"], SAMPLE, "samples"), known=known, **tables)
     if problem := problem_of(heap, state.objects, state.stacks, state.manual_spans):

@@ -170,7 +170,7 @@ def _form(source: Source) -> Form:
     raise _not_a_trace(source.name, head)
 
 
-def _checked(trace: Trace, lenient: bool) -> Iterator[Batch]:
+def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
     """The same batches; raise TraceError at an event out of range."""
     ranges = RangeCheck(trace.header.gomaxprocs, lenient)
     for number, batch in enumerate(trace.batches):

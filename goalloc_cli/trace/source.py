@@ -101,7 +101,7 @@ def open_source(path: str | Path, partial: bool = False) -> Source:
         raise
 
 
-def _source(name: str, file: BinaryIO, close: Callable[[], None], partial: bool) -> Source:
+def _source(name: str, file: BinaryIO, close: Callable[[], None], partial: bool = False) -> Source:
     if file.isatty():
         raise TraceError(f"{name}: is a terminal; name a file, or pipe a trace in")
     size_bytes, tail = _size_and_tail(file)

@@ -1,0 +1,56 @@
+"""Reading ahead: the next batches are read and decoded in a thread of their own while one is replayed.
+
+Kernels, NumPy and zstandard give the interpreter free while they work, so the two run on two cores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterator
+
+from goalloc_cli.trace.event import Batch
+
+AHEAD = 4
+"""Most batches that wait: memory stays bounded by them."""
+LEFT_SECONDS = 0.2
+"""How long an iterator that is closed waits for its reader."""
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches, and at the end the same error; what is left unread is closed when this iterator is."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(AHEAD)
+    stop = threading.Event()
+    reader = threading.Thread(target=_read, args=(batches, ready, stop), name="reading ahead", daemon=True)
+    reader.start()
+    try:
+        while (found := ready.get()) is not None:
+            if isinstance(found, BaseException):
+                raise found
+            yield found
+    finally:
+        stop.set()
+        with contextlib.suppress(queue.Empty):
+            while True:  # a reader that waits for room goes on, and sees that nobody wants more
+                ready.get_nowait()
+        # One that waits for a pipe is left behind: it ends with the process.
+        reader.join(LEFT_SECONDS)
+
+
+def _read(
+    batches: Iterator[Batch], ready: queue.Queue[Batch | BaseException | None], stop: threading.Event
+) -> None:
+    last: BaseException | None = None
+    try:
+        for batch in batches:
+            ready.put(batch)
+            if stop.is_set():
+                break
+    except BaseException as error:
+        last = error
+    finally:
+        close = getattr(batches, "close", None)
+        if close is not None:
+            close()
+    ready.put(last)
