@@ -24,6 +24,7 @@ from goalloc_cli.commands.show import say
 from goalloc_cli.commands.stats import stats
 from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
+from goalloc_cli.commands.warmup import warmup
 from goalloc_cli.compiling import compiling
 
 FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -67,7 +68,7 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         limit.chosen = size_of(max_unpacked)
 
 
-for command in (record, import_recording, check, stats, replay, synth, export, design, classes, explain, verify):
+for command in (record, import_recording, check, stats, replay, synth, export, design, classes, explain, verify, warmup):
     cli.add_command(command)
 
 

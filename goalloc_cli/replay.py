@@ -20,8 +20,8 @@ from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.state import Known, State, pack, unpack
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
-from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.ahead import ahead
+from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.trace import Trace
 

@@ -83,7 +83,11 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
     except TruncatedTrace as error:
         if not error.chunks:
             raise
-        events = len(decode(read_wire(data, name, partial=True)))
+        whole = read_wire(data, name, partial=True)
+        try:
+            events = len(decode(whole))
+        except TraceError as damage:
+            raise TraceError(f"{name}: {damage}") from None
         taken = f"{error}; or take the {events:,} events of those, with --partial"
         raise TruncatedTrace(taken, error.chunks, events) from None
     try:
