@@ -16,7 +16,7 @@ ROOMS = {
     "__init__": set(),
     "__main__": {"cli"},
     "cli": {"__init__", "commands", "compiling", "design", "trace"},
-    "commands": {"beside", "design", "explain", "jit", "parallel", "progress", "recording", "replay",
+    "commands": {"beside", "compiling", "design", "explain", "jit", "parallel", "progress", "recording", "replay",
                  "report", "sizeclass", "trace", "verify"},
     "explain": {"choices", "design", "model", "replay", "sizeclass", "trace"},
     "beside": {"design", "outcome", "replay", "trace"},

@@ -185,7 +185,8 @@ def free(heap, objects, obj):
         return
     gc = heap.gc
     # What a cycle marked must not change any more once its marking has begun, until the span is swept.
-    to_be_swept = gc.marking or gc.sweepgen - 2 <= span.sweepgen < gc.sweepgen or span.sweepgen == gc.sweepgen + 1
+    since = span.sweepgen - gc.sweepgen
+    to_be_swept = gc.marking or (since != 0 and since != 3)  # neither swept nor cached since
     if to_be_swept and span.mark_cycle != gc.cycle:
         keep_marks(heap, span, gc.cycle)
     clear_live(heap, span, slot)
