@@ -23,7 +23,7 @@ others), huge numbers and deep nesting put in at every place, pieces swapped, re
 --mutations`), on readers compiled with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Fuzzed* is by coverage, with
 atheris, on the same readers as plain Python (`python -m fuzz --seconds 60`). *Tested* is what each run of the tests
 tries (`GOALLOC_COUNTS=1 pytest tests/test_hostile.py`), on readers as users have them. *Broke* counts inputs that
-ended otherwise than they may, or took too long, in all these runs; each was mended, and is a test. Checksums are
+ended otherwise than they may, or took too long, in all these runs; what was a fault is mended, and a test. Checksums are
 taken away for the fuzzer, which cannot make them."""
 
 

@@ -16,6 +16,7 @@ from goalloc_cli.model.loop import ALLOC, CHECKPOINT, GC_START, KIND_MASK, NO_P,
 from goalloc_cli.model.mheap import free_span, page_of
 from goalloc_cli.model.setright import drop_span, end_set_aside
 from goalloc_cli.model.setright_pages import end_hold
+from goalloc_cli.model.setright_stacks import place_stack
 from goalloc_cli.model.truth import SAW_SPAN_ALLOC, SAW_SPAN_FREE, note_truth, page_at
 
 MANUAL_ALLOC = 39
@@ -101,8 +102,11 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             if k == SNAP_SPAN:
                 note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             elif k == STACK_ALLOC and addr[i] != 0:
-                at = heap.base_addr + stacks[handle[i], 0] * heap.knobs.stack_min
-                score(heap, rows, STACK, at == addr[i])
+                piece = (addr[i] - heap.base_addr) // heap.knobs.stack_min
+                right = stacks[handle[i], 0] == piece
+                score(heap, rows, STACK, right)
+                if not right:
+                    place_stack(heap, stacks, handle[i], who, piece)
         if heap.fault:
             return i
     return len(kind)

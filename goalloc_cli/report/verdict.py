@@ -101,7 +101,7 @@ def score(document: Document) -> Table:
         "How exactly the model reproduces the recording",
         columns,
         rows,
-        ("slot, refill, page and heap_live: set right after each miss. The others: never.",),
+        ("slot, refill, page, heap_live and stack: set right after each miss. The others: never.",),
     )
 
 
