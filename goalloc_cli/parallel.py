@@ -79,11 +79,12 @@ def processes(workers: int, jobs: int) -> Iterator[tuple[ProcessPoolExecutor, An
         pool.shutdown()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        children = multiprocessing.active_children()
-        for child in children:
-            child.terminate()
-        for child in children:
-            child.join()
+        # More than once: the pool's own thread waits for them too, and who comes second is not told that one has ended.
+        while children := multiprocessing.active_children():
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.join(LOOK_SECONDS)
 
 
 def _begin(shared: Any) -> None:

@@ -36,7 +36,7 @@ def place_stack(heap, stacks, handle, p, piece):
 
 @inner
 def take_piece(heap, order, piece):
-    """Take a free piece out of where it waits; return the P whose cache that is, NONE for a pool, MISSING where it is in none."""
+    """Take a free piece out of where it waits; return the P whose cache that is, NONE for a pool, MISSING for neither."""
     for q in range(heap.nprocs):
         cache = heap.mcaches[q]
         first = unlinked(heap, cache.stack_list[order], piece)
