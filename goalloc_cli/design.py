@@ -77,6 +77,7 @@ class Design(MemoryKnobs):
         "How free pages are found: lists and a treap until Go 1.11, two treaps in 1.12, one by address in 1.13, a bitmap "
         "since 1.14 (mheap.go, mpagealloc.go).",
     )
+    best_fit: int = switch(0, "Of several pages the shortest run is taken, not the lowest as Go does (mpagealloc.go).")
     page_cache: int = switch(1, "Each P keeps a block of 64 pages to itself: since Go 1.14 (mpagecache.go).")
     page_cache_limit: int = knob(
         16, 1, 64, "Requests of this many pages and more bypass the page cache: a quarter of it (mheap.go, allocSpan)."

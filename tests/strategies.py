@@ -97,9 +97,9 @@ LIMITED = [
 
 WITHOUT_SWEEPER = [replace(d, background_turns=0) for d in [*RELEASES.values(), *OFTEN_GROWN]]
 
-LIFO = replace(RELEASES["1.27"], lifo_sets=1)
+WHAT_IFS = [replace(RELEASES["1.27"], lifo_sets=1), replace(RELEASES["1.27"], best_fit=1, page_cache=0)]
 
-designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER, *SPARING, *LIMITED, LIFO])
+designs = st.sampled_from([*RELEASES.values(), *WITHOUT_SWEEPER, *SPARING, *LIMITED, *WHAT_IFS])
 """The design of a release, with or without a background sweeper; without it allocation does all sweeping. Some grow by
 smaller steps, and therefore more often, than Go does; some give back more memory, or have a limit."""
 

@@ -51,6 +51,11 @@ def test_a_model_without_page_caches_takes_other_pages():
     assert verdict(ONE_P, disturbed).rows["page"].percent < 95
 
 
+def test_a_model_whose_page_heap_is_best_fit_takes_other_pages():
+    disturbed = replace(release("1.27"), best_fit=1)
+    assert verdict(ONE_P, disturbed).rows["page"].percent < 98
+
+
 def test_a_model_that_sweeps_one_span_at_most_takes_other_spans():
     disturbed = replace(release("1.27"), span_budget=0)
     assert verdict(ONE_P, disturbed).rows["refill"].percent < 100

@@ -10,13 +10,24 @@ import numpy as np
 
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import CHUNK_PAGES, NONE
-from goalloc_cli.model.pallocbits import ZERO, clear_range, find_zeros, popcount, set_range, trailing_ones, trailing_zeros
+from goalloc_cli.model.pallocbits import (
+    ZERO,
+    clear_range,
+    find_zeros,
+    get_bit,
+    popcount,
+    set_range,
+    trailing_ones,
+    trailing_zeros,
+)
 from goalloc_cli.model.scavengeindex import note_free, note_in_use
 
 
 @inner
 def find_run(heap, npages):
     """Lowest page at which npages free pages begin, or NONE."""
+    if heap.knobs.best_fit and npages > 1:
+        return best_run(heap, npages)
     run = 0
     start = 0
     first = heap.search_page // CHUNK_PAGES
@@ -34,6 +45,20 @@ def find_run(heap, npages):
             run = chunk.tail_run
             start = (c + 1) * CHUNK_PAGES - run
     return NONE
+
+
+@inner
+def best_run(heap, npages):
+    """The first page of the shortest run of free pages that is long enough, the lowest of those, or NONE."""
+    best, shortest = NONE, heap.end_page + 1
+    start = heap.search_page
+    for page in range(heap.search_page, heap.end_page + 1):
+        if page < heap.end_page and not get_bit(heap.allocated_bits, page):
+            continue
+        if npages <= page - start < shortest:
+            best, shortest = start, page - start
+        start = page + 1
+    return best
 
 
 @inner

@@ -114,13 +114,24 @@ class PageHeap(Releasing):
                 self.scavenged[page - self.base] = False
 
     def first_fit(self, npages: int) -> int | None:
-        """The lowest page that begins `npages` free ones."""
+        """The lowest page that begins `npages` free ones; for several, with best fit, that of the shortest run."""
+        if self.design.best_fit and npages > 1:
+            return self.best_fit(npages)
         run = 0
         for i, allocated in enumerate(self.allocated):
             run = 0 if allocated else run + 1
             if run == npages:
                 return self.base + i + 1 - npages
         return None
+
+    def best_fit(self, npages: int) -> int | None:
+        """Where the shortest run of free pages begins that is long enough, the lowest of those."""
+        runs, start = [], 0
+        for i, allocated in enumerate([*self.allocated, True]):
+            if allocated:
+                runs.append((i - start, self.base + start))
+                start = i + 1
+        return min((run for run in runs if run[0] >= npages), default=(0, None))[1]
 
     def grow(self, npages: int) -> None:
         """Add free and released pages at the end of the heap (mheap.go, grow)."""
