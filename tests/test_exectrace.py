@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace import read_exectrace
+from goalloc_cli.trace.exectrace_cycles import Code, find_reclaims
+from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
 from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
 from goalloc_cli.trace.exectrace_wire import EVENT_BATCH, uvarint
@@ -344,3 +348,11 @@ def test_a_flipped_byte_is_read_or_refused_but_never_crashes(seed: int) -> None:
 def test_of_a_recording_that_was_cut_off_nothing_is_used_unless_a_generation_is_whole() -> None:
     data = raw("orders-go1.25")
     assert "cut off" in refusal(data[: len(data) - 100], partial=True)
+
+
+@pytest.mark.parametrize(("swept_bytes", "told"), [(4 << 20, Code.SWEEP_RECLAIM), (8192, Code.SWEEP_OTHER)])
+def test_a_sweep_of_whole_windows_is_the_reclaimers_where_the_stack_does_not_say(swept_bytes: int, told: Code) -> None:
+    begin: Any = SimpleNamespace(kind=np.array([Ev.GC_SWEEP_BEGIN]), b=np.array([swept_bytes]))
+    code = np.array([Code.SWEEP_OTHER], np.uint8)
+    find_reclaims(begin, code)
+    assert code[0] == told

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import BATCH, Batch, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace_check import check
-from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, swept_bytes
+from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode
 from goalloc_cli.trace.exectrace_emit import emit
 from goalloc_cli.trace.exectrace_idle import idle_flushes
@@ -104,6 +104,7 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     order, slots = _ordered(clock, events, wire.release)
     code = code_events(events, wire.generations, wire.tables)
     swept_bytes(events)
+    find_reclaims(events, code)
     cycles = find_cycles(events, order, wire.generations, wire.tables, code)
     snapshot = take_snapshot(events, order, slots, cycles, ps, random_start=wire.release == "1.26")
     version, certain = _version(wire, events, slots)

@@ -17,6 +17,8 @@ from goalloc_cli.trace.exectrace_tables import Tables
 
 Array = NDArray[np.int64]
 
+WINDOW_BYTES = 4 << 20
+"""What the page reclaimer counts for a window of 512 pages, less those that it frees (mheap.go, reclaimChunk)."""
 CHECKPOINT_KEY = "memstats"
 """Category of the trace.Log messages that name a checkpoint."""
 
@@ -195,6 +197,16 @@ def swept_bytes(events: Events) -> None:
     paired = (events.kind[begin] == Ev.GC_SWEEP_BEGIN) & (events.kind[end] == Ev.GC_SWEEP_END)
     paired &= events.m[begin] == events.m[end]
     events.b[begin[paired]] = events.a[end[paired]]
+
+
+def find_reclaims(events: Events, code: NDArray[np.uint8]) -> None:
+    """Tell the sweeps of the page reclaimer among those whose stacks do not.
+
+    Where `newproc` allocates on the system stack, its own frame is the last that is recorded. The reclaimer counts whole
+    windows, which no other sweep comes near.
+    """
+    unnamed = (events.kind == Ev.GC_SWEEP_BEGIN) & (code == Code.SWEEP_OTHER)
+    code[unnamed & (events.b >= WINDOW_BYTES // 2)] = Code.SWEEP_RECLAIM
 
 
 _WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)
