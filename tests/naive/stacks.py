@@ -113,14 +113,14 @@ def large_stack_free(h: Heap, addr: int) -> None:
 
 
 def free_stack_spans(h: Heap) -> None:
-    """At the end of a cycle: free what became empty during it (freeStackSpans)."""
-    for pool in h.stack_pool.values():
+    """At the end of a cycle: free what became empty during it, by size, the latest first (freeStackSpans)."""
+    for _, pool in sorted(h.stack_pool.items()):
         for s in list(pool):
             if s.used == 0:
                 pool.remove(s)
                 free_stack_span(h, s)
-    for parked in h.stack_parked.values():
-        for s in parked:
+    for _, parked in sorted(h.stack_parked.items()):
+        for s in reversed(parked):
             free_stack_span(h, s)
         parked.clear()
 
