@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from goalloc_cli.design import release
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from tests.kernels import Kernels
@@ -10,7 +12,7 @@ BYTES = 1024
 SLOTS = 8
 """In a span of objects of BYTES."""
 SPC = 65
-BACKGROUND, FLUSHED = 0, 4
+BACKGROUND = 0
 
 
 class Recording:
@@ -66,16 +68,11 @@ def test_a_sweep_without_a_number_ends_where_it_begins():
     assert told.span_of_next(1) == "a"
 
 
-def test_of_two_sweeps_the_one_popped_first_and_shorter_ends_first():
-    told = Recording(dead_in_a=1, dead_in_b=6)
+@pytest.mark.parametrize(("dead_in_a", "dead_in_b", "first"), [(1, 6, "a"), (6, 1, "b")])
+def test_of_two_sweeps_the_one_popped_first_ends_first_unless_it_is_longer(dead_in_a: int, dead_in_b: int, first: str):
+    told = Recording(dead_in_a, dead_in_b)
     told.apply(Kind.SWEEP_TO, NO_P, B, 0, BACKGROUND)
-    assert told.span_of_next(1) == "a"
-
-
-def test_of_two_sweeps_the_one_popped_first_but_longer_ends_last():
-    told = Recording(dead_in_a=6, dead_in_b=1)
-    told.apply(Kind.SWEEP_TO, NO_P, B, 0, BACKGROUND)
-    assert told.span_of_next(1) == "b"
+    assert told.span_of_next(1) == first
 
 
 def test_a_refill_that_sweeps_keeps_its_span_from_the_other_p():

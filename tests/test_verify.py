@@ -46,24 +46,19 @@ def test_with_several_ps_heap_in_use_stays_close():
     assert verdict(SEVERAL_PS).rows["heap"].max_error < 0.02
 
 
-def test_a_model_without_page_caches_takes_other_pages():
-    disturbed = replace(release("1.27"), page_cache=0)
-    assert verdict(ONE_P, disturbed).rows["page"].percent < 95
-
-
-def test_a_model_whose_page_heap_is_best_fit_takes_other_pages():
-    disturbed = replace(release("1.27"), best_fit=1)
-    assert verdict(ONE_P, disturbed).rows["page"].percent < 98
-
-
-def test_a_model_that_sweeps_one_span_at_most_takes_other_spans():
-    disturbed = replace(release("1.27"), span_budget=0)
-    assert verdict(ONE_P, disturbed).rows["refill"].percent < 100
-
-
-def test_a_model_whose_span_sets_are_stacks_takes_other_spans():
-    disturbed = replace(release("1.27"), lifo_sets=1)
-    assert verdict(ONE_P, disturbed).rows["refill"].percent < 95
+@pytest.mark.parametrize(
+    ("knob", "value", "row", "below"),
+    [
+        ("page_cache", 0, "page", 95),
+        ("best_fit", 1, "page", 98),
+        ("span_budget", 0, "refill", 100),
+        ("lifo_sets", 1, "refill", 95),
+        ("inline_mark_bytes", 0, "free_running", 50),
+    ],
+)
+def test_a_model_that_is_disturbed_is_found_out(knob: str, value: int, row: str, below: float):
+    percent = verdict(ONE_P, replace(release("1.27"), **{knob: value})).rows[row].percent
+    assert percent is not None and percent < below
 
 
 def test_a_recording_of_another_slot_order_is_found_out():
@@ -82,17 +77,6 @@ def with_neighbours_swapped(batch: Batch) -> Batch:
     addr = batch.addr.copy()
     addr[first], addr[first + 1] = batch.addr[first + 1], batch.addr[first]
     return replace(batch, addr=addr)
-
-
-def test_a_model_with_wider_spans_of_metadata_takes_other_slots():
-    disturbed = replace(release("1.27"), inline_mark_bytes=0)
-    assert verdict_free(disturbed) < 50
-
-
-def verdict_free(design: Design) -> float:
-    percent = verdict(ONE_P, design).rows["free_running"].percent
-    assert percent is not None
-    return percent
 
 
 def test_the_hints_are_named_and_counted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,7 +39,7 @@ class Form(Protocol):
         """
 
 
-class _Lines:
+class _Lines(ABC):
     unit = "line"
 
     def __init__(self) -> None:
@@ -59,8 +60,9 @@ class _Lines:
     def _line_end(self, data: bytes, at: int, stop: int) -> int:
         return data.find(b"\n", at, stop)
 
+    @abstractmethod
     def fields(self, line: bytes) -> dict[str, Any]:
-        raise NotImplementedError
+        """What one line says."""
 
 
 class JsonLines(_Lines):
