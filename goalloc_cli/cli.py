@@ -92,6 +92,8 @@ def run(args: list[str] | None = None) -> int:
             say(f"goalloc: {message}")
         return told[0][0]
     except Exception as error:
+        if interrupted:  # a module that was being read made an ImportError of it
+            return INTERRUPTED
         if os.environ.get("GOALLOC_DEBUG"):
             raise
         code, message = explained(error)
@@ -145,10 +147,26 @@ def open_standard_streams() -> None:
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
+interrupted: list[int] = []
+"""The signals that asked this process to end."""
+
+
+def interrupt(number: int, _frame: object) -> None:
+    interrupted.append(number)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     open_standard_streams()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a kill ends as Ctrl-C does: nothing is left half-written
-    code = run()
-    for interrupt in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(interrupt, signal.SIG_IGN)  # it is done; only Python itself still has to end
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)  # a kill ends as Ctrl-C does: nothing is left half-written
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it is done; only Python itself still has to end
+    if code == INTERRUPTED:
+        # Everything is closed. A Python that was interrupted while it ran text would end by a signal, whatever its status.
+        os._exit(code)
     sys.exit(code)

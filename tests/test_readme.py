@@ -135,7 +135,7 @@ def test_two_commands_do_the_set_up() -> None:
     """.ci/run takes them from here."""
     assert [line for line in README.splitlines() if line.startswith("pip install")] == [
         "pip install . && goalloc replay traces/orders-go1.27.msgpack",
-        "pip install -e '.[test]' && python -m pytest",
+        "pip install -e '.[test]' && python -m pytest -n auto",
     ]
 
 
