@@ -3,7 +3,8 @@
 An object's event is written after its slot was taken and the goroutine may be preempted again, or starts a cycle: the
 event can stand much later, on another M and P. What gives it away, and where it belongs:
 
-- the alloc that starts a cycle: before that cycle's GCBegin (malloc.go, mallocgc: gcStart comes before the event);
+- the alloc that starts a cycle: right after the refill that let it look, before that cycle's GCBegin and what its stack
+  grew for that (malloc.go, mallocgc: gcStart comes before the event);
 - the alloc that a goroutine was about to report when it was preempted, right after its refill: after that HeapAlloc;
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
@@ -87,7 +88,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
         k = kind[i]
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
-                starter, starter_at = goroutine[m[i]], np.int64(q)
+                starter, starter_at = goroutine[m[i]], refilled[m[i]] + 1 if refilled[m[i]] >= 0 else np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 current[:] = -1
