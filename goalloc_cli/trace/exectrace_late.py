@@ -96,13 +96,13 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
     flushed = np.int64(-1)
     count = 0
     cycle = 0
-    starter, starter_at = np.int64(-1), np.int64(0)
+    starter, starter_at, started = np.int64(-1), np.int64(0), 0
     for q in range(len(order)):
         i = order[q]
         k = kind[i]
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
-                starter, starter_at = goroutine[m[i]], np.int64(q)
+                starter, starter_at, started = goroutine[m[i]], np.int64(q), cycle
             elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 current[:] = -1
@@ -148,7 +148,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
         position[i] = q
         target, target_p = np.int64(-1), p[i]
         first, fresh[m[i]] = fresh[m[i]], False
-        if starter >= 0 and goroutine[m[i]] == starter and cycle < len(starts) and q > starts[cycle] > starter_at:
+        if starter >= 0 and goroutine[m[i]] == starter and started < len(starts) and q > starts[started] > starter_at:
             # What gcStart itself allocates (its workers) comes before the world stops.
             starter = np.int64(-1)
             if owner[i] == i:
