@@ -13,7 +13,6 @@ from goalloc_cli.model.heap import (
     SPAN_STACK,
     SPAN_WORKBUF,
     SWEEPERS,
-    SWEPT_FINISH,
     SWEPT_OUT_OF_ORDER,
     SWEPT_RECLAIM,
 )
@@ -25,7 +24,7 @@ from goalloc_cli.model.reclaim_windows import hint_reclaimed
 from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
-from goalloc_cli.model.sweeper import make_up, settle_debt, sweep_all, sweep_to
+from goalloc_cli.model.sweeper import drained, make_up, settle_debt, sweep_to
 from goalloc_cli.model.underway import begin, end_named, name, take_over
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
@@ -57,7 +56,7 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
     elif kind == SWEEP_COUNT:
         make_up(heap, min(arg, SWEEPERS - 1), size)
     elif kind == SWEEP_DRAINED:
-        sweep_all(heap, SWEPT_FINISH)
+        drained(heap)
     elif kind == SWEEP_CREDIT:
         heap.mcaches[p].sweep_credit = size
     elif kind == SWEEP_RECLAIM:

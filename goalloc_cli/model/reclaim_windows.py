@@ -89,13 +89,11 @@ def page_mark(heap, span):
         return MARKED
     marked = count_marked(heap, span, cycle)
     inline = heap.knobs.inline_mark_bytes > 0 and span.spc > 1 and 16 <= span.elem_size <= heap.knobs.header_above
-    if not inline:
-        return MARKED if marked > 0 else UNMARKED
-    if span.spc & 1 or marked == 0:
+    if marked == 0 or (inline and span.spc & 1):
         return UNMARKED
     if heap.gc.hinted and not heap.gc.own_sweeper and marked < span.alloc_count:
         return UNMARKED if span.hint_cycle == cycle else MARKED
-    return UNKNOWN
+    return UNKNOWN if inline else MARKED
 
 
 @inner

@@ -48,8 +48,11 @@ def take_piece(heap, order, piece):
     if s == NO_SPAN or heap.spans[s].state != SPAN_STACK:
         return MISSING
     span = heap.spans[s]
-    if contains(heap, heap.stacks.announced, s):
+    is_announced = contains(heap, heap.stacks.announced, s)
+    if is_announced:
         heap.stacks.announced = remove(heap, heap.stacks.announced, s)
+    if is_announced or span.elem_size == 0:
+        # No stack was in it when the recording started: which size it is for shows only now.
         cut(heap, s, order)
         heap.stacks.pool[order] = insert(heap, heap.stacks.pool[order], s)
     if not contains(heap, heap.stacks.pool[order], s):

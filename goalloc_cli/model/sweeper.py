@@ -24,6 +24,7 @@ from goalloc_cli.model.slotbits import count_marked
 from goalloc_cli.model.sweep import is_being_swept, is_unswept, sweep_span
 from goalloc_cli.model.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
 
+BACKGROUND = 0
 OTHER = 2
 """The sweeper that is none of those named, as SWEEP_TO names it: it alone may sweep out of order."""
 
@@ -170,6 +171,13 @@ def make_up(heap, sweeper, nspans):
     while missing > 0 and sweep_one(heap, SWEPT_BACKGROUND) > 0:
         missing -= 1
     gc.swept_by[sweeper] = 0
+
+
+@inner
+def drained(heap):
+    """The background sweeper of the recording has found nothing left, and sleeps: its batches begin anew when it wakes."""
+    sweep_all(heap, SWEPT_FINISH)
+    heap.gc.swept_by[BACKGROUND] = 0
 
 
 @inner

@@ -9,6 +9,7 @@ event can stand much later, on another M and P. What gives it away, and where it
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
 - a slot of a span that its P had left for another: before the refill;
+- an alloc of a class that its P has not refilled since its mcache was flushed: before its goroutine was preempted;
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
@@ -20,14 +21,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.exectrace_cycles import Code, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev, Events
 from goalloc_cli.trace.exectrace_slots import Slots
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
-STW_BEGIN, STW_END = int(Ev.STW_BEGIN), int(Ev.STW_END)
+STW_BEGIN, STW_END, GO_STOP = int(Ev.STW_BEGIN), int(Ev.STW_END), int(Ev.GO_STOP)
 GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
@@ -35,7 +36,7 @@ Array = NDArray[np.int64]
 
 CLASSES = 136
 PREEMPTED = 64
-"""Goroutines that can be remembered as preempted between a refill and their event."""
+"""Goroutines that can be remembered as preempted between a refill and their event, and the last that were at all."""
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
@@ -61,6 +62,16 @@ def goroutine_after(kind, a, c, running):
     return running
 
 
+@bare
+def last_stop(stopped, stops, goroutine):
+    """Where this goroutine was preempted, if that is how it stopped last; -1."""
+    for back in range(min(stops, PREEMPTED)):
+        at = (stops - 1 - back) % PREEMPTED
+        if stopped[at, 0] == goroutine:
+            return stopped[at, 1]
+    return np.int64(-1)
+
+
 @kernel
 def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of, starts, ms, ps, moves):
     """Write (event, position it belongs before, P) of every late alloc; return their number.
@@ -80,18 +91,24 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
     moved = np.zeros(len(order), np.bool_)
     stopping = np.zeros(ms, np.bool_)
     preempted = np.full((PREEMPTED, 2), -1, np.int64)
+    stopped = np.full((PREEMPTED, 2), -1, np.int64)
+    stops = 0
+    fresh = np.zeros(ms, np.bool_)
+    flushed = np.int64(-1)
     count = 0
     cycle = 0
-    starter, starter_at = np.int64(-1), np.int64(0)
+    starter, starter_at, started = np.int64(-1), np.int64(0), 0
     for q in range(len(order)):
         i = order[q]
         k = kind[i]
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
-                starter, starter_at = goroutine[m[i]], refilled[m[i]] + 1 if refilled[m[i]] >= 0 else np.int64(q)
+                starter, started = goroutine[m[i]], cycle
+                starter_at = refilled[m[i]] + 1 if refilled[m[i]] >= 0 else np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 current[:] = -1
+                flushed = np.int64(q)
                 cycle += k == GC_END
             elif k == HEAP_ALLOC:
                 refilled[m[i]] = q
@@ -107,6 +124,11 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
                         break
             elif EFFECT[k] == STARTS:
                 refilled[m[i]] = -1
+            if EFFECT[k] == STOPS:
+                stopped[stops % PREEMPTED, 0] = goroutine[m[i]]
+                stopped[stops % PREEMPTED, 1] = q if k == GO_STOP else -1
+                stops += 1
+            fresh[m[i]] = fresh[m[i]] or EFFECT[k] == STARTS
             goroutine[m[i]] = goroutine_after(k, a[i], c[i], goroutine[m[i]])
             continue
         if k == OBJECT_FREE and owner[i] >= 0:
@@ -127,7 +149,8 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
             continue
         position[i] = q
         target, target_p = np.int64(-1), p[i]
-        if starter >= 0 and goroutine[m[i]] == starter and cycle < len(starts) and q > starts[cycle] > starter_at:
+        first, fresh[m[i]] = fresh[m[i]], False
+        if starter >= 0 and goroutine[m[i]] == starter and started < len(starts) and q > starts[started] > starter_at:
             # What gcStart itself allocates (its workers) comes before the world stops.
             starter = np.int64(-1)
             if owner[i] == i:
@@ -151,6 +174,10 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
         if (target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0
                 and slots_of[r] - live[r] < LATE_SLOTS):  # fmt: skip
             target = left[r]
+        if target < 0 and first and p[i] >= 0 and current[at] < 0 and spc_of[r] > 1 and refilled[m[i]] < 0:
+            stop = last_stop(stopped, stops, goroutine[m[i]])
+            if 0 <= stop < flushed:
+                target, target_p = stop, p[order[stop]]
         if target >= 0:
             if count < len(moves):
                 moves[count, 0], moves[count, 1], moves[count, 2] = i, target, target_p
