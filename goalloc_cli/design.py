@@ -213,12 +213,7 @@ GO_1_21 = replace(
     mspan_bytes=168,
     arena_metadata_bytes=1133584,
 )
-GO_1_20 = replace(
-    GO_1_21,
-    scavenge_index=ScavengeIndex.MARKED,
-    limit_headroom_percent=0,
-    mspan_bytes=144,
-)
+GO_1_20 = replace(GO_1_21, scavenge_index=ScavengeIndex.MARKED, limit_headroom_percent=0, mspan_bytes=144)
 GO_1_19 = replace(
     GO_1_20,
     background_batch=1,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, compress, islice
 from reprlib import repr as brief
 from typing import Any, BinaryIO
 
@@ -183,7 +183,7 @@ def snapshot(start: Start) -> Generator[Row, None, int]:
         raise ValueError(f"{len(unknown)} pages below first_free are in no span")
     stacks = stack_pages(sorted(unknown))
     own = [(page, *OWN_CLASS) for page in sorted(unknown - set(stacks))]
-    for page, number, noscan in own + warm:
+    for page, number, noscan in own + oldest_first(warm):
         c = classes[number]
         p = 0 if cached.get((number, noscan)) == page else NO_P
         yield Kind.SNAP_SPAN, p, c.npages, page, 2 * number + noscan, 0
@@ -222,6 +222,13 @@ def mend_warm(warm: list[Span], unknown: set[int], classes: list[SizeClass]) -> 
     following = next((i for i, span in enumerate(mended) if span[1] > number), len(mended))
     mended[following:following] = [(page, number, True) for page in sorted(unknown)[-count:]]
     return mended
+
+
+def oldest_first(warm: list[Span]) -> list[Span]:
+    """The warm spans as they wait to be swept: new ones come by ascending page, so one that does not was there before."""
+    highest = accumulate((page for page, _, _ in warm), max)
+    is_new = [page == top for (page, _, _), top in zip(warm, highest, strict=True)]
+    return [span for span, new in zip(warm, is_new, strict=True) if not new] + list(compress(warm, is_new))
 
 
 def stack_pages(unknown: list[int]) -> list[int]:
