@@ -11,28 +11,32 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, compress, islice
 from reprlib import repr as brief
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, release
-from goalloc_cli.sizeclass import size_classes, slots
+from goalloc_cli.sizeclass import SizeClass, size_classes, slots
 from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Batch, Kind, TraceError
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 
 Row = tuple[int, int, int, int, int, int]
 """kind, p, id, size, arg, addr."""
+Span = tuple[int, int, bool]
+"""First page, class, noscan."""
 
 PAGE = 8192
 TINY = 16
 HEADER = 8
-STACK_PAGES = 24
-"""Pages of stacks when a small program starts (allocator-corrections.md 10: StackInuse 196,608)."""
-GLOBALS = (400_000 + 40_000) * 8 + 240_000
-"""The program's two arrays of pointers, and what its runtime and stacks have (by where real cycles began)."""
+STACK_PAGES = 4
+"""Pages of a span of small stacks, or of one stack of 32 KiB, which every thread has for signals."""
+GLOBALS = (400_000 + 40_000) * 8
+"""The program's two arrays of pointers."""
+LEFT_OUT = (8192, 8)
+"""Class, and number of its spans without pointers, that the program by which the first logs were made does not name."""
 OWN_CLASS = (1, True)
 """Class and noscan of the pages that the runtime's own objects fill: the one class that no program's objects take."""
 MOST_START = 1 << 25
@@ -53,8 +57,10 @@ class Start:
     design: Design
     base_page: int
     end_page: int
-    warm: list[tuple[int, int, bool]] = field(default_factory=list)
-    """First page, class, noscan of each span, in the order in which they were filled."""
+    first_logs: bool
+    """By the program that made the first logs, which tells more in the header, and names its spans worse: see mend_warm."""
+    warm: list[Span] = field(default_factory=list)
+    """Every span that was filled, in order."""
 
 
 def read_addrlog(stream: BinaryIO, name: str) -> Trace:
@@ -116,7 +122,8 @@ def read_header(head: dict[str, Any], name: str) -> tuple[Header, Start]:
     if not 0 <= end - base <= MOST_START:
         raise ValueError(f"{(end - base) // PAGE} pages are in use when it begins")
     # The program's objects with pointers are one list: marking meets them one at a time.
-    knobs = (("gogc", GOGC[head["gogc"]]), ("marks_that_meet", 0), ("globals_scan_bytes", GLOBALS))
+    globals_scan = GLOBALS + design.globals_scan_bytes
+    knobs = (("gogc", GOGC[head["gogc"]]), ("marks_that_meet", 0), ("globals_scan_bytes", globals_scan))
     header = Header(
         go_version=head["go"].removeprefix("go"),
         gomaxprocs=max(1, whole(head, "gomaxprocs", NO_P - 1)),
@@ -126,7 +133,7 @@ def read_header(head: dict[str, Any], name: str) -> tuple[Header, Start]:
         witnesses=True,
         knobs=knobs,
     )
-    return header, Start(design, base // PAGE, end // PAGE)
+    return header, Start(design, base // PAGE, end // PAGE, first_logs="heapsys_start" in head)
 
 
 def events(lines: Lines, start: Start, name: str) -> Iterator[Row]:
@@ -147,7 +154,7 @@ def events(lines: Lines, start: Start, name: str) -> Iterator[Row]:
         ) from error
 
 
-def warm_span(entry: dict[str, Any], start: Start) -> tuple[int, int, bool]:
+def warm_span(entry: dict[str, Any], start: Start) -> Span:
     """First page, class and noscan of a span that was filled before the recording."""
     sizes = [c.size for c in size_classes(start.design)]
     size = whole(entry, "size", sizes[-1])
@@ -165,17 +172,18 @@ def snapshot(start: Start) -> Generator[Row, None, int]:
     npages = (start.end_page - start.base_page + step - 1) // step * step
     yield Kind.SNAP_RANGE, NO_P, npages, start.base_page, 0, 0
     classes = size_classes(design)
-    unknown = set(range(start.base_page, start.end_page))
     warm = list(dict.fromkeys(start.warm))
+    unknown = unnamed_pages(start, warm, classes)
+    if start.first_logs:
+        warm = mend_warm(warm, unknown, classes)
+        unknown = unnamed_pages(start, warm, classes)
     cached = {(number, noscan): page for page, number, noscan in warm}
     handle = 0
-    for page, number, _ in warm:
-        unknown -= set(range(page, page + classes[number].npages))
     if len(unknown) > MOST_UNKNOWN:
         raise ValueError(f"{len(unknown)} pages below first_free are in no span")
     stacks = stack_pages(sorted(unknown))
     own = [(page, *OWN_CLASS) for page in sorted(unknown - set(stacks))]
-    for page, number, noscan in own + warm:
+    for page, number, noscan in own + oldest_first(warm):
         c = classes[number]
         p = 0 if cached.get((number, noscan)) == page else NO_P
         yield Kind.SNAP_SPAN, p, c.npages, page, 2 * number + noscan, 0
@@ -189,16 +197,49 @@ def snapshot(start: Start) -> Generator[Row, None, int]:
     return handle
 
 
+def unnamed_pages(start: Start, warm: list[Span], classes: list[SizeClass]) -> set[int]:
+    """The pages in use that are in none of the warm spans."""
+    unknown = set(range(start.base_page, start.end_page))
+    for page, number, _ in warm:
+        unknown -= set(range(page, page + classes[number].npages))
+    return unknown
+
+
+def mend_warm(warm: list[Span], unknown: set[int], classes: list[SizeClass]) -> list[Span]:
+    """The warm spans of a first log, each from its first page on, and with those that it leaves out.
+
+    It names a span by the page of the first object that the program got there, though others may lie before that one. And of
+    the class of 8 KiB it leaves out the spans that it fills just before it goes on to the next class.
+    """
+    mended = []
+    for page, number, noscan in warm:
+        before = next(n for n in range(len(unknown) + 1) if page - n - 1 not in unknown)
+        size, npages = classes[number].size, classes[number].npages
+        first_slots = {first // PAGE for first in range(0, npages * PAGE - size + 1, size)}
+        mended.append((page - before if before in first_slots else page, number, noscan))
+    size, count = LEFT_OUT
+    number = next(i for i, c in enumerate(classes) if c.size == size)
+    following = next((i for i, span in enumerate(mended) if span[1] > number), len(mended))
+    mended[following:following] = [(page, number, True) for page in sorted(unknown)[-count:]]
+    return mended
+
+
+def oldest_first(warm: list[Span]) -> list[Span]:
+    """The warm spans as they wait to be swept: new ones come by ascending page, so one that does not was there before."""
+    highest = accumulate((page for page, _, _ in warm), max)
+    is_new = [page == top for (page, _, _), top in zip(warm, highest, strict=True)]
+    return [span for span, new in zip(warm, is_new, strict=True) if not new] + list(compress(warm, is_new))
+
+
 def stack_pages(unknown: list[int]) -> list[int]:
-    """Of pages in no known span those that are taken for stacks: first runs of whole stack spans, four pages each."""
+    """Of pages in no known span those that are taken for stacks: all that make whole spans of stacks."""
     runs: list[list[int]] = []
     for page in unknown:
         if runs and runs[-1][-1] == page - 1:
             runs[-1].append(page)
         else:
             runs.append([page])
-    runs.sort(key=lambda run: len(run) % 4 != 0)
-    return [page for run in runs for page in run][:STACK_PAGES]
+    return [page for run in runs for page in run[: len(run) // STACK_PAGES * STACK_PAGES]]
 
 
 def header_bytes(design: Design, size: int, noscan: bool) -> int:
