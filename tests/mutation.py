@@ -44,7 +44,7 @@ FILES = (
     "pagealloc_treap",
 )  # fmt: skip
 
-STORIES = ("test_worked_examples.py", "test_underway.py")
+STORIES = ("test_underway.py", "test_hints.py", "test_worked_examples.py")
 STORY_SECONDS = 60
 
 Lines = set[tuple[str, int]]

@@ -38,7 +38,8 @@ def check_sums(heap):
             return 25
         if by.live != live[spc]:
             return 33
-        if spc < 2 and (by.large_used_bytes != span_bytes[spc] or by.large_live_bytes != live_bytes[spc]):
+        large, large_live = (span_bytes[spc], live_bytes[spc]) if spc < 2 else (0, 0)
+        if by.large_used_bytes != large or by.large_live_bytes != large_live:
             return 25
         if spc < 2 and by.large_alloc_bytes - by.large_free_bytes != by.large_used_bytes:
             return 25
