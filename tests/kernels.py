@@ -262,6 +262,11 @@ class Kernels:
         return int(self.heap.gc.pages_swept)
 
     @property
+    def growths(self) -> list[int]:
+        """How often the heap grew, and how often though as many pages were free."""
+        return [int(self.heap.stats.growths), int(self.heap.stats.blocked_growths)]
+
+    @property
     def trigger(self) -> int:
         """The heap_live at which a cycle would start."""
         return int(self.heap.gc.trigger)
