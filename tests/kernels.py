@@ -191,9 +191,9 @@ class Kernels:
 
     def free_pages(self) -> list[int]:
         """Every page that is free and in no page cache."""
-        pages = range(int(self.heap.first_page), int(self.heap.end_page))
-        words = self.heap.allocated_bits
-        return [self.base_page + page for page in pages if not int(words[page // 64]) >> (page % 64) & 1]
+        first, end, base = int(self.heap.first_page), int(self.heap.end_page), self.base_page
+        words = self.heap.allocated_bits[: (end + 63) // 64].tolist()
+        return [base + page for page in range(first, end) if not words[page // 64] >> (page % 64) & 1]
 
     def stack_cache(self, p: int) -> dict[int, list[int]]:
         """Order -> addresses of the free stacks that `p` holds, the next to be taken last."""
@@ -260,6 +260,11 @@ class Kernels:
     def pages_swept(self) -> int:
         """Pages of the spans swept in this cycle."""
         return int(self.heap.gc.pages_swept)
+
+    @property
+    def growths(self) -> list[int]:
+        """How often the heap grew, and how often though as many pages were free."""
+        return [int(self.heap.stats.growths), int(self.heap.stats.blocked_growths)]
 
     @property
     def trigger(self) -> int:

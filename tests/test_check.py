@@ -114,6 +114,7 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (30, lambda k: k.heap.central["count"].__setitem__(6, 5)),
     (31, lambda k: add(k.heap, "node_rows")),
     (32, lambda k: k.heap.chunks[0].__setitem__("pages_in_use", 1)),
+    (33, lambda k: add(k.heap.by_spc[6], "live")),
 ]
 
 

@@ -27,6 +27,7 @@ COUNTERS = (
     "retained_goal",
     "pages_in_use",
     "pages_swept",
+    "growths",
     "next_gc",
     "trigger",
 )

@@ -238,3 +238,9 @@ def test_the_heap_goal_keeps_away_from_the_limit(run, design, headroom):
 def test_every_index_finds_every_page_when_all_is_to_go(run, index):
     heap = run(f"{SHRINK}; release", replace(GO_1_27, scavenge_index=index, page_cache=0))
     assert heap.heap_released == idle(heap)
+
+
+@for_releases(ALL)
+def test_what_is_released_whole_has_nothing_more_to_give(run, design):
+    told = "alloc a 1000000 noscan; free a; gc!; release"
+    assert run(f"{told}; release", design).released_by == run(told, design).released_by

@@ -4,49 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
-from tests.kernels import Kernels
-
-BYTES = 1024
-SLOTS = 8
-"""In a span of objects of BYTES."""
-SPC = 65
-BACKGROUND = 0
-
-
-class Recording:
-    """A heap of two Ps whose sweeps a recording tells; two full spans of P 0, named by their objects a0.. and b0.."""
-
-    def __init__(self, dead_in_a: int, dead_in_b: int) -> None:
-        self.heap = Kernels(release("1.27"), 2)
-        self.heap.heap.gc.hinted = 1
-        self.handles = 100
-        self.base = self.alloc(0, 0)
-        for handle in range(1, 2 * SLOTS + 1):
-            self.alloc(0, handle)
-        for handle in [*range(dead_in_a), *range(SLOTS, SLOTS + dead_in_b)]:
-            self.apply(Kind.FREE, NO_P, handle)
-        self.apply(Kind.GC_START, 1)
-        self.apply(Kind.GC_END, 1)
-
-    def apply(self, kind: Kind, p: int, handle: int = 0, size: int = 0, arg: int = 0) -> int | None:
-        return self.heap.apply(kind, p, handle, size, arg)
-
-    def alloc(self, p: int, handle: int) -> int:
-        address = self.heap.apply(Kind.ALLOC | NOSCAN, p, handle, BYTES, 0)
-        assert address is not None
-        return address
-
-    def span_of_next(self, p: int) -> str:
-        """Which of the two spans the next allocation of a P comes from, or "new"."""
-        self.handles += 1
-        page = (self.alloc(p, self.handles) - self.base) // 8192
-        return {0: "a", 1: "b"}.get(page, "new")
-
-
-A, B = 0, SLOTS
-"""Objects that die first in each span."""
+from goalloc_cli.model.check import check
+from goalloc_cli.trace.event import NO_P, Kind
+from tests.hinted import BACKGROUND, BYTES, SLOTS, SPC, A, B, Recording
 
 
 def test_a_span_is_not_handed_out_while_it_is_swept():
@@ -94,3 +54,32 @@ def test_before_the_next_cycle_every_sweep_has_ended():
     for _ in range(SLOTS - 1):  # the room in P 0's last span, which was flushed
         told.span_of_next(1)
     assert told.span_of_next(1) == "a"
+
+
+def test_a_refill_of_another_class_gives_back_what_was_reserved():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    told.apply(Kind.ALLOC, 0, 90, 4 * BYTES)
+    assert told.ready() == ["d", "a"]
+
+
+def test_what_was_given_back_is_reserved_no_more():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    told.apply(Kind.ALLOC, 0, 90, 4 * BYTES)
+    assert check(told.heap.heap, told.heap.objects) == ""
+
+
+def test_a_second_refill_gives_back_what_the_first_has_reserved():
+    told = Recording(dead_in_a=1, dead_in_b=1)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    assert told.ready() == ["d", "a"]
+
+
+def test_a_refill_hands_the_full_span_back_before_it_sweeps():
+    told = Recording(dead_in_a=0, dead_in_b=1)
+    for handle in range(200, 200 + SLOTS - 1):  # they fill d
+        told.alloc(0, handle)
+    told.apply(Kind.REFILL, 0, 0, 0, SPC)
+    assert told.full() == ["d", "a"]

@@ -16,6 +16,7 @@ def check_sums(heap):
     """Counters by span class are the sums over its spans, and those of the heap the sums over classes."""
     classes = len(heap.by_spc)
     spans, span_bytes = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
+    live = np.zeros(classes, np.int64)
     live_bytes = np.zeros(classes, np.int64)
     for s in range(1, heap.span_rows):
         span = heap.spans[s]
@@ -24,7 +25,9 @@ def check_sums(heap):
         spans[span.spc] += 1
         span_bytes[span.spc] += span.npages << heap.knobs.page_shift
         for w in range(span.bits + span.nwords, span.bits + 2 * span.nwords):
-            live_bytes[span.spc] += popcount(heap.bits[w]) * span.elem_size
+            slots = popcount(heap.bits[w])
+            live[span.spc] += slots
+            live_bytes[span.spc] += slots * span.elem_size
     refills = 0
     swept = heap.stats.swept[SWEPT_REFILL]
     for p in range(heap.nprocs):
@@ -33,7 +36,10 @@ def check_sums(heap):
         by = heap.by_spc[spc]
         if by.spans != spans[spc] or by.span_bytes != span_bytes[spc] or by.span_allocs - by.span_frees != by.spans:
             return 25
-        if spc < 2 and (by.large_used_bytes != span_bytes[spc] or by.large_live_bytes != live_bytes[spc]):
+        if by.live != live[spc]:
+            return 33
+        large, large_live = (span_bytes[spc], live_bytes[spc]) if spc < 2 else (0, 0)
+        if by.large_used_bytes != large or by.large_live_bytes != large_live:
             return 25
         if spc < 2 and by.large_alloc_bytes - by.large_free_bytes != by.large_used_bytes:
             return 25

@@ -221,8 +221,6 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
         snapshot.complete(heap)
     elif k == SNAP_PADDING:
         snapshot.take_padding(heap, size, handle)
-    elif k == SNAP_END:
-        snapshot.count_live(heap)
     elif k == SNAP_PAGE_CACHE:
         mask = (np.uint64(arg) << np.uint64(32)) | np.uint64(handle)
         if mask != ZERO:

@@ -180,7 +180,9 @@ def complete_span(heap, s):
 @inner
 def complete(heap):
     """All is known. Where the trace does not tell how far the next cycle is, all spans count as used up."""
-    if not heap.gc.hinted:
+    if heap.gc.hinted:
+        count_live(heap)
+    else:
         heap.gc.heap_live = heap.stats.in_use
 
 

@@ -33,6 +33,9 @@ NEVER, LIVE, DEAD = 0, 1, 2
 FREED_ID, UNKNOWN_ID = 0xFFFFFFFE, 0xFFFFFFFF
 """What readers of rows, whose ids are not handles, put for an id that was freed before, and for one never seen."""
 
+FIRST_SNAP, FIRST_HINT = 16, 32
+"""Kinds of the snapshot stand between them."""
+
 MARKING, TIME_NS, BEGUN, CYCLES, EMPTY, HIGHEST_P = range(6)
 """What is known of the events so far: whether a GC cycle marks, the last time, whether an event came that belongs to no
 snapshot, how many cycles ended, allocations of no size, the highest P."""
@@ -136,78 +139,78 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
             continue
         k = kind[i] & KIND_MASK
         h = np.int64(handle[i])
-        if k == 1 or k == 19 or k == 25:  # ALLOC, SNAP_OBJECT, SNAP_DEAD
+        if k in (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.SNAP_DEAD):
             if h >= FREED_ID:
-                wrong[i] = 16
+                wrong[i] = Wrong.HANDLE
             elif objects[h] == LIVE:
-                wrong[i] = 3
-            elif k != 1 and known[BEGUN]:
-                wrong[i] = 11
+                wrong[i] = Wrong.LIVE_HANDLE
+            elif k != Kind.ALLOC and known[BEGUN]:
+                wrong[i] = Wrong.LATE_SNAPSHOT
             else:
-                objects[h] = DEAD if k == 25 else LIVE
-                known[EMPTY] += k == 1 and size[i] == 0
-        elif k == 2:  # FREE
+                objects[h] = DEAD if k == Kind.SNAP_DEAD else LIVE
+                known[EMPTY] += k == Kind.ALLOC and size[i] == 0
+        elif k == Kind.FREE:
             if h == FREED_ID or (h != UNKNOWN_ID and objects[h] == DEAD):
-                wrong[i] = 1
+                wrong[i] = Wrong.DOUBLE_FREE
             elif h == UNKNOWN_ID or objects[h] == NEVER:
-                wrong[i] = 2
+                wrong[i] = Wrong.UNKNOWN_FREE
             else:
                 objects[h] = DEAD
-        elif k == 4 or k == 21:  # STACK_ALLOC, SNAP_STACK
+        elif k in (Kind.STACK_ALLOC, Kind.SNAP_STACK):
             if size[i] < SMALLEST_STACK or size[i] & (size[i] - 1):
-                wrong[i] = 6
+                wrong[i] = Wrong.STACK_SIZE
             elif h >= FREED_ID:
-                wrong[i] = 16
+                wrong[i] = Wrong.HANDLE
             elif stacks[h] == LIVE:
-                wrong[i] = 7
-            elif k != 4 and known[BEGUN]:
-                wrong[i] = 11
+                wrong[i] = Wrong.STACK_LIVE
+            elif k != Kind.STACK_ALLOC and known[BEGUN]:
+                wrong[i] = Wrong.LATE_SNAPSHOT
             else:
                 stacks[h] = LIVE
-        elif k == 5:  # STACK_FREE
+        elif k == Kind.STACK_FREE:
             if h >= FREED_ID or stacks[h] != LIVE:
-                wrong[i] = 8
+                wrong[i] = Wrong.STACK_UNKNOWN
             else:
                 stacks[h] = DEAD
-        elif k == 6:  # GC_START
+        elif k == Kind.GC_START:
             if known[MARKING]:
-                wrong[i] = 5
+                wrong[i] = Wrong.GC_START_TWICE
             known[MARKING] = 1
-        elif k == 7:  # GC_END
+        elif k == Kind.GC_END:
             if not known[MARKING]:
-                wrong[i] = 4
+                wrong[i] = Wrong.GC_END_ALONE
             else:
                 known[CYCLES] += 1
             known[MARKING] = 0
-        elif k == 10:  # TIME
+        elif k == Kind.TIME:
             if size[i] < known[TIME_NS]:
-                wrong[i] = 9
+                wrong[i] = Wrong.TIME_BACK
             else:
                 known[TIME_NS] = size[i]
-        elif k == 39:  # MANUAL_ALLOC
+        elif k == Kind.MANUAL_ALLOC:
             if h >= FREED_ID:
-                wrong[i] = 16
+                wrong[i] = Wrong.HANDLE
             else:
                 spans[h] = LIVE
-        elif k == 40:  # MANUAL_FREE
+        elif k == Kind.MANUAL_FREE:
             if h >= FREED_ID or spans[h] != LIVE:
-                wrong[i] = 10
+                wrong[i] = Wrong.MANUAL_UNKNOWN
             else:
                 spans[h] = DEAD
-        elif 16 <= k < 32:
+        elif FIRST_SNAP <= k < FIRST_HINT:
             if known[BEGUN]:
-                wrong[i] = 11
-            elif k == 20 and h >= FREED_ID:
-                wrong[i] = 16
-            elif k == 20:  # SNAP_STACK_SPAN
+                wrong[i] = Wrong.LATE_SNAPSHOT
+            elif k == Kind.SNAP_STACK_SPAN and h >= FREED_ID:
+                wrong[i] = Wrong.HANDLE
+            elif k == Kind.SNAP_STACK_SPAN:
                 spans[h] = LIVE
         if wrong[i]:
             continue
-        if not 16 <= k < 32:
+        if not FIRST_SNAP <= k < FIRST_HINT:
             known[BEGUN] = 1
             if p[i] != NO_P:
                 known[HIGHEST_P] = max(known[HIGHEST_P], np.int64(p[i]))
-        elif k == 23:  # SNAP_END
+        elif k == Kind.SNAP_END:
             known[BEGUN] = 1
 
 

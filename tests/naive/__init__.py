@@ -228,6 +228,11 @@ class Naive:
         return self.heap.pages_swept
 
     @property
+    def growths(self) -> list[int]:
+        """How often the heap grew, and how often though as many pages were free."""
+        return [self.heap.pages.growths, self.heap.pages.blocked_growths]
+
+    @property
     def next_gc(self) -> int:
         """The heap goal."""
         return self.heap.goal

@@ -35,6 +35,7 @@ class PageHeap(Releasing):
         self.reserved = 0
         self.padding = 0
         self.caches = [PageCache() for _ in range(nprocs)]
+        self.growths = self.blocked_growths = 0
         self.begin_releasing()
 
     def end(self) -> int:
@@ -78,6 +79,7 @@ class PageHeap(Releasing):
                 return first
         first = self.first_fit(npages)
         while first is None:  # the padding may leave too little of the first growth
+            self.count_growth(npages)
             self.grow(npages)
             first = self.first_fit(npages)
         self.before_change(first, npages)
@@ -85,6 +87,12 @@ class PageHeap(Releasing):
             self.allocated[page - self.base] = True
             self.scavenged[page - self.base] = False
         return first
+
+    def count_growth(self, npages: int) -> None:
+        """No run of `npages` pages is free; it may be that so many are, here and there."""
+        idle = len(self.free_pages()) + sum(len(cache.free) for cache in self.caches)
+        self.growths += 1
+        self.blocked_growths += idle >= npages
 
     def alloc_from_cache(self, cache: PageCache, npages: int) -> int | None:
         """Take the lowest `npages` neighbours in the block `cache`, if there are so many."""

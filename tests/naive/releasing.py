@@ -230,7 +230,8 @@ class Releasing:
             self.cursor = end - 1
         if self.design.scavenge_index == ScavengeIndex.GENERATIONS:
             below = end if self.released_low is None else min(end, self.released_low)
-            self.cursor = max(below - 1, -1 if self.free_high is None else self.free_high)
+            highest = max(below - 1, -1 if self.free_high is None else self.free_high)
+            self.cursor = highest if highest >= self.base else None
             self.free_high = self.released_low = None
 
     # Growth.

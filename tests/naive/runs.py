@@ -60,6 +60,7 @@ class RunHeap(PageHeap):
         """Take the low part of the run that the design chooses."""
         run = self.choose(npages)
         if run is None:
+            self.count_growth(npages)
             self.grow(npages)
             run = self.choose(npages)
         assert run is not None

@@ -1,0 +1,87 @@
+"""What a recording tells of sweeping: who swept, how far, in what order, for what debt."""
+
+from __future__ import annotations
+
+import pytest
+
+from goalloc_cli.trace.event import NO_P, Kind
+from tests.hinted import BACKGROUND, OTHER, PAYER, A, C, Recording
+
+SPAN = 8192
+
+
+@pytest.mark.parametrize("nprocs", [1, 2])
+def test_a_span_behind_as_many_with_dead_objects_as_there_are_ps_was_swept_out_of_order(nprocs: int):
+    told = Recording(dead_in_a=1, dead_in_b=1, nprocs=nprocs)
+    told.apply(Kind.SWEEP_TO, NO_P, C, 0, OTHER)
+    assert told.waiting() == ["a", "b"]
+
+
+@pytest.mark.parametrize("nprocs", [1, 2])
+def test_a_span_behind_fewer_was_swept_after_them(nprocs: int):
+    told = Recording(dead_in_a=0, dead_in_b=nprocs - 1, nprocs=nprocs)
+    told.apply(Kind.SWEEP_TO, NO_P, C, 0, OTHER)
+    assert told.waiting() == []
+
+
+def test_a_debt_beyond_all_that_waits_is_paid_with_that():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_PAID, 0, 0, 1 << 30)
+    assert told.waiting() == []
+
+
+@pytest.mark.parametrize(("nprocs", "swept"), [(1, ["a", "b"]), (2, [])])
+def test_the_background_sweeper_of_several_ps_is_behind_all_that_are_under_way(nprocs: int, swept: list[str]):
+    told = Recording(dead_in_a=1, dead_in_b=1, nprocs=nprocs)
+    told.apply(Kind.SWEEP_TO, NO_P, C, 0, BACKGROUND)
+    assert told.waiting() == swept
+
+
+def test_a_refill_sweeps_as_much_as_it_owes():
+    told = Recording(dead_in_a=1, dead_in_b=1, nprocs=1)
+    told.apply(Kind.SWEEP_CREDIT, 0, 0, 2 * SPAN)
+    told.apply(Kind.ALLOC, 0, 90, 4096)
+    assert told.waiting() == ["c"]
+
+
+def test_a_debt_is_paid_once():
+    told = Recording(dead_in_a=1, dead_in_b=1, nprocs=1)
+    told.apply(Kind.SWEEP_CREDIT, 0, 0, SPAN)
+    told.apply(Kind.ALLOC, 0, 90, 4096)
+    told.apply(Kind.ALLOC, 0, 91, 6144)
+    assert told.waiting() == ["b", "c"]
+
+
+def test_each_payment_is_one_of_its_own():
+    told = Recording(dead_in_a=1, dead_in_b=1)
+    told.apply(Kind.SWEEP_PAID, 0, 0, SPAN)
+    told.apply(Kind.SWEEP_PAID, 0, 0, SPAN)
+    assert told.waiting() == ["c"]
+
+
+@pytest.mark.parametrize(("sweeper", "waiting"), [(PAYER, ["b", "c"]), (BACKGROUND, ["c"])])
+def test_what_a_payer_was_seen_to_sweep_counts_as_paid(sweeper: int, waiting: list[str]):
+    told = Recording(dead_in_a=1, dead_in_b=1)
+    told.apply(Kind.SWEEP_TO, 0, A, 0, sweeper)
+    told.apply(Kind.SWEEP_PAID, 0, 0, SPAN)
+    assert told.waiting() == waiting
+
+
+def test_a_count_makes_up_for_what_left_no_trace():
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 0, BACKGROUND)
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    assert told.waiting() == ["c"]
+
+
+def test_each_count_is_from_the_one_before():
+    told = Recording(dead_in_a=0, dead_in_b=0)
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 1, BACKGROUND)
+    assert told.waiting() == []
+
+
+def test_a_count_counts_spans():
+    told = Recording(dead_in_a=0, dead_in_b=0)
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    assert told.waiting() == ["c"]
