@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.exectrace_decode import Events
 from goalloc_cli.trace.exectrace_slots import (
     BAD_SPAN,
     LIVE_IN_FREED,
@@ -16,8 +15,8 @@ from goalloc_cli.trace.exectrace_slots import (
     UNKNOWN_SLOT_FREE,
     UNKNOWN_SPAN_ALLOC,
     UNKNOWN_SPAN_FREE,
-    Slots,
-)  # fmt: skip
+)
+from goalloc_cli.trace.exectrace_window import Window
 
 TRACER_BUG = (
     "Go's tracer loses events when goroutine stacks grow while it writes (a known bug of several releases): record it again "
@@ -44,12 +43,11 @@ MISORDERED = 1e-4
 Array = NDArray[np.int64]
 
 
-def went_unseen(slots: Slots) -> tuple[Array, Array]:
+def went_unseen(spans: NDArray[np.void]) -> tuple[Array, Array]:
     """Spans that others were laid over though they were never freed: their free was lost.
 
     Returns, per span: the first such span under it, and the next one of the same; -1 where there is none.
     """
-    spans = slots.spans
     head, link = np.full(len(spans), -1, np.int64), np.full(len(spans), -1, np.int64)
     for r in np.flatnonzero((spans["dead"] == 0) & (spans["over"] >= 0) & (spans["npages"] > 0)).tolist():
         over = int(spans["over"][r])
@@ -57,10 +55,15 @@ def went_unseen(slots: Slots) -> tuple[Array, Array]:
     return head, link
 
 
-def check(events: Events, slots: Slots, has_snapshot: bool, may_lose_spans: bool, ps: int) -> list[str]:
+def check(
+    window: Window, times: list[int], allocs: int, has_snapshot: bool, may_lose_spans: bool, ps: int
+) -> list[str]:
     """Refuse a recording that contradicts itself; return the notes on one that may pass.
 
     Args:
+        window: all of it, where it may lose spans.
+        times: of its first event and its last, in ticks.
+        allocs: how many there are.
         has_snapshot: the recording holds the heap that it starts with.
         may_lose_spans: it may be of Go 1.23.
         ps: number of Ps.
@@ -68,33 +71,32 @@ def check(events: Events, slots: Slots, has_snapshot: bool, may_lose_spans: bool
     Raises:
         TraceError: events were lost; the message counts what does not fit and names the time of the first.
     """
-    faults = dict(enumerate(slots.faults.tolist()))
+    faults = dict(enumerate(window.heap.faults.tolist()))
     if not any(faults.values()):
         return []
     if not has_snapshot:
         return _without_snapshot(faults)
     notes = []
-    allocs = int(np.count_nonzero(events.kind == 132))
     if faults[LIVE_SLOT] and ps > 1 and faults[LIVE_SLOT] <= MISORDERED * allocs:
         notes.append(f"{faults[LIVE_SLOT]} of {allocs} allocations could not be put in order with the frees before them.")
         faults[LIVE_SLOT] = 0
     if may_lose_spans:
-        notes += _lost_spans(events, slots, faults)
+        notes += _lost_spans(window, faults)
     wrong = [code for code, count in faults.items() if count]
     if not wrong:
         return notes
-    first = min(int(slots.first[code]) for code in wrong)
+    first = min(int(window.heap.first[code]) for code in wrong)
     listing = ", ".join(f"{faults[code]} {SPEECH[code]}" for code in wrong)
-    at = 100 * float(events.time[first] - events.time.min()) / max(1.0, float(np.ptp(events.time)))
+    at = 100 * float(first - times[0]) / max(1.0, float(times[1] - times[0]))
     raise TraceError(f"the recording contradicts itself: {listing}; the first after {at:.1f} % of its time. {TRACER_BUG}")
 
 
-def _lost_spans(events: Events, slots: Slots, faults: dict[int, int]) -> list[str]:
+def _lost_spans(window: Window, faults: dict[int, int]) -> list[str]:
     """Pardon, and note, what Go 1.23 loses."""
-    spans = int(np.count_nonzero((events.kind == 128) | (events.kind == 129)))
+    spans = int(np.count_nonzero((window.kind == 128) | (window.kind == 129)))
     lost = faults[SPAN_OVERLAP] + faults[UNKNOWN_SPAN_FREE]
-    nowhere = (events.kind == 132) & (slots.owner < 0)
-    heap_spans = len(np.unique(events.a[nowhere] >> 10))
+    nowhere = (window.kind == 132) & (window.owner < 0)
+    heap_spans = len(np.unique(window.a[nowhere] >> 10))
     if lost > LOST_SHARE * spans or heap_spans > LOST_HEAP_SPANS or faults[LIVE_IN_FREED] > LOST_HEAP_SPANS:
         return []
     objects = faults[UNKNOWN_SPAN_ALLOC]

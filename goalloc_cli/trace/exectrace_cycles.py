@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.exectrace_decode import Ev, Events
 from goalloc_cli.trace.exectrace_tables import Tables
+from goalloc_cli.trace.exectrace_window import Window
 
 Array = NDArray[np.int64]
 
@@ -72,24 +73,43 @@ class Act(IntEnum):
 
 @dataclass
 class Cycles:
-    """Positions in the merged order."""
+    """Places in the window (`exectrace_window`) of what the collector did; below 0 where it lies behind."""
 
-    code: NDArray[np.uint8]
-    """A `Code` for every event."""
-    starts: NDArray[np.int64]
-    """Position of the start of the cycle that each GC_END ends, or that no one ended; the first is -1 where marking was
-    under way."""
-    ends: NDArray[np.int64]
-    """Position of every GCEnd."""
-    explicit: NDArray[np.int64]
+    starts: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Of the start of the cycle that each GC_END ends, or that no one ended; the first is NEVER where marking was under
+    way."""
+    ends: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Of every GCEnd."""
+    explicit: list[int] = field(default_factory=list)
     """1 for each cycle that runtime.GC asked for."""
     actions: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """(position, `Act`, value, P), to be done before the event at that position."""
+    """(place, `Act`, value, P), to be done before the event there."""
     names: list[str] = field(default_factory=list)
     """Of the checkpoints, each once."""
-    stopped_until: dict[int, int] = field(default_factory=dict)
-    """For each position of a GCEnd: that of the end of its stop."""
+    stops_ended: list[int] = field(default_factory=list)
+    """Of the end of each stop with a GCEnd."""
 
+    # Between two events:
+    asked: dict[int, int] = field(default_factory=dict)
+    """Code of the stop that each M has asked for, until its ProcsChange."""
+    begun: int | None = None
+    """Code of the GCBegin whose stop has not ended."""
+    running: bool = False
+    named: list[int] = field(default_factory=list)
+    """Checkpoints that were named, until the stop of ReadMemStats ends."""
+    stopping: set[int] = field(default_factory=set)
+    """Ms that ended a cycle, until their stop ends."""
+
+    def move(self, by: int, until: int) -> None:
+        """Follow the window: everything moves down, and what was done before place `until` is dropped."""
+        self.starts -= by
+        self.ends -= by
+        self.actions = [(q - by, what, value, p) for q, what, value, p in self.actions if q >= until]
+        self.stops_ended = []
+
+
+NEVER = -(1 << 60)
+"""Before all events."""
 
 GOSCHED, SWEEPER_WAIT, SLEEP = 1, 2, 3
 """Reasons of GoStop and GoBlock that matter."""
@@ -105,34 +125,29 @@ DENSE = 1 << 24
 """Ids up to here are looked up in an array; they count up from 1, so larger ones are rare."""
 
 
-def look_up(generation: NDArray[np.int32], ids: Array, meaning: Callable[[int, int], int]) -> NDArray[np.uint8]:
-    """What each event's id means, asking `meaning(index of the generation, id)` once for every different one."""
+def look_up(ids: Array, meaning: Callable[[int], int]) -> NDArray[np.uint8]:
+    """What each event's id means, asking `meaning` once for every different one."""
     if not len(ids):
         return np.zeros(0, np.uint8)
-    width = int(ids.max()) + 1
-    if int(ids.min()) < 0 or width * (int(generation.max()) + 1) > DENSE:
-        ids_of, inverse = np.unique(ids, return_inverse=True)
-        width = len(ids_of)
-        different, inverse = np.unique(generation.astype(np.int64) * width + inverse.reshape(-1), return_inverse=True)
-        asked = ((key // width, int(ids_of[key % width])) for key in different.tolist())
-        sparse: NDArray[np.uint8] = np.array([meaning(*each) for each in asked], np.uint8)
+    if int(ids.min()) < 0 or int(ids.max()) > DENSE:
+        different, inverse = np.unique(ids, return_inverse=True)
+        sparse: NDArray[np.uint8] = np.array([meaning(key) for key in different.tolist()], np.uint8)
         spread: NDArray[np.uint8] = sparse[inverse.reshape(-1)]
         return spread
-    keys = generation.astype(np.int64) * width + ids
-    table = np.zeros(int(keys.max()) + 1, np.uint8)
-    table[keys] = 1
+    table = np.zeros(int(ids.max()) + 1, np.uint8)
+    table[ids] = 1
     used = np.flatnonzero(table)
-    table[used] = [meaning(*divmod(key, width)) for key in used.tolist()]
-    found: NDArray[np.uint8] = table[keys]
+    table[used] = [meaning(key) for key in used.tolist()]
+    found: NDArray[np.uint8] = table[ids]
     return found
 
 
-def code_events(events: Events, generations: list[int], tables: Tables) -> NDArray[np.uint8]:
-    """The `Code` of every event."""
+def code_events(events: Events, generation: int, tables: Tables) -> NDArray[np.uint8]:
+    """The `Code` of every event of a generation."""
     code = np.zeros(len(events), np.uint8)
 
-    def sweep(g: int, stack: int) -> int:
-        names = tables.stack(generations[g], stack)
+    def sweep(stack: int) -> int:
+        names = tables.stack(generation, stack)
         if names and names[0].endswith("(*mheap).alloc"):
             return Code.SWEEP_RECLAIM
         if any("deductSweepCredit" in name for name in names):
@@ -141,44 +156,42 @@ def code_events(events: Events, generations: list[int], tables: Tables) -> NDArr
             return Code.SWEEP_CACHE
         return Code.SWEEP_OTHER
 
-    def reason(g: int, text: int) -> int:
-        return REASONS.get(tables.string(generations[g], text), 0)
+    def reason(text: int) -> int:
+        return REASONS.get(tables.string(generation, text), 0)
 
-    def place(g: int, stack: int) -> int:
-        names = tables.stack(generations[g], stack)
+    def place(stack: int) -> int:
+        names = tables.stack(generation, stack)
         if "runtime.bgsweep" in names:
             return IN_BGSWEEP
         if "runtime.bgscavenge" in names:
             return IN_SCAVENGER
         return IN_GC if names[:2] == ("runtime.Gosched", "runtime.GC") else 0
 
-    def begin(g: int, stack: int) -> int:
-        names = tables.stack(generations[g], stack)
+    def begin(stack: int) -> int:
+        names = tables.stack(generation, stack)
         if "runtime.GC" in names:
             return Code.GC_FREE_OS if "runtime/debug.FreeOSMemory" in names else Code.GC_EXPLICIT
         return Code.GC_MALLOC if any(name.startswith("runtime.mallocgc") for name in names[:3]) else 0
 
-    def stop(g: int, text: int) -> int:
-        return STOP_CODES.get(tables.string(generations[g], text), 0)
+    def stop(text: int) -> int:
+        return STOP_CODES.get(tables.string(generation, text), 0)
 
     def at(kind: Ev) -> Array:
         return np.flatnonzero(events.kind == kind)
 
     begins = at(Ev.GC_SWEEP_BEGIN)
-    code[begins] = look_up(events.generation[begins], events.a[begins], sweep)
+    code[begins] = look_up(events.a[begins], sweep)
     begins = at(Ev.GC_BEGIN)
-    code[begins] = look_up(events.generation[begins], events.b[begins], begin)
+    code[begins] = look_up(events.b[begins], begin)
     stops = at(Ev.STW_BEGIN)
-    code[stops] = look_up(
-        events.generation[stops], events.a[stops], lambda g, s: STOP_CODES.get(tables.string(generations[g], s), 0)
-    )
+    code[stops] = look_up(events.a[stops], stop)
     for kind, expected, meaning in (
         (Ev.GO_STOP, GOSCHED, Code.YIELD_BACKGROUND),
         (Ev.GO_BLOCK, SWEEPER_WAIT, Code.DRAINED),
     ):
         stops = at(kind)
-        reasons = look_up(events.generation[stops], events.a[stops], reason)
-        places = look_up(events.generation[stops], events.b[stops], place)
+        reasons = look_up(events.a[stops], reason)
+        places = look_up(events.b[stops], place)
         of_sweeper = np.where(reasons == expected, meaning, Code.BACKGROUND)
         of_gc = Code.YIELD_GC if kind == Ev.GO_STOP else 0
         code[stops] = np.where(places == IN_BGSWEEP, of_sweeper, np.where(places == IN_GC, of_gc, 0))
@@ -212,62 +225,50 @@ def find_reclaims(events: Events, code: NDArray[np.uint8]) -> None:
 _WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)
 
 
-def find_cycles(
-    events: Events, order: NDArray[np.int64], generations: list[int], tables: Tables, code: NDArray[np.uint8]
-) -> Cycles:
-    """Find the cycles, stops and checkpoints.
+def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tables: Tables) -> None:
+    """Find the cycles, stops and checkpoints among the events from place `first` on.
 
     A stop is asked for by STWBegin; the world stands still at the latest when the same M writes ProcsChange
     (startTheWorld), and all that the stop is for lies before that. So a cycle starts, and a flush happens, there.
     """
     walked = np.zeros(256, np.bool_)
     walked[list(_WALKED)] = True
-    positions = np.flatnonzero(walked[events.kind[order]])
-    none = np.zeros(0, np.int64)
-    cycles = Cycles(code, none, none, none)
     starts: list[int] = []
     ends: list[int] = []
-    explicit: list[int] = []
-    asked: dict[int, int] = {}
-    """Code of the stop that each M has asked for, until its ProcsChange."""
-    begun: int | None = None
-    running = False
-    named: list[int] = []
-    names: dict[str, int] = {}
-    stop_of: dict[int, int] = {}
-    for q in positions.tolist():
-        i = int(order[q])
-        kind, m, p = int(events.kind[i]), int(events.m[i]), int(events.p[i])
+    for q in (np.flatnonzero(walked[window.kind[first:]]) + first).tolist():
+        kind, m, p, code = int(window.kind[q]), int(window.m[q]), int(window.p[q]), int(window.code[q])
         if kind == Ev.STW_BEGIN:
-            asked[m] = int(code[i])
+            cycles.asked[m] = code
         elif kind == Ev.GC_BEGIN:
-            begun = i
+            cycles.begun = code
         elif kind == Ev.PROCS_CHANGE:
-            reason = asked.pop(m, 0)
-            if reason == Code.STOP_SWEEP_TERMINATION and begun is not None:
+            reason = cycles.asked.pop(m, 0)
+            if reason == Code.STOP_SWEEP_TERMINATION and cycles.begun is not None:
                 starts.append(q)
-                explicit.append(int(code[begun] in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
-                cycles.actions.append((q, Act.GC_START, explicit[-1], p))
-                begun, running = None, True
+                cycles.explicit.append(int(cycles.begun in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
+                cycles.actions.append((q, Act.GC_START, cycles.explicit[-1], p))
+                cycles.begun, cycles.running = None, True
             elif reason == Code.STOP_MEMSTATS:
                 cycles.actions.append((q, Act.FLUSH, 0, p))
-                cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in named]
-                named = []
+                cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in cycles.named]
+                cycles.named = []
         elif kind == Ev.GC_END:
-            if not running:
+            if not cycles.running:
                 # Marking was under way when the recording started.
-                starts.append(-1)
-                explicit.append(0)
-            running = False
+                starts.append(NEVER)
+                cycles.explicit.append(0)
+            cycles.running = False
             ends.append(q)
-            stop_of[m] = q
-        elif kind == Ev.STW_END and m in stop_of:
-            cycles.stopped_until[stop_of.pop(m)] = q
+            cycles.stopping.add(m)
+        elif kind == Ev.STW_END and m in cycles.stopping:
+            cycles.stopping.remove(m)
+            cycles.stops_ended.append(q)
         elif kind == Ev.USER_LOG:
-            generation = generations[int(events.generation[i])]
-            if tables.string(generation, int(events.b[i])) == CHECKPOINT_KEY:
-                name = tables.string(generation, int(events.c[i]))
-                named.append(names.setdefault(name, len(names)))
-    cycles.starts, cycles.ends = np.array(starts, np.int64), np.array(ends, np.int64)
-    cycles.explicit, cycles.names = np.array(explicit, np.int64), list(names)
-    return cycles
+            key, value = divmod(int(window.b[q]), 1 << 32)
+            if tables.string(generation, key) == CHECKPOINT_KEY:
+                name = tables.string(generation, value)
+                if name not in cycles.names:
+                    cycles.names.append(name)
+                cycles.named.append(cycles.names.index(name))
+    cycles.starts = np.concatenate([cycles.starts, np.array(starts, np.int64)])
+    cycles.ends = np.concatenate([cycles.ends, np.array(ends, np.int64)])

@@ -8,8 +8,9 @@ Go: internal/trace/tracev2/events.go (arguments of every event), runtime/traceev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_tables import uvarint_at
-from goalloc_cli.trace.exectrace_wire import LOST_EVENTS, NO_M, RECORD_AGAIN, SET_GODEBUG, Wire
+from goalloc_cli.trace.exectrace_wire import LOST_EVENTS, NO_M, RECORD_AGAIN, Wire
 
 
 class Ev(IntEnum):
@@ -76,17 +77,22 @@ for _ev in Ev:
 
 MOST_PS = 1 << 14
 """Recordings with more Ps are taken for damaged."""
+CLASS_BITS = 9
+"""Of `b` of a span: its class, below its pages."""
 
 RUNNING, IDLE, SYSCALL = 1, 2, 3
 """States in a ProcStatus event (tracev2.ProcStatus)."""
 
 PROC_START, PROC_STOP = int(Ev.PROC_START), int(Ev.PROC_STOP)
 PROC_STEAL, PROC_STATUS = int(Ev.PROC_STEAL), int(Ev.PROC_STATUS)
+GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
+GO_SYSCALL_BEGIN, USER_LOG = int(Ev.GO_SYSCALL_BEGIN), int(Ev.USER_LOG)
+SPAN, SPAN_ALLOC = int(Ev.SPAN), int(Ev.SPAN_ALLOC)
 
 
 @dataclass
 class Events:
-    """Parallel columns, each M's events one run, in the order that the M wrote them."""
+    """The events of a generation as parallel columns, each M's one run, in the order that the M wrote them."""
 
     kind: NDArray[np.uint8]
     time: NDArray[np.int64]
@@ -97,51 +103,51 @@ class Events:
     a: NDArray[np.int64]
     """First argument."""
     b: NDArray[np.int64]
-    """Second argument."""
-    c: NDArray[np.int64]
-    """Third argument."""
+    """Second argument. Of a goroutine's state, the third (the state). Of a message, the second and the third (ids of two
+    strings, 32 bits each). Of a span, its pages and its class (`CLASS_BITS`)."""
     m: NDArray[np.int32]
     p: NDArray[np.int16]
     """-1: none."""
     next_p: NDArray[np.int16]
     """Where there is no P: the one that this M started next, -1 where it did not."""
-    generation: NDArray[np.int32]
     bounds: NDArray[np.int64]
     """First event of every M, and the end."""
-    ps: int = 1
-    """Number of Ps, as far as they show."""
+    generation: int = 0
+    """Index into the generations."""
 
     def __len__(self) -> int:
         return len(self.kind)
 
 
+class Streams(NamedTuple):
+    """Where each M's stream stands, one entry per M."""
+
+    p: NDArray[np.int64]
+    now: NDArray[np.int64]
+    chain: NDArray[np.bool_]
+
+
+def new_streams(ms: int) -> Streams:
+    """The streams of `ms` Ms before their first event."""
+    return Streams(np.full(ms, -1, np.int64), np.zeros(ms, np.int64), np.zeros(ms, np.bool_))
+
+
 @kernel
-def count_events(data, start, stop, arity, kept):
-    """Number of kept events; or -(offset) - 1 of one that is not known or runs past its batch."""
-    count = 0
-    for k in range(len(start)):
-        at, end = start[k], stop[k]
-        while at < end:
-            first = at
-            arguments = arity[data[at]]
-            if arguments < 0:
-                return -first - 1
-            count += kept[data[at]]
-            at += 1
-            for _ in range(arguments + 1):
-                length = 1
-                while at < end and data[at] >= 0x80:
-                    at += 1
-                    length += 1
-                at += 1
-                if at > end or length > 10:
-                    return -first - 1
-    return count
+def second(ev, args):
+    """What `b` holds of an event with three arguments or more."""
+    if ev in (SPAN, SPAN_ALLOC):
+        # A class that cannot be stays one that cannot be.
+        return args[1] << CLASS_BITS | (args[2] if 0 <= args[2] < 1 << CLASS_BITS else 3)
+    if ev in (GO_STATUS, GO_STATUS_STACK):
+        return args[2]
+    if ev == USER_LOG:
+        return (args[1] << 32 | args[2]) if max(args[1], args[2]) >> 32 == 0 and min(args[1], args[2]) >= 0 else 0
+    return args[1]
 
 
 @kernel
 def decode_events(
-    data, start, stop, time, m, generation, m_ids, arity, kept, kind, ticks, chained, a, b, c, m_of, p_of, g_of
+    data, start, stop, time, m, m_ids, arity, kept, streams, kind, ticks, chained, a, b, m_of, p_of
 ):
     """Fill the columns of the kept events, and find the P of each.
 
@@ -149,14 +155,9 @@ def decode_events(
     itself take it away. A ProcStatus of another P (forEachP writes those) changes nothing.
     """
     count = 0
-    p = -1
-    now = np.int64(0)
-    chain = False
     args = np.zeros(6, np.int64)
     for k in range(len(start)):
-        if k == 0 or m[k] != m[k - 1]:
-            p = -1
-            chain = False
+        p, now, chain = streams.p[m[k]], streams.now[m[k]], streams.chain[m[k]]
         chain = chain and 0 <= time[k] - now <= 1
         at, end, now = start[k], stop[k], time[k]
         while at < end:
@@ -164,7 +165,8 @@ def decode_events(
             dt, at = uvarint_at(data, at + 1, end)
             now += dt
             chain = chain and dt <= 1
-            for j in range(arity[ev]):
+            arguments = arity[ev]
+            for j in range(arguments):
                 args[j], at = uvarint_at(data, at, end)
             if not kept[ev]:
                 continue
@@ -174,16 +176,16 @@ def decode_events(
             ticks[count] = now
             chained[count] = chain
             chain = True
-            arguments = arity[ev]
             a[count] = args[0] if arguments > 0 else 0
             b[count] = args[1] if arguments > 1 else 0
-            c[count] = args[2] if arguments > 2 else 0
+            if arguments > 2:
+                b[count] = second(ev, args)
             m_of[count] = m[k]
             p_of[count] = p
-            g_of[count] = generation[k]
             if ev == PROC_STOP or (ev == PROC_STEAL and args[0] == p and np.uint64(args[2]) == m_ids[m[k]]):
                 p = -1
             count += 1
+        streams.p[m[k]], streams.now[m[k]], streams.chain[m[k]] = p, now, chain
 
 
 @kernel
@@ -198,34 +200,43 @@ def find_next_p(kind, m, p, a, next_p):
         next_p[i] = started if p[i] < 0 else p[i]
 
 
-def decode(wire: Wire) -> Events:
-    """All events of a recording that matter here.
+def new_events(most: int, ms: int) -> Events:
+    """Room for the events of a generation that has at most `most`; only what is used of it takes memory."""
+    return Events(
+        kind=np.empty(most, np.uint8),
+        time=np.empty(most, np.int64),
+        chained=np.empty(most, np.bool_),
+        a=np.empty(most, np.int64),
+        b=np.empty(most, np.int64),
+        m=np.empty(most, np.int32),
+        p=np.empty(most, np.int16),
+        next_p=np.empty(most, np.int16),
+        bounds=np.zeros(ms + 1, np.int64),
+    )
+
+
+def decode(wire: Wire, generation: int, count: int, streams: Streams, room: Events) -> Events:
+    """The events of a generation that matter here.
+
+    Args:
+        wire: the recording.
+        generation: which; one after the other.
+        count: how many they are.
+        streams: where each M stands; changed.
+        room: where to put them; what is returned lies there.
 
     Raises:
-        TraceError: an event that no release has, or that its batch cuts off; the message names the byte.
+        TraceError: times or numbers that cannot be.
     """
-    count = int(count_events(wire.data, wire.start, wire.stop, ARITY, KEPT))
-    if count < 0:
-        at = -count - 1
-        raise TraceError(f"byte {at}: event {int(wire.data[at])} is not known or cut off: damaged; {RECORD_AGAIN}")
-    if count >= 1 << 31:
-        raise TraceError(f"{count} events are more than can be held; record for a shorter time")
     events = Events(
-        kind=np.empty(count, np.uint8),
-        time=np.empty(count, np.int64),
-        chained=np.empty(count, np.bool_),
-        a=np.empty(count, np.int64),
-        b=np.empty(count, np.int64),
-        c=np.empty(count, np.int64),
-        m=np.empty(count, np.int32),
-        p=np.empty(count, np.int16),
-        next_p=np.empty(count, np.int16),
-        generation=np.empty(count, np.int32),
-        bounds=np.zeros(len(wire.m_ids) + 1, np.int64),
+        **{f.name: getattr(room, f.name)[:count] for f in fields(Events) if f.name not in ("bounds", "generation")},
+        bounds=room.bounds,
+        generation=generation,
     )
+    batches = slice(*wire.bounds[generation : generation + 2])
     decode_events(
-        wire.data, wire.start, wire.stop, wire.time, wire.m, wire.generation, wire.m_ids, ARITY, KEPT,
-        events.kind, events.time, events.chained, events.a, events.b, events.c, events.m, events.p, events.generation,
+        wire.data, wire.start[batches], wire.stop[batches], wire.time[batches], wire.m[batches], wire.m_ids, ARITY, KEPT,
+        streams, events.kind, events.time, events.chained, events.a, events.b, events.m, events.p,
     )  # fmt: skip
     find_next_p(events.kind, events.m, events.p, events.a, events.next_p)
     events.bounds[:] = np.searchsorted(events.m, np.arange(len(wire.m_ids) + 1))
@@ -233,19 +244,25 @@ def decode(wire: Wire) -> Events:
         # Batches of no M tell the state of idle goroutines only.
         nobody = int(np.searchsorted(wire.m_ids, np.uint64(NO_M)))
         events.kind[events.bounds[nobody] : events.bounds[nobody + 1]] = 0
-    if not np.any(events.kind >= Ev.SPAN):
-        raise TraceError(f"the recording holds no alloc/free events: {SET_GODEBUG}")
-    of_p = (events.kind == Ev.PROC_START) | (events.kind == Ev.PROC_STEAL) | (events.kind == Ev.PROC_STATUS)
-    ps = events.a[of_p]
-    numbers = np.append(ps, events.a[events.kind == Ev.PROCS_CHANGE] - 1)
-    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < MOST_PS:
-        wrong = int(numbers.min()) if numbers.min() < 0 else int(numbers.max())
-        raise TraceError(f"an event of P {wrong}: the recording is damaged; {RECORD_AGAIN}")
     if len(events) and int(events.time.min()) < 0:
         raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged; {RECORD_AGAIN}")
-    events.ps = int(max(ps.max(initial=0), events.p.max(initial=0))) + 1
     check_sequences(events)
     return events
+
+
+@kernel
+def find_numbers(kind, a, b, p, group, number):
+    """Write the P and the number of every event that has one; return how many."""
+    count = 0
+    for i in range(len(kind)):
+        if kind[i] == PROC_START or kind[i] == PROC_STEAL:
+            group[count], number[count] = a[i], b[i]
+        elif kind[i] == GO_SYSCALL_BEGIN:
+            group[count], number[count] = p[i], a[i]
+        else:
+            continue
+        count += group[count] >= 0 and number[count] > 0
+    return count
 
 
 def check_sequences(events: Events) -> None:
@@ -254,13 +271,9 @@ def check_sequences(events: Events) -> None:
     Raises:
         TraceError: a number is missing or comes twice, so that batches were lost or doubled.
     """
-    kind = events.kind
-    p = np.where(kind == Ev.GO_SYSCALL_BEGIN, events.p, events.a)
-    number = np.where(kind == Ev.GO_SYSCALL_BEGIN, events.a, events.b)
-    used = (kind == Ev.PROC_START) | (kind == Ev.PROC_STEAL) | (kind == Ev.GO_SYSCALL_BEGIN)
-    used &= (p >= 0) & (number > 0)
-    group, values = events.generation[used].astype(np.int64) * MOST_PS + p[used], number[used]
-    by_group = np.lexsort((values, group))
+    group, values = np.empty(len(events) + 1, np.int64), np.empty(len(events) + 1, np.int64)
+    count = int(find_numbers(events.kind, events.a, events.b, events.p, group, values))
+    by_group = np.lexsort((values[:count], group[:count]))
     group, values = group[by_group], values[by_group]
     if len(values) < 2:
         return

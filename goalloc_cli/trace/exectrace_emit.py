@@ -317,7 +317,7 @@ def control(out, st, src, held, i, ns, several_ps):
         put(out, st, K_SCAVENGE, p, 0, 0, src.code[i] == SCAVENGED, 0)
     elif k == GC_BEGIN and src.code[i] == GC_FREE_OS:
         st.freeing, st.freeing_from = held.goroutine[m], st.ends
-    held.goroutine[m] = goroutine_after(k, src.a[i], src.c[i], held.goroutine[m])
+    held.goroutine[m] = goroutine_after(k, src.a[i], src.b[i], held.goroutine[m])
 
 
 @bare
@@ -334,9 +334,9 @@ def put_free_os(out, st, src, held, i):
 
 
 @bare
-def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick):
-    """Write events until `room` are written, the recording ends, or `dying` is to be sorted (`free_next` is 0 then)."""
-    while st.count < room and (st.q < len(src.order) or st.free_next < st.free_end):
+def emit(out, st, src, held, until, room, several_ps, base_addr, first_key, ns_per_tick):
+    """Write events until `room` are written, place `until` is reached, or `dying` is to be sorted (`free_next` is 0)."""
+    while st.count < room and (st.q < until or st.free_next < st.free_end):
         if st.free_next < st.free_end:
             put(out, st, FREE, NO_P, held.dying[st.free_next], 0, 0, 0)
             st.free_next += 1
@@ -357,7 +357,7 @@ def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick
         k = src.kind[i]
         if k < 128:
             if EFFECT[k] and (src.code[i] == 0 or (several_ps and k == GO_STOP)):
-                held.goroutine[src.m[i]] = goroutine_after(k, src.a[i], src.c[i], held.goroutine[src.m[i]])
+                held.goroutine[src.m[i]] = goroutine_after(k, src.a[i], src.b[i], held.goroutine[src.m[i]])
                 continue
             if SILENT[k] or (k == PROC_START and held.flushed[src.a[i]] == st.ends):
                 continue
@@ -373,6 +373,7 @@ def emit(out, st, src, held, room, several_ps, base_addr, first_key, ns_per_tick
                 handle = held.handle[src.owner[i]]
                 put_sweep_hint(out, st, src, held, i, handle, several_ps)
                 give_handle(held.low, held.middle, held.top, handle)
+                held.handle[src.owner[i]] = -1
         elif k == SPAN_ALLOC:
             if src.row[i] >= 0:
                 put_span_alloc(out, st, src, held, i, p, several_ps, base_addr)

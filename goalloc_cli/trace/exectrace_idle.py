@@ -9,11 +9,11 @@ next event, or for the first free that shows it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_cycles import Act, Cycles
-from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
+from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev
+from goalloc_cli.trace.exectrace_window import Window
 
 MOST_ACTIONS = 1 << 22
 """A thousand cycles of a program with thousands of Ps."""
@@ -21,25 +21,25 @@ WATCHED = (Ev.PROC_START, Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS)
 
 
 def idle_flushes(
-    events: Events, order: NDArray[np.int64], cycles: Cycles, ps: int, highest_first: bool
+    window: Window, first: int, cycles: Cycles, owned: list[bool], highest_first: bool
 ) -> list[tuple[int, int, int, int]]:
-    """(position, `Act.IDLE_FLUSH`, P, P) of every idle P at the end of every cycle.
+    """(place, `Act.IDLE_FLUSH`, P, P) of every idle P at the end of every cycle, from place `first` on.
 
     Args:
+        owned: for each P, whether an M has it; followed.
         highest_first: the idle list begins with the P of the highest number (Go 1.26+), else the lowest.
 
     Raises:
         TraceError: they would be more than can be held.
     """
-    stops = dict.fromkeys(cycles.stopped_until.values())
+    ps = len(owned)
+    stops = set(cycles.stops_ended)
     watched = np.zeros(256, np.bool_)
     watched[list(WATCHED)] = True
     watched[Ev.STW_END] = True
-    owned = [False] * ps
     actions: list[tuple[int, int, int, int]] = []
-    for q in np.flatnonzero(watched[events.kind[order]]).tolist():
-        i = int(order[q])
-        kind, p = int(events.kind[i]), int(events.a[i])
+    for q in (np.flatnonzero(watched[window.kind[first:]]) + first).tolist():
+        kind, p = int(window.kind[q]), int(window.a[q])
         if kind == Ev.STW_END:
             if q in stops:
                 idle = sorted((other for other in range(ps) if not owned[other]), reverse=highest_first)
@@ -49,11 +49,11 @@ def idle_flushes(
         elif kind == Ev.PROC_START:
             owned[p] = True
         elif kind == Ev.PROC_STOP:
-            if events.p[i] >= 0:
-                owned[int(events.p[i])] = False
+            if window.p[q] >= 0:
+                owned[int(window.p[q])] = False
         elif kind == Ev.PROC_STEAL:
             owned[p] = False
         elif 0 <= p < ps:
-            state = int(events.b[i])
+            state = int(window.b[q])
             owned[p] = state in (RUNNING, SYSCALL) if state != IDLE else False
     return actions

@@ -18,13 +18,15 @@ event can stand much later, on another M and P. What gives it away, and where it
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare, kernel
-from goalloc_cli.trace.exectrace_cycles import Code, Cycles
-from goalloc_cli.trace.exectrace_decode import Ev, Events
-from goalloc_cli.trace.exectrace_slots import Slots
+from goalloc_cli.trace.exectrace_cycles import NEVER, Code, Cycles
+from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_window import SPARE, Window
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
@@ -50,14 +52,14 @@ EFFECT[[Ev.GO_STATUS, Ev.GO_STATUS_STACK]] = TELLS
 
 
 @kernel
-def goroutine_after(kind, a, c, running):
+def goroutine_after(kind, a, b, running):
     """The goroutine that an M runs after an event of it, -1: none."""
     effect = EFFECT[kind]
     if effect == STARTS:
         return a
     if effect == STOPS:
         return -1
-    if effect == TELLS and c == GO_RUNNING:
+    if effect == TELLS and b == GO_RUNNING:
         return a
     return running
 
@@ -72,34 +74,65 @@ def last_stop(stopped, stops, goroutine):
     return np.int64(-1)
 
 
-@kernel
-def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of, starts, ms, ps, moves):
-    """Write (event, position it belongs before, P) of every late alloc; return their number.
+class Late(NamedTuple):
+    """What the walk over all events keeps between two of them. Places are those in the window, below 0 behind it."""
 
-    `moves` has shape (n, 3); what does not fit is dropped.
+    top: NDArray[np.int64]
+    """Per span: the highest slot taken since it was swept, -1."""
+    last: NDArray[np.int64]
+    """Per span: the place where that was, -1."""
+    left: NDArray[np.int64]
+    """Per span: place of the refill at which its P left it, -1."""
+    live: NDArray[np.int64]
+    """Per span: slots in use."""
+    before: NDArray[np.int32]
+    """Per event: place of the alloc from its span before it, -1."""
+    position: NDArray[np.int32]
+    """Per event: place of an alloc."""
+    moved: NDArray[np.bool_]
+    """Per event: it is late."""
+    goroutine: NDArray[np.int64]
+    """Per M: what it runs, -1."""
+    refilled: NDArray[np.int64]
+    """Per M: place of its last refill, if its alloc has not come yet, -1."""
+    stopping: NDArray[np.bool_]
+    """Per M: it stops the world."""
+    current: NDArray[np.int64]
+    """Per P and span class: the span in its mcache, -1."""
+    preempted: NDArray[np.int64]
+    """(goroutine, place of its refill) of those preempted in between, -1."""
+    stopped: NDArray[np.int64]
+    """(goroutine, place where it was preempted, -1 where it stopped otherwise) of the last STOPS."""
+    fresh: NDArray[np.bool_]
+    """Per M: the goroutine that it runs has not allocated since it started."""
+    state: NDArray[np.int64]
+    """CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, FLUSHED."""
+    moves: NDArray[np.int64]
+    """(event, place that it belongs before, P) of what was found, shape (n, 3)."""
+
+
+CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, FLUSHED = range(6)
+"""Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
+goroutines that have stopped; the place of the last flush of all mcaches, -1."""
+MOST_MOVES = 1 << 16
+
+
+@bare
+def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc_of, slots_of, starts, late):
+    """Find every late alloc from place `begin` on that belongs to `floor` or behind it; return how many.
+
+    What does not fit into `late.moves` is dropped.
     """
-    rows = len(spc_of)
-    top = np.full(rows, -1, np.int64)
-    last = np.full(rows, -1, np.int64)
-    left = np.full(rows, -1, np.int64)
-    live = np.zeros(rows, np.int64)
-    before = np.full(len(order), -1, np.int32)
-    position = np.zeros(len(order), np.int32)
-    goroutine = np.full(ms, -1, np.int64)
-    refilled = np.full(ms, -1, np.int64)
-    current = np.full(ps * CLASSES, -1, np.int64)
-    moved = np.zeros(len(order), np.bool_)
-    stopping = np.zeros(ms, np.bool_)
-    preempted = np.full((PREEMPTED, 2), -1, np.int64)
-    stopped = np.full((PREEMPTED, 2), -1, np.int64)
-    stops = 0
-    fresh = np.zeros(ms, np.bool_)
-    flushed = np.int64(-1)
+    top, last, left, live, before = late.top, late.last, late.left, late.live, late.before
+    position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
+    stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
+    stopped, fresh = late.stopped, late.fresh
+    cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
+    started, stops, flushed = late.state[STARTED_CYCLE], late.state[STOPS], late.state[FLUSHED]
     count = 0
-    cycle = 0
-    starter, starter_at, started = np.int64(-1), np.int64(0), 0
-    for q in range(len(order)):
+    for q in range(begin, len(order)):
         i = order[q]
+        before[i], position[i], moved[i] = -1, 0, False
         k = kind[i]
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
@@ -107,7 +140,8 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
                 starter_at = refilled[m[i]] + 1 if refilled[m[i]] >= 0 else np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
                 # Every mcache is flushed: what a P held may come back to it with room left.
-                current[:] = -1
+                for at in range(len(current)):
+                    current[at] = -1
                 flushed = np.int64(q)
                 cycle += k == GC_END
             elif k == HEAP_ALLOC:
@@ -129,16 +163,16 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
                 stopped[stops % PREEMPTED, 1] = q if k == GO_STOP else -1
                 stops += 1
             fresh[m[i]] = fresh[m[i]] or EFFECT[k] == STARTS
-            goroutine[m[i]] = goroutine_after(k, a[i], c[i], goroutine[m[i]])
+            goroutine[m[i]] = goroutine_after(k, a[i], b[i], goroutine[m[i]])
             continue
         if k == OBJECT_FREE and owner[i] >= 0:
             r = row[i]
             top[r], last[r], left[r] = -1, -1, -1
             live[r] -= 1
             alloc = owner[i]
-            start = starts[cycle - 1] if cycle else -1
-            if start >= 0 and kind[alloc] == OBJECT_ALLOC and position[alloc] > start and not moved[alloc]:
-                if count < len(moves):
+            start = starts[cycle - 1] if cycle else NEVER
+            if start > NEVER // 2 and kind[alloc] == OBJECT_ALLOC and position[alloc] > start and not moved[alloc]:
+                if count < len(moves) and start >= floor:
                     moves[count, 0], moves[count, 1], moves[count, 2] = alloc, start, p[alloc]
                     count += 1
                 moved[alloc] = True
@@ -178,7 +212,7 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
             stop = last_stop(stopped, stops, goroutine[m[i]])
             if 0 <= stop < flushed:
                 target, target_p = stop, p[order[stop]]
-        if target >= 0:
+        if target >= floor:
             if count < len(moves):
                 moves[count, 0], moves[count, 1], moves[count, 2] = i, target, target_p
                 count += 1
@@ -192,22 +226,71 @@ def find_late(kind, a, c, m, p, code, order, row, slot, owner, spc_of, slots_of,
         top[r] = slot[i]
         before[q] = last[r]
         last[r] = q
+    late.state[CYCLE], late.state[STARTER], late.state[STARTED] = cycle, starter, starter_at
+    late.state[STARTED_CYCLE], late.state[STOPS], late.state[FLUSHED] = started, stops, flushed
     return count
 
 
-def late_allocs(events: Events, order: Array, slots: Slots, cycles: Cycles, ps: int) -> Array:
-    """(event, position in the order that it belongs before, P) of every late alloc, shape (n, 3)."""
-    moves = np.zeros((1 << 16, 3), np.int64)
+def new_late(spans: int, ms: int, ps: int) -> Late:
+    """The state before the first event, for so many spans in all, Ms and Ps."""
+
+    def none(*shape: int) -> Array:
+        return np.full(shape, -1, np.int64)
+
+    return Late(
+        top=none(spans), last=none(spans), left=none(spans), live=np.zeros(spans, np.int64), before=np.empty(0, np.int32),
+        position=np.empty(0, np.int32), moved=np.empty(0, np.bool_), goroutine=none(ms), refilled=none(ms),
+        stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
+        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, -1]), moves=np.zeros((MOST_MOVES, 3), np.int64),
+    )  # fmt: skip
+
+
+def late_allocs(late: Late, window: Window, begin: int, floor: int, cycles: Cycles) -> tuple[Late, Array]:
+    """(event, place that it belongs before, P) of every late alloc from place `begin` on, shape (n, 3).
+
+    Args:
+        floor: the first place that can still be changed.
+    """
+    if len(late.moved) < len(window):
+        most = len(window) + SPARE
+        kept = len(late.moved)
+        grown = {name: np.empty(most, getattr(late, name).dtype) for name in ("before", "position", "moved")}
+        for name, column in grown.items():
+            column[:kept] = getattr(late, name)
+        late = late._replace(**grown)
+    spans = window.spans
     count = int(
         find_late(
-            events.kind, events.a, events.c, events.m, events.p, cycles.code, order, slots.row, slots.slot, slots.owner,
-            slots.spans["spc"].copy(), slots.spans["nelems"].copy(), cycles.starts, len(events.bounds), ps, moves,
+            window.kind, window.a, window.b, window.m, window.p, window.code, window.order, window.row, window.slot,
+            window.owner, begin, floor, spans["spc"].copy(), spans["nelems"].copy(), cycles.starts, late,
         )
     )  # fmt: skip
-    found = moves[:count]
-    kind = events.kind[order[found[:, 1]]]
+    return late, late.moves[:count].copy()
+
+
+def told_late(found: Array, window: Window) -> Array:
+    """Those of the late allocs that are taken for such."""
+    kind = window.kind[found[:, 1]]
     _targets, which, times = np.unique(found[:, 1], return_inverse=True, return_counts=True)
     skipped = (kind == Ev.OBJECT_ALLOC) | (kind == Ev.HEAP_ALLOC)
     # More than a few "late" slots behind one event mean that this event, or the sweep before it, stands wrong itself.
     kept: Array = found[~(skipped & (times[which] > LATE_SLOTS))]
     return kept
+
+
+def follow_window(late: Late, window: Window, by: int, until: int) -> None:
+    """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
+    carried, length = window.carried, len(window)
+    for places in (late.last, late.left, late.refilled, late.preempted[:, 1], late.stopped[:, 1], late.state[FLUSHED:]):
+        # What lies behind is not forgotten, but nothing can be moved there.
+        places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
+    late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)
+    kept = np.flatnonzero(window.dropped[:until] >= 0)
+    rest = slice(until, until + length - carried)
+    for column in (late.position, late.before):
+        moved = column[rest] - np.int32(by)
+        column[:carried] = column[kept] - np.int32(by)
+        column[carried:length] = moved
+    np.maximum(late.before, -1, out=late.before)
+    late.before[:carried] = -1
+    late.moved[:carried], late.moved[carried:length] = late.moved[kept], late.moved[rest].copy()

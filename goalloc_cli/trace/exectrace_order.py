@@ -11,6 +11,8 @@ burst, until no slot is taken before the free that made room (`exectrace_slots.p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,12 +46,15 @@ def find_bursts(chained, burst):
 
 
 @kernel
-def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, key):
-    """Write the corrected time of every event. It never falls within one M (buffers are reused, so stamps may)."""
+def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, before, key):
+    """Write the corrected time of every event. It never falls within one M (buffers are reused, so stamps may).
+
+    `before`: per M: the last such time until now.
+    """
     for m in range(len(bounds) - 1):
         first, end = bounds[m], bounds[m + 1]
         i = first
-        last = 0.0
+        last = before[m]
         while i < end:
             j = i + 1
             while j < end and burst[j] == burst[i]:
@@ -69,10 +74,10 @@ def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, key):
 
 
 @kernel
-def stamped(ticks, bounds, key):
-    """Write the time of every event as it was stamped, made to never fall within one M."""
+def stamped(ticks, bounds, before, key):
+    """Write the time of every event as it was stamped, made to never fall within one M. `before` as for `squeeze`."""
     for m in range(len(bounds) - 1):
-        last = 0.0
+        last = before[m]
         for i in range(bounds[m], bounds[m + 1]):
             last = max(last, float(ticks[i]))
             key[i] = last
@@ -180,7 +185,8 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
                     continue
                 looks -= ps
                 for p in range(ps):
-                    if owner[p] >= 0 and owner[p] != m and ticks[started[p]] > key[i] and found < len(pairs):
+                    if (owner[p] >= 0 and owner[p] != m and started[p] >= 0 and ticks[started[p]] > key[i]
+                            and found < len(pairs)):  # fmt: skip
                         pairs[found, 0], pairs[found, 1] = i, started[p]
                         found += 1
         end = bounds[best + 1]
@@ -253,50 +259,92 @@ def tighten(pairs, key, ticks, bounds, m_of, burst, free_ticks, other_ticks):
     return changed
 
 
-class Clock:
-    """The order of the events, and the corrections that it rests on."""
+@dataclass
+class Ps:
+    """Where the Ps and the Ms stand between two events of the order."""
 
-    def __init__(self, events: Events, ps: int) -> None:
+    owner: NDArray[np.int64]
+    """Per P: the M that has it, -1."""
+    sequence: NDArray[np.int64]
+    """Per P: its last number, -1."""
+    asked: NDArray[np.bool_]
+    """Per M: it stops the world."""
+
+    def copy(self) -> Ps:
+        """The same, to be changed."""
+        return Ps(self.owner.copy(), self.sequence.copy(), self.asked.copy())
+
+
+class Clock:
+    """The order of the events, generation by generation, and the corrections that it rests on.
+
+    All events of a generation come before those of the next, as Go's own reader has it (internal/trace/reader.go).
+    """
+
+    def __init__(self, ps: int, ms: int, most: int) -> None:
+        """For generations of at most `most` events."""
+        self._state = Ps(np.full(ps, -1, np.int64), np.full(ps, -1, np.int64), np.zeros(ms, np.bool_))
+        self._before = np.zeros(ms, np.float64)
+        self._burst = np.empty(most, np.int32)
+        self._keys = np.empty(most, np.float64)
+        self._orders = [np.empty(most, np.int32)]
+
+    def begin(self, events: Events) -> None:
+        """Take up the next generation."""
         self._events = events
-        self._ps = ps
+        self._tried: list[tuple[NDArray[np.int32], Ps]] = []
         self.stuck: NDArray[np.int64] = np.zeros((0, 2), np.int64)
         """(event, event that must come after it) that the last order could not place, shape (n, 2)."""
-        self._burst = np.empty(len(events), np.int64)
-        count = int(find_bursts(events.chained, self._burst))
-        self._free_ticks = np.full(max(count, 1), FREE_TICKS)
-        self._other_ticks = np.full(max(count, 1), OTHER_TICKS)
-        self.key: NDArray[np.float64] = np.empty(len(events), np.float64)
+        self.key = self._keys[: len(events)]
         """Corrected time of every event, in ticks."""
-        if ps > 1:
+        self._free_ticks = self._other_ticks = np.zeros(0)
+        if len(self._state.owner) > 1:
+            self._find_bursts()
             self._squeeze()
         else:
-            stamped(events.time, events.bounds, self.key)
+            stamped(events.time, events.bounds, self._before, self.key)
+
+    def _find_bursts(self) -> None:
+        count = int(find_bursts(self._events.chained, self._burst))
+        self._free_ticks = np.full(max(count, 1), FREE_TICKS)
+        self._other_ticks = np.full(max(count, 1), OTHER_TICKS)
+
+    def end(self, choice: int) -> None:
+        """The generation is done, in the order of attempt `choice`."""
+        self._state = self._tried[choice][1]
+        bounds = self._events.bounds
+        for m in np.flatnonzero(bounds[1:] > bounds[:-1]).tolist():
+            self._before[m] = self.key[bounds[m + 1] - 1]
 
     def _squeeze(self) -> None:
         events = self._events
-        squeeze(events.kind, events.time, events.bounds, self._burst, self._free_ticks, self._other_ticks, self.key)
+        squeeze(
+            events.kind, events.time, events.bounds, self._burst, self._free_ticks, self._other_ticks, self._before, self.key
+        )
 
-    def order(self) -> NDArray[np.int64]:
+    def order(self) -> NDArray[np.int32]:
         """The events' indices in the order of their time.
 
         Raises:
             TraceError: too many threads and Ps for any order to be found.
         """
-        events = self._events
-        order = np.empty(len(events), np.int64)
+        events, state = self._events, self._state.copy()
+        while len(self._orders) <= len(self._tried):
+            self._orders.append(np.empty(len(self._keys), np.int32))
+        order = self._orders[len(self._tried)][: len(events)]
         pairs = np.zeros((1 << 10, 2), np.int64)
-        owner, sequence, started = (np.full(self._ps, -1, np.int64) for _ in range(3))
+        ps, ms = len(state.owner), len(state.asked)
         found = int(
             merge(
                 self.key, events.time, events.bounds, events.kind, events.a, events.b, events.p, events.bounds[:-1].copy(),
-                owner, sequence, started, np.zeros(len(events.bounds) - 1, np.bool_), order, pairs,
+                state.owner, state.sequence, np.full(ps, -1, np.int64), state.asked, order, pairs,
             )
         )  # fmt: skip
         if found < 0:
             raise TraceError(
-                f"the events of {len(events.bounds) - 1} threads and {self._ps} Ps cannot be put in order: the recording is "
-                "damaged; record it again"
+                f"the events of {ms} threads and {ps} Ps cannot be put in order: the recording is damaged; record it again"
             )
+        self._tried.append((order, state))
         self.stuck = pairs[:found]
         return order
 
@@ -304,6 +352,8 @@ class Clock:
         """Place each free of `pairs` (free, event that needs it done; shape (n, 2)) before its partner, as far as
         bursts can be squeezed. False where nothing could be done."""
         events = self._events
+        if not len(self._free_ticks):
+            self._find_bursts()
         if not int(
             tighten(pairs, self.key, events.time, events.bounds, events.m, self._burst, self._free_ticks, self._other_ticks)
         ):

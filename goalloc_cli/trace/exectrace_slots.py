@@ -11,14 +11,15 @@ Go: runtime/traceallocfree.go (ids), runtime/malloc.go (headers, tiny blocks), r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.jit import kernel
+from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_decode import CLASS_BITS, Ev
+from goalloc_cli.trace.exectrace_survey import Survey
 
 PAGE = 8192
 SIZE_OF = np.array(
@@ -82,26 +83,29 @@ slots ever filled. stacks: stacks ever put in it. event: the event that made it.
 laid over or that were laid over it while not yet freed; -1: none. dead: 1 once freed."""
 
 
-@dataclass
-class Slots:
-    """What the walk found, per event (index as in `Events`) and per span."""
+class Heap(NamedTuple):
+    """The spans and slots between two events of the order."""
 
     spans: NDArray[np.void]
     """One row per span that ever was, dtype SPANS; the spans of the snapshot come first."""
-    row: NDArray[np.int32]
-    """Span of an alloc, free or stack event; -1: none."""
-    slot: NDArray[np.int16]
-    """Slot number of an alloc or free."""
-    owner: NDArray[np.int64]
-    """Alloc: itself, or the event that opened its tiny block. Free: the alloc that it undoes. -1: none, skipped."""
+    used: NDArray[np.int64]
+    """Rows of `spans`, and entries of `pool`, that are in use; shape (2,)."""
+    page_span: NDArray[np.int32]
+    """Row + 1 of the span on each page."""
+    base_span: NDArray[np.int32]
+    """Row + 1 of the span that begins there."""
+    pool: NDArray[np.int32]
+    """Object + 1 that filled each slot; negative: filled again before its free was seen."""
+    hidden: NDArray[np.int32]
+    """Object + 1 that filled such a slot before."""
+    spare: NDArray[np.int64]
+    """First pool entry + 1 that was given back, per span class."""
+    next_spare: NDArray[np.int32]
+    """The next such entry + 1."""
     faults: NDArray[np.int64]
     """Number of each fault."""
     first: NDArray[np.int64]
-    """First event with each fault."""
-    pairs: NDArray[np.int64]
-    """(free, event that needed it done) found in the wrong order, shape (n, 2)."""
-    unplaced_pairs: int = 0
-    notes: list[str] = field(default_factory=list)
+    """Time of the first event with each fault, in ticks; -1: none."""
 
 
 @kernel
@@ -128,41 +132,43 @@ def is_span(spc, kind_class, npages, pages_of):
     return spc <= 1 or npages == pages_of[spc >> 1]
 
 
-@kernel
-def fault(faults, first, code, event):
+@bare
+def fault(heap, code, time):
     """Count a fault."""
-    if faults[code] == 0:
-        first[code] = event
-    faults[code] += 1
+    if heap.faults[code] == 0:
+        heap.first[code] = time
+    heap.faults[code] += 1
 
 
-@kernel
-def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, page_span, base_span, pool, spare, next_spare,
-         row, slot, owner, before, faults, first, pairs):  # fmt: skip
-    """Follow every span and slot through the events; return the number of pairs found in the wrong order.
+@bare
+def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_of, heap, row, slot, owner, pairs):
+    """Follow every span and slot through a generation's events; return the number of pairs found in the wrong order.
 
     Args:
+        objects: number of the generation's first event as an object; it counts those that came before.
         lossy: frees of spans may be missing.
-        page_span: row + 1 of the span on each page; base_span: of the span that begins there.
-        pool: event + 1 that filled each slot; negative: filled again before its free was seen.
-        spare, next_spare: heads and links of pool entries given back, per span class.
-        before: the event that filled the slot before an alloc into a slot in use.
-        pairs: room for pairs, shape (n, 2); those that do not fit are counted but not kept.
+        heap: changed.
+        row: out, per event: span of an alloc, free or stack event; -1: none.
+        slot: out: slot number of an alloc or free.
+        owner: out. Alloc: itself, or the event that opened its tiny block. Free: the alloc that it undoes. As numbers of
+            objects. -1: none, skipped.
+        pairs: out: (free, event that needed it done), shape (n, 2); those that do not fit are counted but not kept.
     """
-    rows = 0
-    used = 0
+    spans, page_span, base_span, pool = heap.spans, heap.page_span, heap.base_span, heap.pool
     found = 0
     pages = len(page_span)
     for q in range(len(order)):
         i = order[q]
         k = kind[i]
+        row[i] = owner[i] = -1
+        slot[i] = 0
         if k < SPAN:
             continue
         if k in (OBJECT_ALLOC, OBJECT_FREE, HEAP_OBJECT):
             page = a[i] >> 10
             r = page_span[page] - 1 if 0 <= page < pages else -1
             if r < 0 or spans[r].spc < 0:
-                fault(faults, first, UNKNOWN_SLOT_FREE if k == OBJECT_FREE else UNKNOWN_SPAN_ALLOC, i)
+                fault(heap, UNKNOWN_SLOT_FREE if k == OBJECT_FREE else UNKNOWN_SPAN_ALLOC, time[i])
                 continue
             span = spans[r]
             offset = a[i] * 8 - span.base * PAGE
@@ -174,7 +180,7 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
                 and (span.spc == TINY_SPC or (not span.spc & 1 and span.size > HEADER_ABOVE and span.spc > 1))
             )
             if index >= span.nelems or not good:
-                fault(faults, first, MISPLACED, i)
+                fault(heap, MISPLACED, time[i])
                 continue
             row[i] = r
             slot[i] = index
@@ -186,50 +192,51 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
                     pool[at] = 0
                     span.live -= 1
                 elif filled < 0:
-                    alloc = -filled - 1
-                    owner[i] = before[alloc]
-                    pool[at] = alloc + 1
-                    if found < len(pairs):
-                        pairs[found, 0] = i
-                        pairs[found, 1] = alloc
-                    found += 1
+                    owner[i] = heap.hidden[at] - 1
+                    pool[at] = -filled
+                    if -filled - 1 >= objects:
+                        if found < len(pairs):
+                            pairs[found, 0] = i
+                            pairs[found, 1] = -filled - 1 - objects
+                        found += 1
                 else:
-                    fault(faults, first, UNKNOWN_SLOT_FREE, i)
+                    fault(heap, UNKNOWN_SLOT_FREE, time[i])
             elif filled == 0:
-                owner[i] = i
-                pool[at] = i + 1
+                owner[i] = objects + i
+                pool[at] = objects + i + 1
                 span.live += 1
                 span.used += 1
             elif span.spc == TINY_SPC and k == OBJECT_ALLOC:
                 owner[i] = abs(filled) - 1
             else:
-                fault(faults, first, LIVE_SLOT, i)
-                before[i] = abs(filled) - 1
-                owner[i] = i
-                pool[at] = -i - 1
+                fault(heap, LIVE_SLOT, time[i])
+                heap.hidden[at] = abs(filled)
+                owner[i] = objects + i
+                pool[at] = -(objects + i) - 1
         elif k in (SPAN, SPAN_ALLOC):
-            base, npages = a[i], b[i]
-            spc = c[i] >> 1 if c[i] != 1 else MANUAL
-            if base + npages > pages or npages <= 0 or not is_span(spc, c[i], npages, pages_of):
-                fault(faults, first, BAD_SPAN, i)
+            base, npages, kind_class = a[i], b[i] >> CLASS_BITS, b[i] & ((1 << CLASS_BITS) - 1)
+            spc = kind_class >> 1 if kind_class != 1 else MANUAL
+            if base + npages > pages or npages <= 0 or not is_span(spc, kind_class, npages, pages_of):
+                fault(heap, BAD_SPAN, time[i])
                 continue
-            r = rows
-            rows += 1
+            r = heap.used[0]
+            heap.used[0] += 1
             span = spans[r]
-            span.base, span.npages, span.spc, span.event = base, npages, spc, i
+            span.base, span.npages, span.spc, span.event = base, npages, spc, objects + i
             span.under, span.over = -1, -1
             row[i] = r
             if spc >= 0:
                 span.size = size_of[spc >> 1] if spc > 1 else npages * PAGE
                 span.nelems = slots_in(npages, spc, inline_marks, size_of)
-                if spare[spc] and spc > 1:
+                if heap.spare[spc] and spc > 1:
                     # All spans of a class are alike, so that their entries can be used again.
-                    span.pool = spare[spc] - 1
-                    spare[spc] = next_spare[span.pool]
-                    pool[span.pool : span.pool + span.nelems] = 0
+                    span.pool = heap.spare[spc] - 1
+                    heap.spare[spc] = heap.next_spare[span.pool]
+                    for at in range(span.pool, span.pool + span.nelems):
+                        pool[at] = 0
                 else:
-                    span.pool = used
-                    used += span.nelems
+                    span.pool = heap.used[1]
+                    heap.used[1] += span.nelems
             old = base_span[base] - 1
             if old >= 0 and not spans[old].dead:
                 span.under = old
@@ -241,7 +248,7 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
                         spans[overlap].over = r
                 page_span[page] = r + 1
             if overlap >= 0:
-                fault(faults, first, SPAN_OVERLAP, i)
+                fault(heap, SPAN_OVERLAP, time[i])
             base_span[base] = r + 1
         elif k == SPAN_FREE:
             r = base_span[a[i]] - 1 if 0 <= a[i] < pages else -1
@@ -251,26 +258,26 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
                 spans[r].under = -1
                 r = inner
             if r < 0 or spans[r].dead:
-                fault(faults, first, UNKNOWN_SPAN_FREE, i)
+                fault(heap, UNKNOWN_SPAN_FREE, time[i])
                 continue
             span = spans[r]
             row[i] = r
             span.dead = 1
-            if span.over >= 0:
+            if span.over >= 0 and spans[span.over].event >= objects:
                 if found < len(pairs):
                     pairs[found, 0] = i
-                    pairs[found, 1] = spans[span.over].event
+                    pairs[found, 1] = spans[span.over].event - objects
                 found += 1
             if span.live:
-                fault(faults, first, LIVE_IN_FREED, i)
+                fault(heap, LIVE_IN_FREED, time[i])
             for page in range(span.base, span.base + span.npages):
                 if page_span[page] == r + 1:
                     page_span[page] = 0
             if base_span[span.base] == r + 1:
                 base_span[span.base] = 0
             if span.spc > 1:
-                next_spare[span.pool] = spare[span.spc]
-                spare[span.spc] = span.pool + 1
+                heap.next_spare[span.pool] = heap.spare[span.spc]
+                heap.spare[span.spc] = span.pool + 1
         elif k in (STACK, STACK_ALLOC):
             page = a[i] >> 2
             r = page_span[page] - 1 if 0 <= page < pages else -1
@@ -280,48 +287,47 @@ def walk(kind, a, b, c, order, inline_marks, lossy, size_of, pages_of, spans, pa
     return found
 
 
-def most_slots(npages: NDArray[np.int64], kind_class: NDArray[np.int64]) -> int:
-    """At least the number of slots of all these spans; only what is used of the tables made by it takes memory."""
-    spc = kind_class >> 1
-    held = (kind_class & 1 == 0) & (spc >= 0) & (spc < 2 * len(PAGES_OF))
-    number = np.bincount(spc[held] >> 1, minlength=len(PAGES_OF))
-    slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])
-    return int((number * slots_of).sum()) + 1
+def new_heap(survey: Survey) -> Heap:
+    """The heap before the first event.
 
-
-def follow(events: Events, order: NDArray[np.int64], inline_marks: bool, lossy: bool) -> Slots:
-    """Walk the events in `order`.
+    Only what is used of its tables takes memory.
 
     Raises:
         TraceError: an address beyond anything a heap reaches.
     """
-    kind = events.kind
-    made = (kind == SPAN) | (kind == SPAN_ALLOC)
-    rows = int(np.count_nonzero(made))
-    most = max(int(events.a[made].max(initial=0)), int(events.b[made].max(initial=0)))
-    pages = int((events.a[made] + events.b[made]).max(initial=0)) + 1
-    if most > MOST_PAGES or pages > MOST_PAGES or events.a[made].min(initial=0) < 0 or events.b[made].min(initial=0) < 0:
-        raise TraceError(f"a span at page {pages} of the heap: the recording is damaged; record it again")
-    if float(events.b[made].sum(dtype=np.float64)) > MOST_SPAN_PAGES:
+    if survey.most > MOST_PAGES or survey.pages > MOST_PAGES or survey.least < 0:
+        raise TraceError(f"a span at page {survey.pages} of the heap: the recording is damaged; record it again")
+    if survey.span_pages > MOST_SPAN_PAGES:
         raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
-    count = len(events)
-    room = most_slots(events.b[made], events.c[made])
-    slots = Slots(
-        spans=np.zeros(rows + 1, SPANS),
-        row=np.full(count, -1, np.int32),
-        slot=np.zeros(count, np.int16),
-        owner=np.full(count, -1, np.int64),
+    slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])
+    room = int((survey.made * slots_of).sum()) + 1
+    return Heap(
+        spans=np.zeros(survey.spans + 1, SPANS),
+        used=np.zeros(2, np.int64),
+        page_span=np.zeros(survey.pages, np.int32),
+        base_span=np.zeros(survey.pages, np.int32),
+        pool=np.zeros(room, np.int32),
+        hidden=np.zeros(room, np.int32),
+        spare=np.zeros(136, np.int64),
+        next_spare=np.zeros(room, np.int32),
         faults=np.zeros(FAULTS, np.int64),
         first=np.full(FAULTS, -1, np.int64),
-        pairs=np.zeros((1 << 16, 2), np.int64),
     )
-    found = int(
-        walk(
-            kind, events.a, events.b, events.c, order, inline_marks, lossy, SIZE_OF, PAGES_OF, slots.spans,
-            np.zeros(pages, np.int32), np.zeros(pages, np.int32), np.zeros(room, np.int32), np.zeros(136, np.int64),
-            np.zeros(room, np.int32), slots.row, slots.slot, slots.owner, np.full(count, -1, np.int64),
-            slots.faults, slots.first, slots.pairs,
-        )
-    )  # fmt: skip
-    slots.pairs = slots.pairs[: min(found, len(slots.pairs))]
-    return slots
+
+
+def copied(heap: Heap) -> Heap:
+    """A copy of what is in use of the tables."""
+    rows, used = heap.used.tolist()
+    most = {"spans": rows, "pool": used, "hidden": used, "next_spare": used}
+    return Heap(**{name: getattr(heap, name)[: most.get(name)].copy() for name in Heap._fields})
+
+
+def restore(heap: Heap, copy: Heap) -> None:
+    """Bring the heap back to what it was when the copy was made."""
+    rows, used = heap.used.tolist()
+    heap.spans[len(copy.spans) : rows] = np.zeros(1, SPANS)
+    for table, was in ((heap.pool, copy.pool), (heap.hidden, copy.hidden), (heap.next_spare, copy.next_spare)):
+        table[len(was) : used] = 0
+    for name in Heap._fields:
+        was = getattr(copy, name)
+        getattr(heap, name)[: len(was)] = was

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import NO_P
 from goalloc_cli.trace.exectrace_cycles import Code, Cycles
-from goalloc_cli.trace.exectrace_decode import Ev, Events
+from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_pagecache import MOST_EVENTS, search
-from goalloc_cli.trace.exectrace_slots import MANUAL, Slots
+from goalloc_cli.trace.exectrace_slots import MANUAL
+from goalloc_cli.trace.exectrace_window import Window
 
 CHUNK_PAGES = 512
 """The heap grows by multiples of this (mpagealloc.go: 4 MiB)."""
@@ -96,35 +97,35 @@ def first_uses(kind, m, p, code, order, row, slot, owner, spc_of, snapshot_rows,
             refilled[m[i]] = False
 
 
-def take_snapshot(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, ps: int, random_start: bool
-) -> Snapshot | None:
+def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_start: bool) -> Snapshot | None:
     """The heap at the start of the recording; None where the recording does not hold it.
 
     Args:
+        window: the recording, at least up to the end of its first cycle.
+        cycles: what the collector did in it.
         ps: number of Ps.
+        lowest: the first page that any span will lie on.
         random_start: the heap starts at a random page of its first chunk (Go 1.26+).
     """
-    count = int(np.count_nonzero(events.kind == Ev.SPAN))
+    count = int(np.count_nonzero(window.kind == Ev.SPAN))
     if not count:
         return None
-    spans = slots.spans
+    spans = window.spans
     spc = spans["spc"].astype(np.int64)
     used, cached = np.full(count, NEVER), np.full(count, -1, np.int64)
     grew_by, grew_at = np.full(CLASSES, -1, np.int64), np.full(CLASSES, -1, np.int64)
     first_uses(
-        events.kind, events.m, events.p, cycles.code, order, slots.row, slots.slot, slots.owner, spc, count,
-        len(events.bounds), ps, used, cached, grew_by, grew_at,
+        window.kind, window.m, window.p, window.code, window.order, window.row, window.slot, window.owner, spc, count,
+        window.ms, ps, used, cached, grew_by, grew_at,
     )  # fmt: skip
-    objects = np.flatnonzero((events.kind == Ev.HEAP_OBJECT) & (slots.owner >= 0))
-    live = np.bincount(slots.row[objects], minlength=count)
-    dead, first_free = _dying(events, order, slots, cycles, count)
+    objects = np.flatnonzero((window.kind == Ev.HEAP_OBJECT) & (window.owner >= 0))
+    live = np.bincount(window.row[objects], minlength=count)
+    dead, first_free = _dying(window, cycles, count)
     held = {r: int(cached[r]) for r in np.flatnonzero(cached >= 0).tolist() if r not in first_free}
     heap = [r for r in range(count) if spc[r] != MANUAL and r not in first_free]
     _default_caches(heap, spc, live, spans["nelems"], used, cached, grew_by, grew_at, ps, held)
     first_page = int(spans["base"][:count].min()) // CHUNK_PAGES * CHUNK_PAGES
     end = int((spans["base"][:count] + spans["npages"][:count]).max())
-    lowest = int(spans["base"][: len(spans) - 1].min())
     snapshot = Snapshot(
         spans=sorted(first_free, key=lambda r: first_free[r])
         + sorted(heap, key=lambda r: (int(used[r]), int(spans["base"][r]))),
@@ -136,19 +137,19 @@ def take_snapshot(
         end_page=-(-end // CHUNK_PAGES) * CHUNK_PAGES,
         padding_end=lowest if random_start and first_page <= lowest < CHUNK_PAGES else first_page,
     )
-    _page_caches(events, order, slots, cycles, count, snapshot, ps)
+    _page_caches(window, cycles, count, snapshot, ps)
     return snapshot
 
 
-def _dying(events: Events, order: Array, slots: Slots, cycles: Cycles, count: int) -> tuple[set[int], dict[int, int]]:
+def _dying(window: Window, cycles: Cycles, count: int) -> tuple[set[int], dict[int, int]]:
     """Objects freed before any cycle of the recording ended, and the first such free of each span."""
-    end = int(cycles.ends[0]) if len(cycles.ends) else len(order)
-    early = order[:end]
-    frees = early[(events.kind[early] == Ev.OBJECT_FREE) & (slots.owner[early] >= 0)]
-    owners = slots.owner[frees]
-    known = (events.kind[owners] == Ev.HEAP_OBJECT) & (slots.row[frees] < count)
+    end = int(cycles.ends[0]) if len(cycles.ends) else len(window)
+    early = window.order[:end]
+    frees = early[(window.kind[early] == Ev.OBJECT_FREE) & (window.owner[early] >= 0)]
+    owners = window.owner[frees]
+    known = (window.kind[owners] == Ev.HEAP_OBJECT) & (window.row[frees] < count)
     first: dict[int, int] = {}
-    for position, r in enumerate(slots.row[frees[known]].tolist()):
+    for position, r in enumerate(window.row[frees[known]].tolist()):
         first.setdefault(r, position)
     return set(owners[known].tolist()), first
 
@@ -182,22 +183,20 @@ def _default_caches(
             held.setdefault(rows[-1], 0)
 
 
-def _page_caches(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, count: int, snapshot: Snapshot, ps: int
-) -> None:
+def _page_caches(window: Window, cycles: Cycles, count: int, snapshot: Snapshot, ps: int) -> None:
     """Find what each P's page cache held, by what explains the first span events (`exectrace_pagecache`)."""
-    end = int(cycles.ends[0]) if len(cycles.ends) else len(order)
-    early = order[:end]
-    early = early[((events.kind[early] == Ev.SPAN_ALLOC) | (events.kind[early] == Ev.SPAN_FREE)) & (slots.row[early] >= 0)]
+    end = int(cycles.ends[0]) if len(cycles.ends) else len(window)
+    early = window.order[:end]
+    early = early[((window.kind[early] == Ev.SPAN_ALLOC) | (window.kind[early] == Ev.SPAN_FREE)) & (window.row[early] >= 0)]
     early = early[:MOST_EVENTS]
-    is_alloc = events.kind[early] == Ev.SPAN_ALLOC
-    rows = slots.row[early]
-    npages = slots.spans["npages"][rows]
-    spans = np.stack([is_alloc, events.a[early], npages, events.p[early]], axis=1).astype(np.int64)
+    is_alloc = window.kind[early] == Ev.SPAN_ALLOC
+    rows = window.row[early]
+    npages = window.spans["npages"][rows]
+    spans = np.stack([is_alloc, window.a[early], npages, window.p[early]], axis=1).astype(np.int64)
     pages = max(snapshot.end_page, int((spans[:, 1] + spans[:, 2]).max(initial=0))) + 4 * CHUNK_PAGES
     taken, npages_at = np.zeros(pages, np.bool_), np.zeros(pages, np.int64)
     taken[: max(snapshot.first_page, snapshot.padding_end)] = True
-    for base, length in zip(slots.spans["base"][:count].tolist(), slots.spans["npages"][:count].tolist(), strict=True):
+    for base, length in zip(window.spans["base"][:count].tolist(), window.spans["npages"][:count].tolist(), strict=True):
         taken[base : base + length] = True
         npages_at[base] = length
     snapshot.page_caches = search(spans, taken, snapshot.end_page, npages_at, ps)

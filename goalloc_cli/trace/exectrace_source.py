@@ -7,17 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import TypeInfo
 from goalloc_cli.trace.exectrace_check import went_unseen
 from goalloc_cli.trace.exectrace_cycles import Act, Cycles
-from goalloc_cli.trace.exectrace_decode import Events
+from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_handles import new_handles
 from goalloc_cli.trace.exectrace_late import CLASSES
-from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_sizes import SLOT_OF
-from goalloc_cli.trace.exectrace_slots import Slots
 from goalloc_cli.trace.exectrace_snapshot import Snapshot
-from goalloc_cli.trace.exectrace_sweepers import find_sweepers, find_sweeps
+from goalloc_cli.trace.exectrace_survey import Survey
+from goalloc_cli.trace.exectrace_window import Window
 
 Array = NDArray[np.int64]
 
@@ -39,14 +37,13 @@ that ended later than they began."""
 
 
 class Source(NamedTuple):
-    """What the walk reads; one entry per event unless said."""
+    """What the walk reads; one entry per event of the window unless said. Places are those in it."""
 
-    order: NDArray[np.int64]
+    order: NDArray[np.int32]
     kind: NDArray[np.uint8]
     a: NDArray[np.int64]
     b: NDArray[np.int64]
-    """Of an alloc: the index of its type."""
-    c: NDArray[np.int64]
+    """Of an alloc: the index of its type. Of a goroutine's state: the state."""
     m: NDArray[np.int32]
     p: NDArray[np.int16]
     next_p: NDArray[np.int16]
@@ -54,17 +51,15 @@ class Source(NamedTuple):
     code: NDArray[np.uint8]
     row: NDArray[np.int32]
     slot: NDArray[np.int16]
-    owner: NDArray[np.int64]
+    owner: NDArray[np.int32]
     late: NDArray[np.bool_]
     """Written by an action, not at its own place."""
     spans: NDArray[np.void]
     actions: NDArray[np.int64]
-    """(position, `Act`, value, P)."""
+    """(place, `Act`, value, P)."""
     ends: NDArray[np.int64]
-    """Positions of the GCEnd events, and one past the last event."""
+    """Of the GCEnd events; at the end of the recording also one past the last event."""
     explicit: NDArray[np.int64]
-    started_at: NDArray[np.int64]
-    """Per cycle: position of its start."""
     type_bytes: NDArray[np.int64]
     """Per type."""
     slot_of: NDArray[np.int64]
@@ -84,8 +79,8 @@ class Held(NamedTuple):
     low: NDArray[np.uint64]
     middle: NDArray[np.uint64]
     top: NDArray[np.uint64]
-    handle: NDArray[np.int64]
-    """Per event: handle of the object; -1."""
+    handle: NDArray[np.int32]
+    """Per event of the window: handle of the object; -1."""
     span_low: NDArray[np.uint64]
     span_middle: NDArray[np.uint64]
     span_top: NDArray[np.uint64]
@@ -117,53 +112,44 @@ class Held(NamedTuple):
 
 
 def make_source(
-    events: Events, order: Array, slots: Slots, cycles: Cycles, clock: Clock, late: Array, types: list[TypeInfo], ps: int,
-) -> Source:  # fmt: skip
-    """Everything that the walk in `exectrace_emit` reads."""
+    window: Window, cycles: Cycles, late: Array, sweepers: Array, sweep: NDArray[np.uint8], type_bytes: Array, whole: bool
+) -> Source:
+    """Everything that the walk in `exectrace_emit` reads of a window; `whole` where the recording ends with it."""
     actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
-    if len(cycles.starts) and cycles.starts[0] < 0:
-        actions.append((0, int(Act.GC_START), int(cycles.explicit[0]), -1))
     actions.sort(key=lambda action: action[:2])
-    is_late = np.zeros(len(events), np.bool_)
+    is_late = np.zeros(len(window), np.bool_)
     is_late[late[:, 0]] = True
-    sweepers = np.zeros((256, 2), np.int64)
-    count = int(find_sweepers(events.kind, events.a, events.c, events.m, cycles.code, sweepers))
-    lost_by, lost_next = went_unseen(slots)
-    sweep = np.zeros(len(events), np.uint8)
-    if ps > 1:
-        find_sweeps(events.kind, order, slots.row, slots.owner, len(slots.spans), sweep)
+    lost_by, lost_next = went_unseen(window.spans)
     return Source(
-        order=order, kind=events.kind, a=events.a, b=events.b, c=events.c, m=events.m, p=events.p, next_p=events.next_p,
-        key=clock.key, code=cycles.code, row=slots.row, slot=slots.slot, owner=slots.owner, late=is_late,
-        spans=slots.spans, actions=np.array(actions, np.int64).reshape(-1, 4), ends=np.append(cycles.ends, len(order)),
-        explicit=cycles.explicit, started_at=cycles.starts, type_bytes=np.array([t.size for t in types], np.int64),
-        slot_of=SLOT_OF, sweepers=sweepers[:count], sweep=sweep, lost_by=lost_by, lost_next=lost_next,
+        order=window.order, kind=window.kind, a=window.a, b=window.b, m=window.m, p=window.p, next_p=window.next_p,
+        key=window.key, code=window.code, row=window.row, slot=window.slot, owner=window.owner, late=is_late,
+        spans=window.spans, actions=np.array(actions, np.int64).reshape(-1, 4),
+        ends=np.append(cycles.ends, [len(window)] if whole else []).astype(np.int64),
+        explicit=np.array(cycles.explicit, np.int64), type_bytes=type_bytes, slot_of=SLOT_OF, sweepers=sweepers, sweep=sweep,
+        lost_by=lost_by, lost_next=lost_next,
     )  # fmt: skip
 
 
-def make_held(source: Source, snapshot: Snapshot | None, ps: int, types: int) -> Held:
-    """The state of the walk in `exectrace_emit` before its first event."""
-    spans = source.spans
-    objects = new_handles(len(source.order) + 1)
-    manual = new_handles(len(spans))
-    stacks = new_handles(int(np.count_nonzero((source.kind == 134) | (source.kind == 135))) + 1)
-    current, cached_by = np.full(ps * CLASSES, -1, np.int64), np.full(len(spans), -1, np.int64)
-    for r, p in (snapshot.cached_by if snapshot else {}).items():
-        current[p * CLASSES + int(spans["spc"][r])] = r
-        cached_by[r] = p
-    pages = int((spans["base"] + spans["npages"]).max(initial=0)) + 1
-    bounds = np.append(source.ends[:-1], len(source.order))
-    frees = np.cumsum(source.kind[source.order] == 133)
-    most = int(np.diff(np.append(0, frees[np.maximum(bounds - 1, 0)])).max(initial=0)) + 1 if len(frees) else 1
+def make_held(survey: Survey, ms: int, types: int) -> Held:
+    """The state of the walk in `exectrace_emit` before its first event. Only what is used of it takes memory, but for a bit
+    for each object and a few words for each span that there ever were."""
+    kinds, spans, ps = survey.kinds, survey.spans + 1, survey.ps
+    objects = new_handles(int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC]) + 1)
+    manual = new_handles(spans)
+    stacks = new_handles(int(kinds[Ev.STACK] + kinds[Ev.STACK_ALLOC]) + 1)
     return Held(
-        low=objects.low, middle=objects.middle, top=objects.top, handle=np.full(len(source.kind), -1, np.int64),
-        span_low=manual.low, span_middle=manual.middle, span_top=manual.top,
-        span_handle=np.full(len(spans), -1, np.int64),
+        low=objects.low, middle=objects.middle, top=objects.top, handle=np.zeros(0, np.int32),
+        span_low=manual.low, span_middle=manual.middle, span_top=manual.top, span_handle=np.full(spans, -1, np.int64),
         stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
-        stack_at=np.zeros(pages * 4, np.int32), dying=np.zeros(most, np.int64), swept=np.full(len(spans), -1, np.int64),
-        sweep_number=np.zeros(len(spans), np.int64),
-        cached_by=cached_by, current=current, flushed=np.zeros(ps, np.int64),
-        goroutine=np.full(int(source.m.max(initial=0)) + 1, -1, np.int64),
-        context=np.zeros(int(source.m.max(initial=0)) + 1, np.int64),
-        number=np.full(types, -1, np.int64), fresh=np.zeros(types, np.int64),
+        stack_at=np.zeros(survey.pages * 4, np.int32), dying=np.zeros(0, np.int64), swept=np.full(spans, -1, np.int64),
+        sweep_number=np.zeros(spans, np.int64), cached_by=np.full(spans, -1, np.int64),
+        current=np.full(ps * CLASSES, -1, np.int64), flushed=np.zeros(ps, np.int64), goroutine=np.full(ms, -1, np.int64),
+        context=np.zeros(ms, np.int64), number=np.full(types, -1, np.int64), fresh=np.zeros(types, np.int64),
     )  # fmt: skip
+
+
+def take_caches(held: Held, snapshot: Snapshot, window: Window) -> None:
+    """Note which P holds which span at the start."""
+    for r, p in snapshot.cached_by.items():
+        held.current[p * CLASSES + int(window.spans["spc"][r])] = r
+        held.cached_by[r] = p

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
-from goalloc_cli.trace.exectrace_decode import Events
 from goalloc_cli.trace.exectrace_handles import take_handle
 from goalloc_cli.trace.exectrace_sizes import request
-from goalloc_cli.trace.exectrace_slots import PAGE, Slots
+from goalloc_cli.trace.exectrace_slots import PAGE
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, span_p
 from goalloc_cli.trace.exectrace_source import OUT, Held, Source
+from goalloc_cli.trace.exectrace_window import Window
 
 SLOT_BITS = 12
 """A span has fewer slots than 2**SLOT_BITS - 2."""
@@ -51,7 +51,7 @@ def _row(kind: Kind, p: int = NO_P, handle: int = 0, size: int = 0, arg: int = 0
 
 
 def snapshot_events(
-    snapshot: Snapshot | None, events: Events, slots: Slots, src: Source, held: Held, base_addr: int
+    snapshot: Snapshot | None, window: Window, src: Source, held: Held, base_addr: int
 ) -> tuple[NDArray[np.void], Array]:
     """The SNAP events, dtype OUT, and the types in the order that they use them first.
 
@@ -64,9 +64,9 @@ def snapshot_events(
     if snapshot.padding_end > snapshot.first_page:
         pages = snapshot.padding_end - snapshot.first_page
         parts.append(_row(Kind.SNAP_PADDING, handle=pages, size=first_page + snapshot.first_page))
-    heap, fresh = _heap_spans(snapshot, events, slots, src, held, base_addr)
+    heap, fresh = _heap_spans(snapshot, window, src, held, base_addr)
     parts.append(heap)
-    parts += _stack_spans(snapshot, events, slots, held, base_addr)
+    parts += _stack_spans(snapshot, window, held, base_addr)
     for p, (block, mask) in sorted(snapshot.page_caches.items()):
         if mask:
             parts.append(_row(Kind.SNAP_PAGE_CACHE, p=p, handle=mask & 0xFFFFFFFF, size=first_page + block, arg=mask >> 32))
@@ -75,19 +75,19 @@ def snapshot_events(
 
 
 def _heap_spans(
-    snapshot: Snapshot, events: Events, slots: Slots, src: Source, held: Held, base_addr: int
+    snapshot: Snapshot, window: Window, src: Source, held: Held, base_addr: int
 ) -> tuple[NDArray[np.void], Array]:
-    spans = slots.spans
+    spans = window.spans
     order = np.array(snapshot.spans, np.int64)
     rank = np.zeros(len(spans), np.int64)
     rank[order] = np.arange(len(order))
     unswept = np.array([r for r in snapshot.spans if r in snapshot.unswept], np.int64)
-    objects = np.flatnonzero((events.kind == 131) & (slots.owner >= 0))
+    objects = np.flatnonzero((window.kind == 131) & (window.owner >= 0))
     keys = np.concatenate(
         [
             rank[order] << SLOT_BITS,
             rank[unswept] << SLOT_BITS | 1,
-            (rank[slots.row[objects]] << SLOT_BITS) + slots.slot[objects] + 2,
+            (rank[window.row[objects]] << SLOT_BITS) + window.slot[objects] + 2,
         ]
     )
     place = np.empty(len(keys), np.int64)
@@ -112,13 +112,13 @@ def _heap_spans(
     return out, fresh
 
 
-def _stack_spans(snapshot: Snapshot, events: Events, slots: Slots, held: Held, base_addr: int) -> list[NDArray[np.void]]:
+def _stack_spans(snapshot: Snapshot, window: Window, held: Held, base_addr: int) -> list[NDArray[np.void]]:
     """Manual spans by address, the goroutine stacks in each by address."""
-    spans = slots.spans
+    spans = window.spans
     stacks: dict[int, list[int]] = {}
-    for i in np.flatnonzero((events.kind == 134) & (slots.row >= 0)).tolist():
-        if 0 < int(events.b[i]) < 48:
-            stacks.setdefault(int(slots.row[i]), []).append(i)
+    for i in np.flatnonzero((window.kind == 134) & (window.row >= 0)).tolist():
+        if 0 < int(window.b[i]) < 48:
+            stacks.setdefault(int(window.row[i]), []).append(i)
     parts = []
     for r in snapshot.manual:
         base, npages = int(spans["base"][r]), int(spans["npages"][r])
@@ -128,11 +128,11 @@ def _stack_spans(snapshot: Snapshot, events: Events, slots: Slots, held: Held, b
         work_buffers = 0 if spans["stacks"][r] or snapshot.from_start else 1
         addr = base_addr + base * PAGE
         parts.append(_row(Kind.SNAP_STACK_SPAN, p=work_buffers, handle=handle, size=addr // PAGE, arg=npages, addr=addr))
-        for i in sorted(stacks.get(r, []), key=lambda i: int(events.a[i])):
-            at = int(events.a[i])
+        for i in sorted(stacks.get(r, []), key=lambda i: int(window.a[i])):
+            at = int(window.a[i])
             handle = int(take_handle(held.stack_low, held.stack_middle, held.stack_top))
             held.stack_at[at] = handle + 1
             piece = at - base * (PAGE // STACK_UNIT)
-            size = 1 << (int(events.b[i]) - 1)
+            size = 1 << (int(window.b[i]) - 1)
             parts.append(_row(Kind.SNAP_STACK, handle=handle, size=size, arg=piece, addr=base_addr + at * STACK_UNIT))
     return parts

@@ -8,12 +8,16 @@ Go: runtime/mgcsweep.go, bgsweep; runtime/mgc.go, GC.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from goalloc_cli.jit import bare, kernel
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import bare
 from goalloc_cli.trace.exectrace_cycles import Code
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_late import goroutine_after
+from goalloc_cli.trace.exectrace_window import Window
 
 BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED = range(5)
 """Sweepers, as SWEEP_TO and SWEEP_COUNT name them: the background sweeper, runtime.GC, one that is neither, an allocation
@@ -27,13 +31,15 @@ OTHER_BACKGROUND = int(Code.BACKGROUND)
 
 
 @bare
-def find_sweepers(kind, a, c, m, code, found):
-    """Write (goroutine, sweeper) of every goroutine seen to sweep in the background or in runtime.GC; return how many."""
-    count = 0
-    running = np.int64(-1)
+def find_sweepers(kind, a, b, m, code, running_on, found, count):
+    """Write (goroutine, sweeper) of every goroutine seen to sweep in the background or in runtime.GC; return how many.
+
+    Args:
+        running_on: per M, the goroutine that it runs; followed.
+        count: how many are known already.
+    """
     for i in range(len(kind)):
-        if i == 0 or m[i] != m[i - 1]:
-            running = np.int64(-1)
+        running = running_on[m[i]]
         who = -1
         if code[i] == YIELD_BACKGROUND or code[i] == DRAINED or code[i] == OTHER_BACKGROUND:
             who = BACKGROUND
@@ -46,36 +52,66 @@ def find_sweepers(kind, a, c, m, code, found):
             if new and count < len(found):
                 found[count, 0], found[count, 1] = running, who
                 count += 1
-        running = goroutine_after(kind[i], a[i], c[i], running)
+        running_on[m[i]] = goroutine_after(kind[i], a[i], b[i], running)
     return count
 
 
-@kernel
-def find_sweeps(kind, order, row, owner, rows, sweep):
-    """Write OPENS and CLOSES to the first and the last free of each sweep that events of others stand between."""
-    first = np.full(rows, -1, np.int64)
-    last = np.full(rows, -1, np.int64)
-    frees = np.zeros(rows, np.int64)
-    cycle_of = np.full(rows, -1, np.int64)
-    cycle = 0
-    for q in range(len(order)):
-        i = order[q]
-        if kind[i] == GC_END:
-            cycle += 1
-        if kind[i] != OBJECT_FREE or owner[i] < 0:
-            continue
-        r = row[i]
-        if cycle_of[r] != cycle:
-            mark_sweep(order, first[r], last[r], frees[r], sweep)
-            cycle_of[r], first[r], frees[r] = cycle, q, 0
-        last[r] = q
-        frees[r] += 1
-    for r in range(rows):
-        mark_sweep(order, first[r], last[r], frees[r], sweep)
+class Sweeps(NamedTuple):
+    """The sweep of every span that was last seen, and its cycle. Places are those in the window."""
+
+    first: NDArray[np.int64]
+    """Of its first free; -1 where that lies behind."""
+    last: NDArray[np.int64]
+    frees: NDArray[np.int64]
+    cycle: NDArray[np.int64]
+    """In which it was, counted by GCEnds."""
+    ended: NDArray[np.int64]
+    """Cycles that have ended, shape (1,)."""
+
+
+def new_sweeps(spans: int) -> Sweeps:
+    """None yet, of so many spans."""
+    first, last, cycle = (np.full(spans, -1, np.int64) for _ in range(3))
+    return Sweeps(first, last, np.zeros(spans, np.int64), cycle, np.zeros(1, np.int64))
 
 
 @bare
-def mark_sweep(order, first, last, frees, sweep):
-    """The same for one sweep of `frees` frees, between two positions."""
+def find_sweeps(kind, row, owner, begin, rows, sweeps, sweep):
+    """Write OPENS and CLOSES to the first and the last free of each sweep that events of others stand between.
+
+    Looks at the events from place `begin` on. The last free of a sweep that goes on is corrected in the next call.
+    """
+    first, last, frees = sweeps.first, sweeps.last, sweeps.frees
+    cycle = sweeps.ended[0]
+    for q in range(begin, len(kind)):
+        sweep[q] = 0
+        if kind[q] == GC_END:
+            cycle += 1
+        if kind[q] != OBJECT_FREE or owner[q] < 0:
+            continue
+        r = row[q]
+        if sweeps.cycle[r] != cycle:
+            mark_sweep(first[r], last[r], frees[r], sweep)
+            sweeps.cycle[r], first[r], frees[r] = cycle, q, 0
+        elif last[r] < begin and first[r] >= 0:
+            sweep[last[r]] = 0
+        last[r] = q
+        frees[r] += 1
+    for r in range(rows):
+        mark_sweep(first[r], last[r], frees[r], sweep)
+    sweeps.ended[0] = cycle
+
+
+@bare
+def mark_sweep(first, last, frees, sweep):
+    """The same for one sweep of `frees` frees, between two places."""
     if first >= 0 and last - first >= frees:
-        sweep[order[first]], sweep[order[last]] = OPENS, CLOSES
+        sweep[first], sweep[last] = OPENS, CLOSES
+
+
+def follow_sweeps(sweeps: Sweeps, sweep: NDArray[np.uint8], window: Window, by: int, until: int) -> None:
+    """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
+    rest = sweep[until : len(window) + by].copy()
+    sweep[window.carried : len(window)] = rest
+    for places in (sweeps.first, sweeps.last):
+        places[:] = np.where(places >= until, places - by, -1)

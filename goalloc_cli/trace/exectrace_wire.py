@@ -49,7 +49,7 @@ SET_GODEBUG = (
 
 @dataclass
 class Wire:
-    """A recording, taken apart into batches. Event batches are sorted so that each M's are one run, oldest first."""
+    """A recording, taken apart into batches. Event batches are sorted by generation, then by M, oldest first."""
 
     data: NDArray[np.uint8]
     release: str
@@ -65,6 +65,8 @@ class Wire:
     """Index into `generations`."""
     m_ids: NDArray[np.uint64]
     generations: list[int]
+    bounds: NDArray[np.int64]
+    """First event batch of every generation, and the end."""
     tables: Tables
     ticks_per_second: float
     min_addr: int | None
@@ -79,7 +81,7 @@ class _Scan:
 
     tables: Tables = field(default_factory=Tables)
     batches: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
-    """(M, generation, order in the file, clock, start, stop) of event batches."""
+    """(generation, M, order in the file, clock, start, stop) of event batches."""
     order: list[int] = field(default_factory=list)
     """Generations in the order seen."""
     ended: set[int] = field(default_factory=set)
@@ -235,7 +237,7 @@ def _plain(data: bytes, at: int, stop: int, generation: int, release: str, m: in
     elif kind == SYNC and release != "1.23":
         _frequency(data, at + 1, stop, generation, scan)
     else:
-        scan.batches.append((m, generation, len(scan.batches), clock, at, stop))
+        scan.batches.append((generation, m, len(scan.batches), clock, at, stop))
 
 
 def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) -> None:
@@ -304,10 +306,10 @@ def _consecutive(generations: list[int], at: int) -> None:
 
 
 def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
-    """The event batches of the generations `whole`, by M, then in the order of the file."""
+    """The event batches of the generations `whole`."""
     index = {g: i for i, g in enumerate(whole)}
-    batches = sorted(b for b in scan.batches if b[1] in index)
-    m_ids = sorted({b[0] for b in batches})
+    batches = sorted(b for b in scan.batches if b[0] in index)
+    m_ids = sorted({b[1] for b in batches})
     m_index = {m: i for i, m in enumerate(m_ids)}
 
     def column(values: list[int]) -> NDArray[np.int64]:
@@ -316,16 +318,18 @@ def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
     frequency = [scan.frequency[g] for g in whole if g in scan.frequency]
     if not frequency:
         raise TraceError(f"no batch tells the frequency of the clock; {RECORD_AGAIN}")
+    generation = column([index[b[0]] for b in batches])
     return Wire(
         data=np.frombuffer(data, np.uint8),
         release=release,
         start=column([b[4] for b in batches]),
         stop=column([b[5] for b in batches]),
         time=column([b[3] for b in batches]),
-        m=column([m_index[b[0]] for b in batches]),
-        generation=column([index[b[1]] for b in batches]),
+        m=column([m_index[b[1]] for b in batches]),
+        generation=generation,
         m_ids=np.array(m_ids, np.uint64),
         generations=whole,
+        bounds=np.searchsorted(generation, np.arange(len(whole) + 1)),
         tables=scan.tables,
         ticks_per_second=float(np.median(frequency)),
         min_addr=scan.min_addr,

@@ -1,0 +1,88 @@
+"""The types of a recording: one list for all generations, whose own ids become indices of it."""
+
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.jit import kernel
+from goalloc_cli.trace.event import TraceError, TypeInfo
+from goalloc_cli.trace.exectrace_decode import Events
+from goalloc_cli.trace.exectrace_wire import Wire
+
+MOST_TYPE_IDS = 64
+"""Type ids count up from 1 (runtime/tracemap.go, put): ids beyond this many times their number are damage."""
+
+
+@kernel
+def map_types(kind, b, index):
+    """Replace the type ids of allocs by indices; return the first event whose type is not in the table, -1."""
+    for i in range(len(kind)):
+        if kind[i] == 131 or kind[i] == 132:
+            if b[i] < 0 or b[i] >= len(index) or index[b[i]] < 0:
+                return i
+            b[i] = index[b[i]]
+    return -1
+
+
+@dataclass
+class Types:
+    """All types of a recording, each once, the first for "not known"."""
+
+    infos: list[TypeInfo]
+    index: list[NDArray[np.int64] | None]
+    """Per generation: the index of each id, -1 where there is none; None where there are no tables."""
+
+    @property
+    def bytes(self) -> NDArray[np.int64]:
+        """The size of each."""
+        return np.array([info.size for info in self.infos], np.int64)
+
+    def translate(self, events: Events, generation: int) -> None:
+        """Make the type ids of a generation's events indices of `infos`; `generation` is the name that messages call it.
+
+        Raises:
+            TraceError: an event has a type that its generation's tables do not hold.
+        """
+        index = self.index[events.generation]
+        if index is None:
+            events.b[(events.kind == 131) | (events.kind == 132)] = 0
+            return
+        missing = int(map_types(events.kind, events.b, index))
+        if missing >= 0:
+            raise TraceError(
+                f"type {int(events.b[missing])} of generation {generation} is not in the recording: batches are lost, or it "
+                "was cut off; record it again"
+            )
+
+
+def read_types(wire: Wire) -> Types:
+    """The types of all generations.
+
+    Raises:
+        TraceError: ids are no numbers of types.
+    """
+    types = Types([TypeInfo("", 0, 0)], [])
+    index_of: dict[TypeInfo, int] = {}
+    for generation in wire.generations:
+        ids, infos = wire.tables.types(generation)
+        if wire.min_addr is None and not infos:
+            # A flight recorder keeps no tables of types.
+            types.index.append(None)
+            continue
+        if int(ids.min(initial=0)) < 0 or int(ids.max(initial=0)) > MOST_TYPE_IDS * (len(ids) + 1):
+            raise TraceError(f"generation {generation} has types with ids up to {ids.max()}: damaged; record it again")
+        index = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
+        index[0] = 0
+        for key, info in zip(ids.tolist(), infos, strict=True):
+            if info not in index_of:
+                index_of[info] = len(types.infos)
+                types.infos.append(info)
+            index[key] = index_of[info]
+        types.index.append(index)
+    return types
