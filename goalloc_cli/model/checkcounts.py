@@ -6,7 +6,8 @@ import numpy as np
 
 from goalloc_cli.choices import Pages
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import NO_RUN, NO_SPAN, NONE, OBJECT_BOUND, OBJECT_LIVE, SPAN_IN_USE, SWEPT_REFILL
+from goalloc_cli.model.heap import NO_RUN, NO_SPAN, NONE, SPAN_IN_USE, SWEPT_REFILL
+from goalloc_cli.model.objects import OBJECT_BOUND, OBJECT_LIVE
 from goalloc_cli.model.pallocbits import get_bit, popcount
 from goalloc_cli.model.underway import may_overlap
 
@@ -33,14 +34,16 @@ def check_sums(heap):
         by = heap.by_spc[spc]
         if by.spans != spans[spc] or by.span_bytes != span_bytes[spc] or by.span_allocs - by.span_frees != by.spans:
             return 25
-        if spc < 2 and (by.large_used_bytes != span_bytes[spc] or by.large_live_bytes != live_bytes[spc]):
+        if live_bytes[spc] != (by.large_live_bytes if spc < 2 else by.live * heap.spanclasses[spc].elem_size):
+            return 25
+        if spc < 2 and by.large_used_bytes != span_bytes[spc]:
             return 25
         if spc < 2 and by.large_alloc_bytes - by.large_free_bytes != by.large_used_bytes:
             return 25
         central = heap.central[spc]
         refills -= central.from_partial_swept + central.from_partial_unswept + central.from_full_unswept + central.from_heap
         swept -= central.swept_for_refill
-    if heap.stats.spans != spans.sum() or heap.stats.live_bytes != live_bytes.sum():
+    if heap.stats.spans != spans.sum():
         return 25
     # What a refill of a recording has swept ahead for itself counts before it is taken, and need not be.
     return 0 if (refills == 0 and swept == 0) or may_overlap(heap) else 26
@@ -52,13 +55,13 @@ def check_requests(heap, objects):
     requested, bound = np.zeros(len(heap.by_spc), np.int64), np.zeros(len(heap.by_spc), np.int64)
     for obj in range(len(objects)):
         row = objects[obj]
-        if not row.state & OBJECT_LIVE or row.loc == NONE:
+        if not row.label & OBJECT_LIVE or row.loc == NONE:
             continue
         span = heap.spans[row.loc >> 16]
-        if row.request > span.elem_size:
+        if row.unused < 0:
             return 27
-        requested[span.spc] += row.request
-        bound[span.spc] += 1 if row.state & OBJECT_BOUND else 0
+        requested[span.spc] += span.elem_size - row.unused
+        bound[span.spc] += 1 if row.label & OBJECT_BOUND else 0
     for spc in range(len(requested)):
         if heap.by_spc[spc].requested != requested[spc] or heap.by_spc[spc].bound != bound[spc]:
             return 27

@@ -9,12 +9,12 @@ from goalloc_cli.model.heap import (
     FULL,
     LOCKS,
     NO_SPAN,
-    OBJECT_LIVE,
     PARTIAL,
     SPAN_IN_USE,
     SPAN_STACK,
     SWEEP_CAUSES,
 )
+from goalloc_cli.model.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.model.pallocbits import popcount
 from goalloc_cli.model.slotbits import TINY_SPC
 from goalloc_cli.outcome import (
@@ -124,15 +124,16 @@ def pin_types(rows: np.ndarray, objects: np.ndarray) -> np.ndarray:
         (n, 2) i8: position in `rows`, type id, for each live object in a nearly empty span.
     """
     numbers = rows["pin_type"].copy()
-    live = np.flatnonzero((objects["state"] & OBJECT_LIVE).astype(bool) & (objects["loc"] >= 0))
+    live = np.flatnonzero((objects["label"] & OBJECT_LIVE).astype(bool) & (objects["loc"] >= 0))
     span_of = objects["loc"][live] >> 16
     order = np.argsort(numbers)
     at = order[np.searchsorted(numbers, span_of, sorter=order)] if len(numbers) else np.zeros(0, np.int64)
     rows["pin_type"] = -1
-    rows["pin_type"][at] = objects["type_id"][live]
+    type_id = objects["label"][live] >> LABEL_SHIFT
+    rows["pin_type"][at] = type_id
     nearly = (rows["live"] > 0) & (rows["live"] <= NEARLY_EMPTY * rows["nelems"])
     chosen = nearly[at] if len(at) else np.zeros(0, bool)
-    return np.column_stack([at[chosen], objects["type_id"][live][chosen]])
+    return np.column_stack([at[chosen], type_id[chosen]])
 
 
 def pins(rows: np.ndarray, pinned: np.ndarray, type_names: list[str]) -> list[PinRow]:
