@@ -65,7 +65,7 @@ def malloc_other(heap, p, size, noscan):
 @hot
 def malloc_small(heap, p, size, noscan):
     """A slot of the smallest class that holds the object and, if it needs one, its header."""
-    # Added up, not told apart: whether an object has pointers is a coin's toss, and a wrong guess costs more than all of this.
+    # Added up, not told apart: whether an object has pointers is a coin's toss, and a wrong guess costs more than this.
     pointers = 1 - np.int64(noscan)
     header = 8 * (pointers & np.int64(size > heap.knobs.header_limit))
     spc = 2 * heap.size_to_class[(size + header + 7) >> 3] + 1 - pointers
