@@ -19,8 +19,10 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import event, types
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.np import arrayobj
 
 from goalloc_cli.compiling import compiling
 
@@ -81,6 +83,17 @@ def short_name(record: types.Record) -> tuple[str, tuple[()]]:
 
 
 types.Record.mangling_args = property(short_name)
+
+
+def from_the_front(context, builder, kind, at, size):
+    """Where an index leads. Only a constant can count from the end: no kernel asks whether a variable is below 0."""
+    if kind.signed and isinstance(at, ir.Constant):
+        return fix_integer_index(context, builder, kind, at, size)
+    return context.cast(builder, at, kind, types.intp)
+
+
+fix_integer_index = arrayobj.fix_integer_index
+arrayobj.fix_integer_index = from_the_front
 
 
 def plain(kind: types.Type) -> types.Type:
@@ -191,7 +204,12 @@ tell_env = JITCPUCodegen.set_env
 JITCPUCodegen.set_env = set_env
 
 
-def inner(function):
+def hot(function):
+    """An inner kernel that is written out in each of its callers: for what nearly every event runs through."""
+    return inner(function, forceinline=True)
+
+
+def inner(function, **options):
     """A compiled function that only kernels call. It is compiled into them.
 
     Numba compiles a function anew for each combination of argument types, and takes every literal and every width of integer
@@ -199,7 +217,8 @@ def inner(function):
     """
     if numba.config.DISABLE_JIT:
         return function
-    dispatcher = numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    options |= {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = numba.njit(**options)(function)
     template = dispatcher.get_call_template
 
     def get_call_template(args, kws):

@@ -176,11 +176,11 @@ class Follower:
     def feed(self, batch: Batch) -> None:
         """Apply one batch to both."""
         assert batch.addr is not None
-        self.free.note(batch)
+        kinds = batch.kind & np.uint8(KIND_MASK)
+        self.free.note(batch, kinds)
         for run in (self.free, self.right):
-            run.tables.fit(batch)
+            run.tables.fit(batch, kinds)
             run.heap.event = self.events
-        kinds = batch.kind & KIND_MASK
         real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
         self.unplaced += int((~real_p).sum())
         columns = [np.ascontiguousarray(c) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg, batch.addr)]

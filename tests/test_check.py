@@ -99,7 +99,7 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (15, lambda k: k.heap.by_spc[6].__setitem__("frees", 7)),
     (16, use_once_more),
     (17, lambda k: k.objects[5].__setitem__("loc", cached(k.heap) << 16 | 9999)),
-    (18, lambda k: k.objects[5].__setitem__("state", 0)),
+    (18, lambda k: k.objects[5].__setitem__("label", 0)),
     (19, lambda k: k.heap.mcaches[0].__setitem__("tiny_offset", 99)),
     (20, lambda k: k.heap.gc.__setitem__("trigger", k.heap.gc.goal + 1)),
     (21, lambda k: k.heap.__setitem__("search_page", 511)),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from goalloc_cli.choices import Central
 from goalloc_cli.model.heap import FULL, LOCKS, NO_SPAN, PARTIAL, SPAN_IN_USE, SWEEP_CAUSES
 
-STATS = ("in_use", "free", "released", "stacks", "workbufs", "growths", "spans", "tiny_packed", "live_bytes")
+STATS = ("in_use", "free", "released", "stacks", "workbufs", "growths", "spans", "tiny_packed")
 GC = ("cycle", "marking", "sweepgen", "parity", "sweeping", "heap_live", "heap_marked", "marked", "goal", "trigger", "gogc")
 SPANS = ("start_addr", "npages", "spc", "elem_size", "nelems", "alloc_count", "sweepgen", "state", "owner")
 SERVED = ("from_partial_swept", "from_partial_unswept", "from_full_unswept", "from_heap", "swept_for_refill")

@@ -8,7 +8,8 @@ import numpy as np
 
 from goalloc_cli.explain.moment import Change
 from goalloc_cli.explain.rules import many
-from goalloc_cli.model.heap import NONE, OBJECT_LIVE
+from goalloc_cli.model.heap import NONE
+from goalloc_cli.model.objects import OBJECT_LIVE
 from goalloc_cli.model.slotbits import TINY_SPC
 from goalloc_cli.replay import Run
 from goalloc_cli.trace.event import HINT_KINDS, SNAP_KINDS, WITNESS_KINDS, Kind
@@ -83,13 +84,13 @@ def steps(*told: str) -> Document:
 
 def free(run: Run, handle: int, was: np.void | None) -> Document:
     """An object died."""
-    if was is None or not was["state"] & OBJECT_LIVE or int(was["loc"]) == NONE:
+    if was is None or not was["label"] & OBJECT_LIVE or int(was["loc"]) == NONE:
         return steps(f"Object {handle} is dead. It had no size, and took no memory.")
     s, slot = int(was["loc"]) >> 16, int(was["loc"]) & 0xFFFF
     span = run.heap.spans[s]
     base, size = int(span["start_addr"]), int(span["elem_size"])
     where = f"slot {slot} of span {base:#x}, of {size:,} B" if int(span["spc"]) >= 2 else f"span {base:#x}, its own"
-    told = [f"Object {handle} of {int(was['request']):,} B is dead from here on. It lies in {where}."]
+    told = [f"Object {handle} of {size - int(was['unused']):,} B is dead from here on. It lies in {where}."]
     live = run.heap.bits[int(span["bits"]) + int(span["nwords"]) + (slot >> 6)]
     if int(span["spc"]) == TINY_SPC and int(live) >> (slot & 63) & 1:
         told.append("Its tiny block still holds a live object, so the slot stays in use.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goalloc_cli.model.heap import OBJECT_LIVE
+from goalloc_cli.model.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.replay import Run
 
 WINDOW = 24
@@ -76,12 +76,12 @@ def neighbours(run: Run, s: int, slots: Slots) -> list[dict[str, object]]:
     """The slots next to the one just taken, and which objects live in them."""
     near = [j for j in range(slots.slot - NEAR, slots.slot + NEAR + 1) if 0 <= j < slots.nelems and j != slots.slot]
     objects = run.tables.objects
-    here = np.flatnonzero((objects["loc"] >> 16 == s) & (objects["state"] & OBJECT_LIVE > 0))
+    here = np.flatnonzero((objects["loc"] >> 16 == s) & (objects["label"] & OBJECT_LIVE > 0))
     lives = {int(objects["loc"][handle]) & 0xFFFF: int(handle) for handle in here}
     found: list[dict[str, object]] = []
     for j in near:
         handle = lives.get(j)
-        type_id = int(objects["type_id"][handle]) if handle is not None else 0
+        type_id = int(objects["label"][handle]) >> LABEL_SHIFT if handle is not None else 0
         name = run.types[type_id].name if type_id < len(run.types) else ""
         found.append({"slot": j, "state": slots.state(j), "object": handle, "type": name or None})
     return found

@@ -28,7 +28,6 @@ from goalloc_cli.model.heap import (
     CHUNK_PAGES,
     NO_SPAN,
     NONE,
-    OBJECT_LIVE,
     SPAN_DEAD,
     SPAN_IN_USE,
     SPAN_STACK,
@@ -36,6 +35,7 @@ from goalloc_cli.model.heap import (
     STACK_ORDERS,
 )
 from goalloc_cli.model.mheap import page_of
+from goalloc_cli.model.objects import OBJECT_LIVE
 from goalloc_cli.model.pallocbits import ZERO, find_zeros, get_bit, low_bits, popcount
 from goalloc_cli.model.slotbits import TINY_SPC, is_live, sharers
 from goalloc_cli.model.stack import is_pooled, order_of, span_of_piece
@@ -263,7 +263,7 @@ def check_objects(heap, objects):
     n = 0
     for obj in range(len(objects)):
         row = objects[obj]
-        if not row.state & OBJECT_LIVE or row.loc == NONE:
+        if not row.label & OBJECT_LIVE or row.loc == NONE:
             continue
         span = heap.spans[row.loc >> 16]
         slot = row.loc & 0xFFFF

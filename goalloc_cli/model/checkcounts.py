@@ -6,7 +6,8 @@ import numpy as np
 
 from goalloc_cli.choices import Pages
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import NO_RUN, NO_SPAN, NONE, OBJECT_BOUND, OBJECT_LIVE, SPAN_IN_USE, SWEPT_REFILL
+from goalloc_cli.model.heap import NO_RUN, NO_SPAN, NONE, SPAN_IN_USE, SWEPT_REFILL
+from goalloc_cli.model.objects import OBJECT_BOUND, OBJECT_LIVE
 from goalloc_cli.model.pallocbits import get_bit, popcount
 from goalloc_cli.model.underway import may_overlap
 
@@ -46,7 +47,7 @@ def check_sums(heap):
         central = heap.central[spc]
         refills -= central.from_partial_swept + central.from_partial_unswept + central.from_full_unswept + central.from_heap
         swept -= central.swept_for_refill
-    if heap.stats.spans != spans.sum() or heap.stats.live_bytes != live_bytes.sum():
+    if heap.stats.spans != spans.sum():
         return 25
     # What a refill of a recording has swept ahead for itself counts before it is taken, and need not be.
     return 0 if (refills == 0 and swept == 0) or may_overlap(heap) else 26
@@ -58,13 +59,13 @@ def check_requests(heap, objects):
     requested, bound = np.zeros(len(heap.by_spc), np.int64), np.zeros(len(heap.by_spc), np.int64)
     for obj in range(len(objects)):
         row = objects[obj]
-        if not row.state & OBJECT_LIVE or row.loc == NONE:
+        if not row.label & OBJECT_LIVE or row.loc == NONE:
             continue
         span = heap.spans[row.loc >> 16]
-        if row.request > span.elem_size:
+        if row.unused < 0:
             return 27
-        requested[span.spc] += row.request
-        bound[span.spc] += 1 if row.state & OBJECT_BOUND else 0
+        requested[span.spc] += span.elem_size - row.unused
+        bound[span.spc] += 1 if row.label & OBJECT_BOUND else 0
     for spc in range(len(requested)):
         if heap.by_spc[spc].requested != requested[spc] or heap.by_spc[spc].bound != bound[spc]:
             return 27

@@ -33,8 +33,7 @@ def gc_start(heap, p):
     start_cycle(heap)
     gc.cycle += 1
     gc.marking = 1
-    gc.marked = heap.stats.live_bytes
-    count_marks(heap)
+    gc.marked = count_marks(heap)
     mark_tiny_blocks(heap)
     if not gc.hinted:
         take_workbufs(heap, p)
@@ -42,7 +41,8 @@ def gc_start(heap, p):
 
 @inner
 def count_marks(heap):
-    """Count, by span class, what this mark phase finds live."""
+    """Count, by span class, what this mark phase finds live; return the bytes of those slots."""
+    all_bytes = 0
     for spc in range(SPANCLASSES):
         by = heap.by_spc[spc]
         found_bytes = by.large_live_bytes if spc < 2 else by.live * heap.spanclasses[spc].elem_size
@@ -53,6 +53,8 @@ def count_marks(heap):
         marks.all_objects += by.live
         marks.all_slot_bytes += found_bytes
         marks.all_requested_bytes += by.requested
+        all_bytes += found_bytes
+    return all_bytes
 
 
 @inner

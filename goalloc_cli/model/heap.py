@@ -52,8 +52,9 @@ def table(name: str, **columns: str | np.dtype) -> np.dtype:
 
 
 KNOB_NAMES = tuple(f.name for f in fields(Design) if f.metadata)
-KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "page_shift")], align=True)
-"""Every knob of the Design, and two values that follow from them."""
+KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "header_limit", "page_shift")], align=True)
+"""Every knob of the Design, and three values that follow from them: the largest request that is no large object, the largest
+that never has a header, and page_size = 1 << page_shift."""
 
 SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", header="<i8", metadata="<i8", least="<i8")
 """Per span class. `least` is the smallest request that takes it."""
@@ -150,6 +151,7 @@ BY_SPC = table(
     large_free_bytes="<i8",
     large_used_bytes="<i8",
     large_live_bytes="<i8",
+    spare="(2,)<i8",  # to 128 bytes
 )
 
 MARKED = ("objects", "slot_bytes", "requested_bytes")
@@ -278,7 +280,6 @@ STATS = table(
     released="<i8",
     stacks="<i8",
     workbufs="<i8",
-    live_bytes="<i8",  # slot bytes of live objects
     tiny_packed="<i8",
     tiny_blocks="<i8",
     growths="<i8",
@@ -309,7 +310,23 @@ FAULT_RUNS = 15
 FAULT_TIME = 16
 FAULT_LATE_SNAPSHOT = 17
 
-HEAP = np.dtype(
+def aligned(columns: list[tuple], starts: tuple[str, ...]) -> np.dtype:
+    """A record in which the columns named by `starts` begin with a cache line."""
+    names, formats, offsets, end = [], [], [], 0
+    for name, *kind in columns:
+        column = np.dtype([("column", *kind)], align=True)
+        step = CACHE_LINE if name in starts else column.alignment
+        names.append(name)
+        formats.append(column["column"])
+        offsets.append(-(-end // step) * step)
+        end = offsets[-1] + column.itemsize
+    whole = -(-end // CACHE_LINE) * CACHE_LINE
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": whole}, align=True)
+
+
+CACHE_LINE = 64
+
+HEAP = aligned(
     [
         ("knobs", KNOBS),
         ("gc", GC),
@@ -360,12 +377,9 @@ HEAP = np.dtype(
         ("spans", SPAN, (SPANS,)),
         ("bits", "<u8", (SLOT_WORDS,)),
     ],
-    align=True,
+    ("by_spc", "mcaches", "spans"),
 )
 
-OBJECT = np.dtype((np.record, table("OBJECT", loc="<i8", request="<i8", type_id="<i4", state="<i4")))
-"""A live object by its handle: loc = span row << 16 | slot, or NONE; a swept-away handle keeps its loc until reused.
+OBJECT = np.dtype((np.record, table("OBJECT", loc="<i8", unused="<i4", label="<i4")))
+"""What a handle stands for (objects.py), in 16 bytes: four rows in a cache line.
 A record, so that its rows have their columns as attributes where kernels run uncompiled, too."""
-
-OBJECT_LIVE = 1
-OBJECT_BOUND = 2

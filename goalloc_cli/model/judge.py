@@ -6,11 +6,12 @@ The model decides first, by its own rules; then the decision is scored, and what
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import LOCK_SMALL, NO_SPAN, NONE, OBJECT_BOUND, OBJECT_LIVE, SPAN_IN_USE
+from goalloc_cli.model.heap import LOCK_SMALL, NO_SPAN, NONE, SPAN_IN_USE
 from goalloc_cli.model.loop import BOUND, NOSCAN
 from goalloc_cli.model.malloc import born, malloc_large
 from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
 from goalloc_cli.model.mheap import alloc_span, free_span, page_of
+from goalloc_cli.model.objects import name_object
 from goalloc_cli.model.pagealloc_radix import free_range
 from goalloc_cli.model.pallocbits import ZERO, trailing_zeros
 from goalloc_cli.model.setright import cache_true_span, give_up, offered_wrongly, take_slots_to
@@ -80,12 +81,9 @@ def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
         loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr)
     if heap.fault:
         return
-    row = objects[obj]
-    row.loc = loc
-    row.request = size
-    row.type_id = type_id
-    row.state = OBJECT_LIVE | OBJECT_BOUND if flags & BOUND else OBJECT_LIVE
-    by = heap.by_spc[heap.spans[loc >> 16].spc]
+    span = heap.spans[loc >> 16]
+    name_object(objects[obj], loc, span.elem_size - size, flags & BOUND != 0, type_id)
+    by = heap.by_spc[span.spc]
     by.requested += size
     if flags & BOUND:
         by.bound += 1

@@ -67,8 +67,7 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
     for i in range(start, len(kind)):
         heap.event_in_batch = i
         k = kind[i] & KIND_MASK
-        # Nearly all events are of these two kinds, and here they are compiled into the loop: through `apply` they take twice
-        # as long (`alloc` says the same).
+        # Nearly all events are of these two kinds, and here they are compiled into the loop (`alloc` says the same).
         if k == ALLOC:
             who = np.int64(p[i])
             if who >= heap.nprocs:
@@ -81,10 +80,10 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
             free(heap, objects, np.int64(handle[i]))
         else:
             apply_other(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
+            if k in (GC_END, CHECKPOINT, SNAP_END) and not heap.fault:
+                return i + 1
         if heap.fault:
             return i
-        if k in (GC_END, CHECKPOINT, SNAP_END):
-            return i + 1
     return len(kind)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from goalloc_cli.jit import inner
+import numpy as np
+
+from goalloc_cli.jit import hot, inner
 from goalloc_cli.model.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_LIVE_HANDLE,
@@ -10,13 +12,12 @@ from goalloc_cli.model.heap import (
     LOCK_LARGE,
     NO_SPAN,
     NONE,
-    OBJECT_BOUND,
-    OBJECT_LIVE,
     PAGES,
 )
 from goalloc_cli.model.mcache import next_free
 from goalloc_cli.model.mcentral import file_new
 from goalloc_cli.model.mheap import alloc_span
+from goalloc_cli.model.objects import OBJECT_BOUND, OBJECT_LIVE, name_object
 from goalloc_cli.model.reclaim import reclaim
 from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, clear_live, drop_sharer, keep_marks, set_live, set_mark, sharers
 from goalloc_cli.model.sweeper import deduct_sweep_credit
@@ -25,45 +26,49 @@ TINY_BLOCK = 16
 """Bytes in a block of tiny objects."""
 
 
-@inner
+@hot
 def malloc(heap, objects, obj, p, size, noscan, bound, type_id):
     """Allocate `size` bytes for P under the handle `obj`; `bound` says that the size is only the most it can be."""
     row = objects[obj]
-    if row.state & OBJECT_LIVE:
+    if row.label & OBJECT_LIVE:
         heap.fault = FAULT_LIVE_HANDLE
         return
-    if size == 0:
-        # Go gives every object without size the same address, and accounts for none of them.
-        loc = NONE
-    elif noscan and size < heap.knobs.tiny_size:
-        loc = malloc_tiny(heap, p, size)
-    elif size <= heap.knobs.small_limit:
-        loc = malloc_small(heap, p, size, noscan)
+    knobs = heap.knobs
+    if size > knobs.small_limit or size == 0 or (noscan and size < knobs.tiny_size):
+        loc = malloc_other(heap, p, size, noscan)
     else:
-        loc = malloc_large(heap, p, size, noscan)
+        loc = malloc_small(heap, p, size, noscan)
     if heap.fault:
         return
-    row.loc = loc
-    row.request = size
-    row.type_id = type_id
-    row.state = OBJECT_LIVE | OBJECT_BOUND if bound else OBJECT_LIVE
     if loc == NONE:
+        name_object(row, NONE, 0, bound, type_id)
         return
-    by = heap.by_spc[heap.spans[loc >> 16].spc]
+    span = heap.spans[loc >> 16]
+    name_object(row, loc, span.elem_size - size, bound, type_id)
+    by = heap.by_spc[span.spc]
     by.requested += size
     if bound:
         by.bound += 1
 
 
 @inner
+def malloc_other(heap, p, size, noscan):
+    """What is not small: without size, large, tiny."""
+    if size == 0:
+        # Go gives every object without size the same address, and accounts for none of them.
+        return NONE
+    if size > heap.knobs.small_limit:
+        return malloc_large(heap, p, size, noscan)
+    return malloc_tiny(heap, p, size)
+
+
+@hot
 def malloc_small(heap, p, size, noscan):
     """A slot of the smallest class that holds the object and, if it needs one, its header."""
-    if noscan:
-        spc = 2 * heap.size_to_class[(size + 7) >> 3] + 1
-    elif heap.knobs.malloc_header and size > heap.knobs.header_above:
-        spc = 2 * heap.size_to_class[(size + 15) >> 3]
-    else:
-        spc = 2 * heap.size_to_class[(size + 7) >> 3]
+    # Added up, not told apart: whether an object has pointers is a coin's toss, and a wrong guess costs more than this.
+    pointers = 1 - np.int64(noscan)
+    header = 8 * (pointers & np.int64(size > heap.knobs.header_limit))
+    spc = 2 * heap.size_to_class[(size + header + 7) >> 3] + 1 - pointers
     loc = next_free(heap, p, spc)
     if not heap.fault:
         born(heap, loc)
@@ -130,7 +135,7 @@ def malloc_large(heap, p, size, noscan):
     return s << 16
 
 
-@inner
+@hot
 def born(heap, loc):
     """A slot was taken for a new object: it is live, and marked if marking is under way."""
     gc = heap.gc
@@ -141,7 +146,6 @@ def born(heap, loc):
     by.mallocs += 1
     by.used += 1
     by.live += 1
-    heap.stats.live_bytes += span.elem_size
     if span.spc == TINY_SPC:
         add_sharer(heap, span, slot)
     if gc.marking:
@@ -159,38 +163,36 @@ def share(heap, loc):
     if sharers(heap, span, slot) == 0:
         set_live(heap, span, slot)
         heap.by_spc[TINY_SPC].live += 1
-        heap.stats.live_bytes += span.elem_size
     add_sharer(heap, span, slot)
 
 
-@inner
+@hot
 def free(heap, objects, obj):
     """The object is dead. Its slot is free after the sweep of the next cycle that starts."""
     row = objects[obj]
-    if not row.state & OBJECT_LIVE:
+    label = row.label
+    if not label & OBJECT_LIVE:
         heap.fault = FAULT_DOUBLE_FREE
         return
-    bound = row.state & OBJECT_BOUND
-    row.state = 0
+    row.label = 0
     loc = row.loc
     if loc == NONE:
         return
     span = heap.spans[loc >> 16]
     slot = loc & 0xFFFF
     by = heap.by_spc[span.spc]
-    by.requested -= row.request
-    if bound:
+    by.requested -= span.elem_size - row.unused
+    if label & OBJECT_BOUND:
         by.bound -= 1
     if span.spc == TINY_SPC and drop_sharer(heap, span, slot) > 0:
         return
     gc = heap.gc
     # What a cycle marked must not change any more once its marking has begun, until the span is swept.
     since = span.sweepgen - gc.sweepgen
-    to_be_swept = gc.marking or (since != 0 and since != 3)  # neither swept nor cached since
+    to_be_swept = (gc.marking != 0) | ((since != 0) & (since != 3))  # neither swept nor cached since
     if to_be_swept and span.mark_cycle != gc.cycle:
         keep_marks(heap, span, gc.cycle)
     clear_live(heap, span, slot)
     by.live -= 1
-    heap.stats.live_bytes -= span.elem_size
     if span.spc < 2:
         by.large_live_bytes -= span.elem_size

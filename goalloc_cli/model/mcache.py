@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.jit import inner
+from goalloc_cli.jit import hot, inner
 from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_FLUSH
 from goalloc_cli.model.mcentral import cache_span, file_swept, grow, uncache_span
 from goalloc_cli.model.mcentral_sets import sweep_for
@@ -15,7 +15,7 @@ from goalloc_cli.model.sweeper import deduct_sweep_credit
 from goalloc_cli.model.underway import begin, has_dead, may_overlap
 
 
-@inner
+@hot
 def next_free(heap, p, spc):
     """Take the next free slot of P's span of this class: span row << 16 | slot. After a fault the value means nothing."""
     s = heap.mcaches[p].alloc[spc]

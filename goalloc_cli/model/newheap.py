@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, contradiction
-from goalloc_cli.model.heap import HEAP, KNOB_NAMES, NO_SPAN, NONE
+from goalloc_cli.model.heap import CACHE_LINE, HEAP, KNOB_NAMES, NO_SPAN, NONE
 from goalloc_cli.model.spanclasses import fill_spanclasses
 from goalloc_cli.sizeclass import MAX_CLASSES, size_classes
 
@@ -21,11 +21,14 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
     classes = size_classes(design)
     if len(classes) > MAX_CLASSES:
         raise DesignError(f"{len(classes)} size classes; the model holds {MAX_CLASSES}")
-    heap = np.zeros(1, HEAP).view(np.recarray)[0]
+    room = np.zeros(HEAP.itemsize + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    heap = room[start : start + HEAP.itemsize].view(HEAP).view(np.recarray)[0]
     for name in KNOB_NAMES:
         heap.knobs[name] = getattr(design, name)
     heap.knobs.page_shift = design.page_size.bit_length() - 1
     heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
+    heap.knobs.header_limit = design.header_above if design.malloc_header else design.max_small_size
     fill_spanclasses(heap, design, classes)
     heap.base_addr = design.heap_base if base_addr is None else base_addr
     heap.nprocs = nprocs

@@ -8,8 +8,6 @@ from goalloc_cli.model.heap import (
     FAULT_SNAPSHOT,
     NO_SPAN,
     NONE,
-    OBJECT_BOUND,
-    OBJECT_LIVE,
     PAGES,
     SPAN_IN_USE,
     SPAN_STACK,
@@ -17,6 +15,7 @@ from goalloc_cli.model.heap import (
 )
 from goalloc_cli.model.mcentral import file_cached, file_found
 from goalloc_cli.model.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
+from goalloc_cli.model.objects import name_object
 from goalloc_cli.model.pagealloc import add_range, alloc_range
 from goalloc_cli.model.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pagecache import take_block
@@ -144,13 +143,10 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
         by.large_alloc_bytes += span.elem_size
         by.large_used_bytes += span.elem_size
     row = objects[obj]
-    row.loc = (s << 16) | slot
-    row.request = size
-    row.type_id = type_id
-    row.state = 0
+    name_object(row, (s << 16) | slot, span.elem_size - size, bound, type_id)
     if not live:
+        row.label = 0
         return
-    row.state = OBJECT_LIVE | OBJECT_BOUND if bound else OBJECT_LIVE
     set_live(heap, span, slot)
     if span.spc == TINY_SPC:
         add_sharer(heap, span, slot)
@@ -158,7 +154,6 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     by.requested += size
     if bound:
         by.bound += 1
-    heap.stats.live_bytes += span.elem_size
     if large:
         by.large_live_bytes += span.elem_size
 

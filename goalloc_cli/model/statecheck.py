@@ -11,13 +11,13 @@ import numpy as np
 from goalloc_cli.jit import kernel
 from goalloc_cli.model.heap import (
     NONE,
-    OBJECT_LIVE,
     PAGES,
     SPAN_DEAD,
     SPAN_IN_USE,
     SPANCLASSES,
     STACK_PIECES,
 )
+from goalloc_cli.model.objects import OBJECT_LIVE
 
 
 def problem_of(heap: np.record, objects: np.ndarray, stacks: np.ndarray, manual_spans: np.ndarray) -> str:
@@ -132,7 +132,7 @@ def wrong_handles(heap: np.record, objects: np.ndarray, stacks: np.ndarray, manu
     loc = objects["loc"]
     if (loc < NONE).any() or outside(loc >> 16, NONE, int(heap.span_rows)):
         return "an object lies in no span"
-    live = loc[(objects["state"] & OBJECT_LIVE != 0) & (loc != NONE)]
+    live = loc[(objects["label"] & OBJECT_LIVE != 0) & (loc != NONE)]
     held_by = heap.spans[live >> 16]
     if (held_by["state"] != SPAN_IN_USE).any() or ((live & 0xFFFF) >= held_by["nelems"]).any():
         return "an object lies in no slot"

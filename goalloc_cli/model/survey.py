@@ -9,12 +9,12 @@ from goalloc_cli.model.heap import (
     FULL,
     LOCKS,
     NO_SPAN,
-    OBJECT_LIVE,
     PARTIAL,
     SPAN_IN_USE,
     SPAN_STACK,
     SWEEP_CAUSES,
 )
+from goalloc_cli.model.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.model.pallocbits import popcount
 from goalloc_cli.model.slotbits import TINY_SPC
 from goalloc_cli.outcome import (
@@ -33,6 +33,9 @@ from goalloc_cli.outcome import (
 
 NEARLY_EMPTY = 0.125
 """A span with at most this share of its slots live is nearly empty."""
+
+PART = 1 << 18
+"""Objects looked at together."""
 
 BY_SIZE = 61
 """Entries of runtime.MemStats.BySize."""
@@ -123,16 +126,21 @@ def pin_types(rows: np.ndarray, objects: np.ndarray) -> np.ndarray:
     Returns:
         (n, 2) i8: position in `rows`, type id, for each live object in a nearly empty span.
     """
-    numbers = rows["pin_type"].copy()
-    live = np.flatnonzero((objects["state"] & OBJECT_LIVE).astype(bool) & (objects["loc"] >= 0))
-    span_of = objects["loc"][live] >> 16
-    order = np.argsort(numbers)
-    at = order[np.searchsorted(numbers, span_of, sorter=order)] if len(numbers) else np.zeros(0, np.int64)
+    numbers = rows["pin_type"]
+    place = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
+    place[numbers] = np.arange(len(rows))
     rows["pin_type"] = -1
-    rows["pin_type"][at] = objects["type_id"][live]
     nearly = (rows["live"] > 0) & (rows["live"] <= NEARLY_EMPTY * rows["nelems"])
-    chosen = nearly[at] if len(at) else np.zeros(0, bool)
-    return np.column_stack([at[chosen], objects["type_id"][live][chosen]])
+    found = [np.zeros((0, 2), np.int64)]
+    # Part by part: ten million live objects at once would take half a gigabyte here.
+    for start in range(0, len(objects), PART):
+        part = objects[start : start + PART]
+        part = part[(part["label"] & OBJECT_LIVE != 0) & (part["loc"] >= 0)]
+        at, type_id = place[part["loc"] >> 16], part["label"] >> LABEL_SHIFT
+        rows["pin_type"][at] = type_id
+        chosen = nearly[at]
+        found.append(np.column_stack([at[chosen], type_id[chosen]]))
+    return np.concatenate(found)
 
 
 def pins(rows: np.ndarray, pinned: np.ndarray, type_names: list[str]) -> list[PinRow]:

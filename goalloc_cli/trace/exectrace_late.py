@@ -241,7 +241,8 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         top=none(spans), last=none(spans), left=none(spans), live=np.zeros(spans, np.int64), before=np.empty(0, np.int32),
         position=np.empty(0, np.int32), moved=np.empty(0, np.bool_), goroutine=none(ms), refilled=none(ms),
         stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, -1]), moves=np.zeros((MOST_MOVES, 3), np.int64),
+        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, -1]),
+        moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
 
