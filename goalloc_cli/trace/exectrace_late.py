@@ -90,13 +90,13 @@ class Late(NamedTuple):
     preempted: NDArray[np.int64]
     """(goroutine, place of its refill) of those preempted in between, -1."""
     state: NDArray[np.int64]
-    """CYCLE, STARTER, STARTED."""
+    """CYCLE, STARTER, STARTED, WAITING."""
     moves: NDArray[np.int64]
     """(event, place that it belongs before, P) of what was found, shape (n, 3)."""
 
 
-CYCLE, STARTER, STARTED = range(3)
-"""Cycles that have ended; the goroutine that starts one, -1; the place of its GCBegin."""
+CYCLE, STARTER, STARTED, WAITING = range(4)
+"""Cycles that have ended; the goroutine that starts one, -1; the place of its GCBegin; goroutines in `preempted`."""
 MOST_MOVES = 1 << 16
 
 
@@ -109,7 +109,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     top, last, left, live, before = late.top, late.last, late.left, late.live, late.before
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
-    cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
+    cycle, starter, starter_at, waiters = late.state[CYCLE], late.state[STARTER], late.state[STARTED], late.state[WAITING]
     count = 0
     for q in range(begin, len(order)):
         i = order[q]
@@ -134,6 +134,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 for slot_of in range(PREEMPTED):
                     if preempted[slot_of, 0] < 0:
                         preempted[slot_of, 0], preempted[slot_of, 1] = goroutine[m[i]], refilled[m[i]]
+                        waiters += 1
                         break
             elif EFFECT[k] == STARTS:
                 refilled[m[i]] = -1
@@ -162,11 +163,12 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             starter = np.int64(-1)
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
-        for waiting in range(PREEMPTED):
+        for waiting in range(PREEMPTED if waiters else 0):
             if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
                 if target < 0 and owner[i] == i:
                     target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
                 preempted[waiting, 0] = -1
+                waiters -= 1
         if owner[i] != i:
             continue
         r = row[i]
@@ -195,7 +197,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         top[r] = slot[i]
         before[q] = last[r]
         last[r] = q
-    late.state[CYCLE], late.state[STARTER], late.state[STARTED] = cycle, starter, starter_at
+    late.state[CYCLE], late.state[STARTER], late.state[STARTED], late.state[WAITING] = cycle, starter, starter_at, waiters
     return count
 
 
@@ -209,7 +211,7 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         top=none(spans), last=none(spans), left=none(spans), live=np.zeros(spans, np.int64), before=np.empty(0, np.int32),
         position=np.empty(0, np.int32), moved=np.empty(0, np.bool_), goroutine=none(ms), refilled=none(ms),
         stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        state=np.array([0, -1, 0]), moves=np.zeros((MOST_MOVES, 3), np.int64),
+        state=np.array([0, -1, 0, 0]), moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
 
