@@ -236,6 +236,7 @@ GO_1_13 = replace(
     pages=Pages.ADDRESS_TREAP,
     page_cache=0,
     growth_pages=1,
+    scavenge_when_paced=1,
     goal_off_when_met=0,
     least_trigger_percent=0,
 )
@@ -246,6 +247,7 @@ GO_1_12 = replace(
     growth_released=0,
     growth_scavenge=GrowthScavenge.LARGEST,
     scavenger=Scavenger.IDLE_RUNS,
+    scavenge_when_paced=0,
     count_reserved=0,
     aim_at_goal=0,
     sweep_margin_by_gogc=1,

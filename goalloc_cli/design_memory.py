@@ -32,6 +32,11 @@ class MemoryKnobs:
         "A heap that keeps no more than its goal at the end of a cycle has none until the next: since Go 1.14 "
         "(mgcscavenge.go, gcPaceScavenger).",
     )
+    scavenge_when_paced: int = switch(
+        0,
+        "The paced scavenger is woken where its goal is set, and runs before the program goes on: Go 1.13; since then when "
+        "sweeping is done and when a cycle starts (mgcscavenge.go, gcPaceScavenger).",
+    )
     scavenge_index: int = choice(
         ScavengeIndex.DENSITY,
         "Which free pages of the bitmap are released: a cursor in Go 1.14, one a generation until 1.18, marked chunks in "

@@ -8,7 +8,7 @@ from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_swee
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.scavengeindex import next_generation
-from goalloc_cli.model.scavenger import wake
+from goalloc_cli.model.scavenger import wake, wake_paced
 from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
 from goalloc_cli.model.stack import free_stack_spans
 from goalloc_cli.model.sweeper import background_turn, finish_sweep
@@ -131,6 +131,7 @@ def gc_end(heap, p, explicit):
     prepare_for_sweep(heap, p)
     if gc.hinted and not gc.own_sweeper:
         return
+    wake_paced(heap)
     for _ in range(heap.knobs.background_turns):
         background_turn(heap)
     if explicit:

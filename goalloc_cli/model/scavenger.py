@@ -1,7 +1,7 @@
 """The background scavenger: when it runs, and how long it sleeps. (Go: mgcscavenge.go, bgscavenge; allocator.md 9.4)
 
-It is woken when sweeping is done and when a cycle starts, and then after each sleep, which takes a trace with times. Where a
-recording shows its runs, it runs just then.
+It is woken when sweeping is done and when a cycle starts, in Go 1.13 where its pace is set, at mark termination; and then
+after each sleep, which takes a trace with times. Where a recording shows its runs, it runs just then.
 """
 
 from __future__ import annotations
@@ -47,12 +47,27 @@ def sweep_done(heap):
 
 @inner
 def wake(heap):
-    """The scavenger runs now, if it decides by itself when."""
+    """The scavenger runs now, if it decides by itself when; or, if its pace woke it and it found nothing, before long."""
     if heap.knobs.scavenger != Scavenger.PACED or heap.gc.hinted:
+        return
+    if heap.knobs.scavenge_when_paced:
+        # Unlike Go: it tries again once, not ever less often until it finds something.
+        if heap.scavenge.next_ns == PARKED:
+            heap.scavenge.next_ns = heap.time_ns
         return
     if heap.scavenge.next_ns != PARKED:
         learn(heap, heap.time_ns)
     run(heap, heap.time_ns)
+
+
+@inner
+def wake_paced(heap):
+    """Its pace was set in the cycle that ends: it may run before the program goes on.
+
+    Unlike Go: not where the program sets GOGC, for then it would wait until the program does.
+    """
+    if heap.knobs.scavenger == Scavenger.PACED and heap.knobs.scavenge_when_paced and not heap.gc.hinted:
+        run(heap, heap.time_ns)
 
 
 @inner

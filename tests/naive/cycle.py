@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from goalloc_cli.choices import Scavenger
 from tests.naive.cache import flush_mcache, prepare_for_sweep
 from tests.naive.heap import Heap, Span
 from tests.naive.pacing import end_cycle, set_goal_and_trigger, set_sweep_pace, start_cycle
+from tests.naive.scavenging import run as run_scavenger
 from tests.naive.scavenging import wake
 from tests.naive.sizeclasses import has_inline_marks
 from tests.naive.stacks import free_stack_spans
@@ -99,6 +101,8 @@ def gc_end(h: Heap, p: int, explicit: bool) -> None:
     h.pages.next_generation()
     free_stack_spans(h)
     prepare_for_sweep(h, p)
+    if h.design.scavenger == Scavenger.PACED and h.design.scavenge_when_paced:
+        run_scavenger(h, h.pages.now)
     background_sweep(h)
     if explicit:
         sweep_all(h)

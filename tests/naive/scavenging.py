@@ -18,8 +18,12 @@ def swept(h: Heap) -> None:
 
 
 def wake(h: Heap) -> None:
-    """Run now."""
+    """Run now, or where it ran when its goal was set, and is idle, when time goes on."""
     if h.design.scavenger != Scavenger.PACED:
+        return
+    if h.design.scavenge_when_paced:
+        if h.sleep.until is None:
+            h.sleep.until = h.pages.now
         return
     if h.sleep.until is not None:
         learn(h, h.pages.now)
