@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -75,11 +76,23 @@ def read_memstats(path: str) -> dict[str, dict[str, Any]]:
     """
     try:
         snaps = json.loads(Path(path).read_text())["snaps"]
-        return {str(snap["Point"]): dict(snap["M"]) for snap in snaps}
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise TraceError(
-            f'{path}: not MemStats by point: {type(error).__name__} {error}; expected {{"snaps": [{{"Point", "M"}}]}}'
-        ) from None
+        points = {str(snap["Point"]): dict(snap["M"]) for snap in snaps}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise TraceError(f'{path}: not MemStats by point; write {{"snaps": [{{"Point": ..., "M": ...}}]}}') from None
+    for point, told in points.items():
+        if missing := not_numbers(told):
+            raise TraceError(f"{path}: point {brief(point)}: {missing} of its MemStats is no number; write them whole")
+    return points
+
+
+def not_numbers(told: dict[str, Any]) -> str:
+    """The first figure of MemStats that is compared and is not there, or is no integer; "" where all are."""
+    by_size = told.get("BySize", [])
+    if not isinstance(by_size, list) or not all(isinstance(row, dict) for row in by_size):
+        return "BySize"
+    figures = {name: told.get(name) for name in (*GAUGES, *COUNTERS)}
+    figures |= {f"BySize[{i}].{name}": row.get(name) for i, row in enumerate(by_size) for name in COUNTERS}
+    return next((name for name, figure in figures.items() if type(figure) is not int), "")
 
 
 def verify(

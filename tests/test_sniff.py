@@ -225,3 +225,10 @@ def test_anything_else_is_refused_by_what_it_looks_like(file, data, said):
     path = file(data)
     with pytest.raises(NotATraceError, match=f"^{path}: {said}"):
         open_trace(path)
+
+
+def test_a_saved_state_is_named_with_what_it_is_for(tmp_path: Path) -> None:
+    path = tmp_path / "app.state"
+    path.write_bytes(b"\x86\xa6format\xadgoalloc state\xa7version\x01")
+    with pytest.raises(TraceError, match=r"a saved state, .* goalloc replay --load-state"):
+        open_trace(path)

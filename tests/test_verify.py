@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.design import Design, release
-from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
 from goalloc_cli.trace.sniff import open_trace
-from goalloc_cli.verify import ROWS, Verdict, read_memstats, verify
+from goalloc_cli.verify import COUNTERS, GAUGES, ROWS, Verdict, read_memstats, verify
 
 ONE_P = "traces/orders-go1.27.msgpack"
 SEVERAL_PS = "traces/web-go1.27-p4.msgpack"
@@ -107,3 +108,35 @@ def test_a_row_above_its_threshold_is_fine():
 
 def test_a_rule_about_no_row_is_a_usage_error(capsys):
     assert cli.run(["verify", ONE_P, "--fail-on", "beauty<99"]) == 2
+
+
+ONES = dict.fromkeys((*GAUGES, *COUNTERS), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{}", '{"snaps": 5}', '{"snaps": [1]}', '{"snaps": [{"Point": "a"}]}',
+        '{"snaps": [{"Point": "a", "M": [1]}]}', "[" * 100_000, "\ud800",
+    ],
+)  # fmt: skip
+def test_what_is_no_memstats_is_refused(text: str, tmp_path: Path):
+    path = tmp_path / "memstats.json"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(TraceError, match="not MemStats by point; write"):
+        read_memstats(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"Mallocs": "1"}, "Mallocs"), ({"HeapAlloc": None}, "HeapAlloc"), ({"Frees": 1.5}, "Frees"),
+        ({"BySize": 3}, "BySize"),
+        ({"BySize": [{"Mallocs": 1, "Frees": []}]}, r"BySize\[0\]\.Frees"),
+    ],
+)  # fmt: skip
+def test_a_figure_of_memstats_that_is_no_number_is_named(changed: dict[str, object], named: str, tmp_path: Path):
+    path = tmp_path / "memstats.json"
+    path.write_text(json.dumps({"snaps": [{"Point": "start", "M": ONES | changed}]}))
+    with pytest.raises(TraceError, match=f"point 'start': {named} of its MemStats is no number"):
+        read_memstats(str(path))

@@ -151,7 +151,7 @@ def unpack(data: bytes, name: str, design: Design) -> State:
 
 def opened(data: bytes, design: Design) -> State:
     """The same; raise ValueError in words, or what else the damage leads to."""
-    found = msgpack.unpackb(data, max_bin_len=MAX_FILE, max_map_len=64, max_array_len=16, max_ext_len=0)
+    found = unpacked(data)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError("it is none")
     if found.get("version") != VERSION:
@@ -173,6 +173,16 @@ def opened(data: bytes, design: Design) -> State:
     if problem := problem_of(heap, state.objects, state.stacks, state.manual_spans):
         raise ValueError(problem)
     return state
+
+
+def unpacked(data: bytes) -> Any:
+    """The map that the file is."""
+    try:
+        return msgpack.unpackb(data, max_bin_len=MAX_FILE, max_map_len=64, max_array_len=16, max_ext_len=0)
+    except msgpack.ExtraData:
+        raise ValueError("it is none, or other bytes follow it") from None
+    except ValueError as error:
+        raise ValueError(f"it is none, or was cut short: {error}") from None
 
 
 def unzipped(found: dict[str, Any], name: str) -> bytes:

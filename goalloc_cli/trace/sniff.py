@@ -99,6 +99,9 @@ OTHERS = (
         "give it to a report, or give this the trace that it was made from",
         SavedReplayError,
     ),
+    Other(
+        "a saved state", _starts(_MSGPACK_MAP + rb"\xa6format.goalloc state"), "go on with it by goalloc replay --load-state"
+    ),
     Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
     Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
     Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
