@@ -21,6 +21,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import event, types
+from numba.core.base import BaseContext
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 from numba.np import arrayobj
 
@@ -83,6 +84,8 @@ def short_name(record: types.Record) -> tuple[str, tuple[()]]:
 
 
 types.Record.mangling_args = property(short_name)
+# Numba writes types out again and again, and a heap's takes 40 KB: a fifth of all the time that compiling took.
+types.Record.__repr__ = lambda record: short_name(record)[0]
 
 
 def from_the_front(context, builder, kind, at, size):
@@ -209,6 +212,27 @@ def hot(function):
     return inner(function, forceinline=True)
 
 
+def apart(function):
+    """An inner kernel that is never written out in its callers: for what few events need, beside what all run through."""
+    _APART.add((function.__module__, function.__qualname__))
+    return inner(function)
+
+
+_APART: set[tuple[str, str]] = set()
+
+
+def declare_function(context, module, descriptor):
+    """Declare a compiled function; those that stand apart say so."""
+    function = declare(context, module, descriptor)
+    if (descriptor.modname, descriptor.qualname) in _APART:
+        function.attributes.add("noinline")
+    return function
+
+
+declare = BaseContext.declare_function
+BaseContext.declare_function = declare_function
+
+
 def inner(function, **options):
     """A compiled function that only kernels call. It is compiled into them.
 
@@ -217,8 +241,9 @@ def inner(function, **options):
     """
     if numba.config.DISABLE_JIT:
         return function
-    options |= {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    dispatcher = numba.njit(**options)(function)
+    # A function that says nothing of forceinline has it from the caller that it is compiled for.
+    options = {"forceinline": False, **options, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = numba.njit(nogil=True, error_model="numpy", **options)(function)
     template = dispatcher.get_call_template
 
     def get_call_template(args, kws):

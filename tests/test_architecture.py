@@ -39,9 +39,9 @@ ROOMS = {
 }
 """What each file or folder of the package may import, besides itself. A new one needs a line here."""
 
-COMPILED = ("jit", "model.pallocbits", "trace.exectrace_handles")
-"""The modules that know numba: the decorators; the few operations on words, and the functions without counted references,
-that only its compiler has."""
+COMPILED = ("jit", "model.pallocbits", "model.prefetch", "trace.exectrace_handles")
+"""The modules that know numba: the decorators; the few operations on words and on the processor's cache, and the functions
+without counted references, that only its compiler has."""
 
 
 def name_of(path: Path) -> str:

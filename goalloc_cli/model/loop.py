@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import inner, kernel
+from goalloc_cli.jit import apart, inner, kernel
 from goalloc_cli.model import hint, snapshot
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
 from goalloc_cli.model.heap import FAULT_P, FAULT_TIME, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
@@ -13,6 +13,7 @@ from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
 from goalloc_cli.model.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pallocbits import ZERO
+from goalloc_cli.model.prefetch import prefetch
 from goalloc_cli.model.scavenge import scavenge_all
 from goalloc_cli.model.scavenger import advance, begin_scavenger
 from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
@@ -47,6 +48,10 @@ SNAP_DEAD = 25
 FIRST_HINT = 32
 FIRST_WITNESS = 48
 
+FAR = 32
+NEAR = 16
+"""How many events ahead the loop asks for what an event will touch: its object's row, then the span of one that dies."""
+
 
 @kernel
 def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, start):
@@ -64,8 +69,13 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
     Returns:
         Index of the first event not applied; after a fault, of the event that could not be applied.
     """
-    for i in range(start, len(kind)):
+    n = len(kind)
+    for i in range(start, n):
         heap.event_in_batch = i
+        if i + FAR < n:
+            prefetch(objects, handle[i + FAR])
+        if i + NEAR < n and kind[i + NEAR] & KIND_MASK == FREE:
+            prefetch(heap.spans, objects[handle[i + NEAR]].loc >> 16)
         k = kind[i] & KIND_MASK
         # Nearly all events are of these two kinds, and here they are compiled into the loop (`alloc` says the same).
         if k == ALLOC:
@@ -99,7 +109,7 @@ def apply(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
         apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
 
 
-@inner
+@apart
 def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg):
     """Apply an event that is neither the allocation of an object nor its death."""
     k = flags & KIND_MASK
@@ -160,7 +170,7 @@ def sample_heap(heap, row):
     take_sample(heap, row)
 
 
-@inner
+@apart
 def another_p(heap, p):
     """The P of an event that names none so far: P 0 for no P at all, else one more P from here on."""
     if p == NO_P:

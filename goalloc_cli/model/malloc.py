@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import hot, inner
+from goalloc_cli.jit import apart, hot, inner
 from goalloc_cli.model.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_LIVE_HANDLE,
@@ -51,7 +51,7 @@ def malloc(heap, objects, obj, p, size, noscan, bound, type_id):
         by.bound += 1
 
 
-@inner
+@apart
 def malloc_other(heap, p, size, noscan):
     """What is not small: without size, large, tiny."""
     if size == 0:

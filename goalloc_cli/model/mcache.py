@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.jit import hot, inner
+from goalloc_cli.jit import apart, hot, inner
 from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_FLUSH
 from goalloc_cli.model.mcentral import cache_span, file_swept, grow, uncache_span
 from goalloc_cli.model.mcentral_sets import sweep_for
@@ -28,7 +28,7 @@ def next_free(heap, p, spc):
     return (s << 16) | slot
 
 
-@inner
+@apart
 def advance(heap, p, spc):
     """Move on to the next word of P's span that has a free slot, refilling when the span is full; return the span."""
     s = heap.mcaches[p].alloc[spc]
@@ -162,7 +162,7 @@ def flush(heap, p):
     heap.mcaches[p].flush_gen = heap.gc.sweepgen
 
 
-@inner
+@apart
 def prepare_for_sweep(heap, p):
     """Flush P's caches unless that was done since the last cycle ended. (Go: mcache.go, prepareForSweep)"""
     if heap.mcaches[p].flush_gen != heap.gc.sweepgen:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import inner
+from goalloc_cli.jit import apart, inner
 from goalloc_cli.model.heap import FAULT_SLOT_WORDS, NONE, SLOT_WORDS
 from goalloc_cli.model.pallocbits import ZERO, bit, low_bits, popcount
 
@@ -93,7 +93,7 @@ def is_allocated(heap, span, slot):
     return heap.bits[span.bits + (slot >> 6)] & bit(slot & 63) != ZERO
 
 
-@inner
+@apart
 def keep_marks(heap, span, cycle):
     """Copy the live bits aside: they are what `cycle` marked."""
     live = span.bits + span.nwords
