@@ -1,4 +1,4 @@
-"""Reading ahead: the next batches are read and decoded in a thread of their own while one is replayed.
+"""Reading ahead: the next batches are read and decoded in a thread of their own while one is replayed; or anything else.
 
 Kernels, NumPy and zstandard give the interpreter free while they work, so the two run on two cores.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from goalloc_cli.trace.event import Batch
 
@@ -16,6 +17,32 @@ AHEAD = 4
 """Most batches that wait: memory stays bounded by them."""
 LEFT_SECONDS = 0.2
 """How long an iterator that is closed waits for its reader."""
+
+
+T = TypeVar("T")
+
+
+def later(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin some work in a thread; what is returned waits for its result, or raises its error."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="working ahead", daemon=True)
+    thread.start()
+
+    def result() -> T:
+        thread.join()
+        if errors:
+            raise errors[0]
+        return results.pop()
+
+    return result
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -218,8 +218,8 @@ def find_reclaims(events: Events, code: NDArray[np.uint8]) -> None:
     Where `newproc` allocates on the system stack, its own frame is the last that is recorded. The reclaimer counts whole
     windows, which no other sweep comes near.
     """
-    unnamed = (events.kind == Ev.GC_SWEEP_BEGIN) & (code == Code.SWEEP_OTHER)
-    code[unnamed & (events.b >= WINDOW_BYTES // 2)] = Code.SWEEP_RECLAIM
+    unnamed = np.flatnonzero(code == Code.SWEEP_OTHER)
+    code[unnamed[events.b[unnamed] >= WINDOW_BYTES // 2]] = Code.SWEEP_RECLAIM
 
 
 _WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)

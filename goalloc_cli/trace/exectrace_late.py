@@ -106,14 +106,14 @@ class Late(NamedTuple):
     fresh: NDArray[np.bool_]
     """Per M: the goroutine that it runs has not allocated since it started."""
     state: NDArray[np.int64]
-    """CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, FLUSHED."""
+    """CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, WAITING, FLUSHED."""
     moves: NDArray[np.int64]
     """(event, place that it belongs before, P) of what was found, shape (n, 3)."""
 
 
-CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, FLUSHED = range(6)
+CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPS, WAITING, FLUSHED = range(7)
 """Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
-goroutines that have stopped; the place of the last flush of all mcaches, -1."""
+goroutines that have stopped; those in `preempted`; the place of the last flush of all mcaches, -1."""
 MOST_MOVES = 1 << 16
 
 
@@ -129,6 +129,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     stopped, fresh = late.stopped, late.fresh
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops, flushed = late.state[STARTED_CYCLE], late.state[STOPS], late.state[FLUSHED]
+    waiters = late.state[WAITING]
     count = 0
     for q in range(begin, len(order)):
         i = order[q]
@@ -155,6 +156,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 for slot_of in range(PREEMPTED):
                     if preempted[slot_of, 0] < 0:
                         preempted[slot_of, 0], preempted[slot_of, 1] = goroutine[m[i]], refilled[m[i]]
+                        waiters += 1
                         break
             elif EFFECT[k] == STARTS:
                 refilled[m[i]] = -1
@@ -189,11 +191,12 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             starter = np.int64(-1)
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
-        for waiting in range(PREEMPTED):
+        for waiting in range(PREEMPTED if waiters else 0):
             if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
                 if target < 0 and owner[i] == i:
                     target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
                 preempted[waiting, 0] = -1
+                waiters -= 1
         if owner[i] != i:
             continue
         r = row[i]
@@ -228,6 +231,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         last[r] = q
     late.state[CYCLE], late.state[STARTER], late.state[STARTED] = cycle, starter, starter_at
     late.state[STARTED_CYCLE], late.state[STOPS], late.state[FLUSHED] = started, stops, flushed
+    late.state[WAITING] = waiters
     return count
 
 
@@ -241,7 +245,7 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         top=none(spans), last=none(spans), left=none(spans), live=np.zeros(spans, np.int64), before=np.empty(0, np.int32),
         position=np.empty(0, np.int32), moved=np.empty(0, np.bool_), goroutine=none(ms), refilled=none(ms),
         stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, -1]),
+        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.trace.ahead import later
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
@@ -29,8 +31,20 @@ MOST_SWEEPERS = 256
 Array = NDArray[np.int64]
 
 
+class Decoded(NamedTuple):
+    """A generation before its slots are looked for."""
+
+    events: Events
+    code: NDArray[np.uint8]
+    order: NDArray[np.int32]
+    """The first attempt at it."""
+
+
 class Reader:
-    """A recording on its way into the window."""
+    """A recording on its way into the window.
+
+    While one generation is written, the next is decoded in a thread of its own.
+    """
 
     def __init__(self, wire: Wire) -> None:
         """Raise TraceError for what no recording holds."""
@@ -39,7 +53,8 @@ class Reader:
         ms, ps, most = len(wire.m_ids), self.survey.ps, int(self.survey.events.max())
         self._streams = new_streams(ms)
         self._room: Events | None = new_events(most, ms)
-        self._next: Events | None = self._decode(0)
+        self._coming: Callable[[], Decoded] | None = None
+        """Waits for the next generation, once it is being decoded."""
         self.types = read_types(wire)
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
@@ -81,9 +96,18 @@ class Reader:
         """OPENS, CLOSES: the first and the last free of a sweep that ends later than it began."""
         return self._sweep[: len(self.window)]
 
-    def _decode(self, generation: int) -> Events:
+    def _decode(self, generation: int) -> Decoded:
+        """Decode a generation. What the window holds and what was found out so far is left alone."""
         assert self._room is not None
-        return decode(self.wire, generation, int(self.survey.events[generation]), self._streams, self._room)
+        assert self._clock is not None
+        name, count = self.wire.generations[generation], int(self.survey.events[generation])
+        events = decode(self.wire, generation, count, self._streams, self._room)
+        self.types.translate(events, name)
+        code = code_events(events, name, self.wire.tables)
+        swept_bytes(events)
+        find_reclaims(events, code)
+        self._clock.begin(events)
+        return Decoded(events, code, self._clock.order())
 
     def read(self, floor: int) -> None:
         """Read the next generation; `floor` is the first place of the window that can still be changed.
@@ -106,17 +130,16 @@ class Reader:
             self.cycles.actions += idle_flushes(self.window, begin, self.cycles, self._owned, highest_first)
             rows = int(self.window.heap.used[0])
             find_sweeps(self.window.kind, self.window.row, self.window.owner, begin, rows, self._sweeps, self._sweep)
+        if not self.whole:
+            following = self.generation
+            self._coming = later(lambda: self._decode(following))
 
     def _append(self) -> None:
-        """Decode the next generation, put it in order, and append it to the window."""
+        """Put the next generation in order, and append it to the window."""
         assert self._clock is not None
-        name = self.wire.generations[self.generation]
-        events = self._next or self._decode(self.generation)
-        self._next = None
-        self.types.translate(events, name)
-        code = code_events(events, name, self.wire.tables)
-        swept_bytes(events)
-        find_reclaims(events, code)
+        decoded = self._coming() if self._coming else self._decode(self.generation)
+        self._coming = None
+        events, code = decoded.events, decoded.code
         self._sweeper_count = int(
             find_sweepers(
                 events.kind, events.a, events.b, events.m, code, self._running, self._sweepers, self._sweeper_count
@@ -124,7 +147,7 @@ class Reader:
         )
         if len(events):
             self.times = [min(self.times[0], int(events.time.min())), max(self.times[1], int(events.time.max()))]
-        order, found = self._ordered(events)
+        order, found = self._ordered(decoded)
         columns: dict[str, NDArray[Any]] = {"code": code, "key": self._clock.key, **found}
         columns |= {column: getattr(events, column) for column in ("kind", "a", "b", "m", "p", "next_p")}
         self.generation += 1
@@ -132,13 +155,13 @@ class Reader:
             # Nothing is decoded any more: the memory of each column is free once it has been appended.
             self._room = self._clock = None
             self._found = {}
-        del events, code, found
+        del decoded, events, code, found
         self.window.append(columns, order)
 
-    def _ordered(self, events: Events) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
+    def _ordered(self, decoded: Decoded) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
         """The order of a generation in which fewest events contradict each other, and what the walk found in it."""
         assert self._clock is not None
-        clock, heap, release = self._clock, self.window.heap, self.wire.release
+        events, clock, heap, release = decoded.events, self._clock, self.window.heap, self.wire.release
         before = copied(heap)
         columns = {name: column[: len(events)] for name, column in self._found.items()}
         pairs = np.zeros((MOST_PAIRS, 2), np.int64)
@@ -151,12 +174,11 @@ class Reader:
                 )
             )  # fmt: skip
 
-        clock.begin(events)
-        best, wrong_in_best, orders = 0, -1, []
+        best, wrong_in_best, orders = 0, -1, [decoded.order]
         for attempt in range(ROUNDS):
             if attempt:
                 restore(heap, before)
-            orders.append(clock.order())
+                orders.append(clock.order())
             wrong = np.concatenate([clock.stuck, pairs[: follow(orders[attempt])]])
             if wrong_in_best < 0 or len(wrong) < wrong_in_best:
                 best, wrong_in_best = attempt, len(wrong)
