@@ -16,7 +16,8 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_window, exectrace_wire
+from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_cycles import Code, find_reclaims
 from goalloc_cli.trace.exectrace_decode import Ev
@@ -24,10 +25,13 @@ from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_
 from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
 from goalloc_cli.trace.exectrace_wire import EVENT_BATCH, uvarint
 from goalloc_cli.trace.exectrace_wire import HEADER_BYTES as FILE_HEADER
-from goalloc_cli.trace.trace import Header
+from goalloc_cli.trace.sniff import open_trace
+from goalloc_cli.trace.trace import Header, Trace
 
 DATA = Path(__file__).parent / "data"
-RECORDINGS = ("lru-go1.23", "trees-go1.24", "orders-go1.25", "wordcount-go1.26", "web-go1.27-p4")
+SEVERAL = "orders-go1.27-p4"
+"""A recording of three generations."""
+RECORDINGS = ("lru-go1.23", "trees-go1.24", "orders-go1.25", "wordcount-go1.26", "web-go1.27-p4", SEVERAL)
 NEWER = RECORDINGS[1:]
 """Go 1.24 and later record every allocation."""
 
@@ -120,6 +124,55 @@ def refusal(data: bytes, partial: bool = False) -> str:
     with pytest.raises(TraceError) as error:
         list(read_exectrace(io.BytesIO(data), "app.trace", partial).batches)
     return str(error.value)
+
+
+def columns(trace: Trace) -> dict[str, bytes]:
+    """All events of a trace, and the types and names that they use, whatever batches they come in."""
+    batches = list(trace.batches)
+    found = {name: b"".join(getattr(batch, name).tobytes() for batch in batches) for name in COLUMNS}
+    types = [info for batch in batches for info in batch.new_types]
+    names = [name for batch in batches for name in batch.new_names]
+    return found | {"tables": repr((types, names)).encode()}
+
+
+def in_windows(ahead: int, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, bytes], int]:
+    """The recording of several generations with so many events read ahead; and the longest window."""
+    lengths = []
+
+    class Measured(exectrace_window.Window):
+        def append(self, columns: dict[str, NDArray[Any]], order: NDArray[np.int32]) -> None:
+            super().append(columns, order)
+            lengths.append(len(self))
+
+    monkeypatch.setattr(exectrace_reader, "Window", Measured)
+    monkeypatch.setattr(exectrace, "AHEAD", ahead)
+    found = columns(read_exectrace(io.BytesIO(raw(SEVERAL)), SEVERAL))
+    return found, max(lengths)
+
+
+def test_how_much_of_a_recording_is_in_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, all_events = in_windows(1 << 40, monkeypatch)
+    in_parts, most = in_windows(2000, monkeypatch)
+    assert most < all_events
+    assert in_parts == whole
+
+
+def test_a_plain_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "app.trace"
+    file.write_bytes(raw(SEVERAL))
+    monkeypatch.setattr(exectrace_wire, "PIECE", 70_000)
+    assert columns(open_trace(file)) == columns(read_exectrace(io.BytesIO(raw(SEVERAL)), SEVERAL))
+
+
+def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "app.trace"
+    file.write_bytes(raw(SEVERAL))
+    monkeypatch.setattr(exectrace, "AHEAD", 2000)
+    monkeypatch.setattr(exectrace_reader, "later", lambda work: work)
+    trace = open_trace(file)
+    file.write_bytes(b"")
+    with pytest.raises(TraceError, match="it was changed while it was read"):
+        list(trace.batches)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

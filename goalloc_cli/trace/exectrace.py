@@ -29,7 +29,7 @@ from goalloc_cli.trace.exectrace_start import snapshot_events
 from goalloc_cli.trace.exectrace_survey import survey
 from goalloc_cli.trace.exectrace_window import Window
 from goalloc_cli.trace.exectrace_wire import Wire, read_wire
-from goalloc_cli.trace.source import TruncatedTrace
+from goalloc_cli.trace.source import Bytes, TruncatedTrace
 from goalloc_cli.trace.trace import Header, Trace
 
 ARENA_BYTES = 64 << 20
@@ -54,20 +54,20 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
     """Read an execution trace.
 
     Args:
-        stream: the recording, read to its end.
+        stream: the recording. A plain file is read a generation at a time while the batches are walked, all else at once.
         name: what messages call it.
         partial: accept a recording that was cut off and use its whole generations.
 
     Raises:
         TraceError: not an execution trace, without alloc/free events, damaged, incomplete, or contradicting itself.
     """
-    data = stream.read()
     try:
-        wire = read_wire(data, name, partial)
+        recording = Bytes(stream)
+        wire = read_wire(recording, name, partial)
     except TruncatedTrace as error:
         if not error.chunks:
             raise
-        whole = read_wire(data, name, partial=True)
+        whole = read_wire(recording, name, partial=True)
         try:
             events = int(survey(whole).events.sum())
         except TraceError as damage:
@@ -75,7 +75,7 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
         taken = f"{error}; or take the {events:,} events of those, with --partial"
         raise TruncatedTrace(taken, error.chunks, events) from None
     try:
-        return _read(wire, name, len(data))
+        return _read(wire, name, recording.length)
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from None
 

@@ -233,9 +233,9 @@ def decode(wire: Wire, generation: int, count: int, streams: Streams, room: Even
         bounds=room.bounds,
         generation=generation,
     )
-    batches = slice(*wire.bounds[generation : generation + 2])
+    batches = wire.batches(generation)
     decode_events(
-        wire.data, wire.start[batches], wire.stop[batches], wire.time[batches], wire.m[batches], wire.m_ids, ARITY, KEPT,
+        batches.data, batches.start, batches.stop, batches.time, batches.m, wire.m_ids, ARITY, KEPT,
         streams, events.kind, events.time, events.chained, events.a, events.b, events.m, events.p,
     )  # fmt: skip
     find_next_p(events.kind, events.m, events.p, events.a, events.next_p)

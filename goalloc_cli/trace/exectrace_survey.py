@@ -70,6 +70,7 @@ def look(data, start, stop, m, generation, nobody, arity, kept, looked_at, count
     """Count the kept events; return -1, or the offset of one that is not known or runs past its batch.
 
     Args:
+        generation: whose batches these are.
         nobody: index of the M that is none: its events count for nothing else.
         counts: out, per generation. kinds: out, per kind. found: out, as listed above. made: out, spans per span class.
     """
@@ -115,7 +116,7 @@ def look(data, start, stop, m, generation, nobody, arity, kept, looked_at, count
             found[SPAN_PAGES] = min(found[SPAN_PAGES] + max(npages, 0), np.int64(1) << 62)
             if kind_class & 1 == 0 and 0 <= kind_class >> 1 < CLASSES:
                 made[kind_class >> 2] += 1
-        counts[generation[k]] += count
+        counts[generation] += count
     return -1
 
 
@@ -131,14 +132,17 @@ def survey(wire: Wire) -> Survey:
     found[[LEAST_P, LEAST_BASE]] = np.iinfo(np.int64).max
     found[MOST_P] = -1
     nobody = int(np.searchsorted(wire.m_ids, np.uint64(NO_M))) if NO_M in wire.m_ids else -1
-    at = int(
-        look(
-            wire.data, wire.start, wire.stop, wire.m, wire.generation, nobody, ARITY, KEPT, LOOKED_AT, counts, kinds, found,
-            made,
-        )
-    )  # fmt: skip
-    if at >= 0:
-        raise TraceError(f"byte {at}: event {int(wire.data[at])} is not known or cut off: damaged; {RECORD_AGAIN}")
+    for generation in range(len(wire.generations)):
+        batches = wire.batches(generation)
+        at = int(
+            look(
+                batches.data, batches.start, batches.stop, batches.m, generation, nobody, ARITY, KEPT, LOOKED_AT, counts,
+                kinds, found, made,
+            )
+        )  # fmt: skip
+        if at >= 0:
+            where = f"byte {batches.base + at}: event {int(batches.data[at])}"
+            raise TraceError(f"{where} is not known or cut off: damaged; {RECORD_AGAIN}")
     if int(counts.sum()) >= 1 << 31:
         raise TraceError(f"{int(counts.sum())} events are more than can be held; record for a shorter time")
     if not kinds[Ev.SPAN :].any():

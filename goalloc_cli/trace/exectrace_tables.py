@@ -134,45 +134,43 @@ class Tables:
     """The tables of all generations, keyed by (generation, id)."""
 
     def __init__(self) -> None:
-        self._data = b""
-        self._strings: dict[tuple[int, int], tuple[int, int]] = {}
-        self._stacks: dict[tuple[int, int], tuple[int, int]] = {}
+        self._strings: dict[tuple[int, int], tuple[bytes, int, int]] = {}
+        self._stacks: dict[tuple[int, int], tuple[bytes, int, int]] = {}
         self._functions: dict[tuple[int, int], tuple[str, ...]] = {}
         self._texts: dict[tuple[int, int], str] = {}
-        self._types: dict[int, list[Index]] = {}
+        self._types: dict[int, list[tuple[bytes, Index]]] = {}
 
-    def add_strings(self, data: bytes, at: int, stop: int, generation: int) -> None:
-        """Index the strings in bytes `at` to `stop`.
+    def add_strings(self, data: bytes, at: int, generation: int) -> None:
+        """Index the strings of a generation, `data`, which stand at byte `at` of the recording.
 
         Raises:
             TraceError: the bytes are not a table of strings.
         """
-        for key, first, length in self._index(index_strings, data, at, stop, 3, "strings").tolist():
-            self._strings[generation, key] = (first, length)
+        for key, first, length in self._index(index_strings, data, at, 3, "strings").tolist():
+            self._strings[generation, key] = (data, first, length)
 
-    def add_stacks(self, data: bytes, at: int, stop: int, generation: int) -> None:
-        """Index the stacks in bytes `at` to `stop`; raises as `add_strings`."""
-        for key, first, frames in self._index(index_stacks, data, at, stop, 3, "stacks").tolist():
-            self._stacks[generation, key] = (first, frames)
+    def add_stacks(self, data: bytes, at: int, generation: int) -> None:
+        """Index the stacks of a generation, as `add_strings`."""
+        for key, first, frames in self._index(index_stacks, data, at, 3, "stacks").tolist():
+            self._stacks[generation, key] = (data, first, frames)
 
-    def add_types(self, data: bytes, at: int, stop: int, generation: int) -> None:
-        """Index the types in bytes `at` to `stop`; raises as `add_strings`."""
-        self._types.setdefault(generation, []).append(self._index(index_types, data, at, stop, 5, "types"))
+    def add_types(self, data: bytes, at: int, generation: int) -> None:
+        """Index the types of a generation, as `add_strings`."""
+        self._types.setdefault(generation, []).append((data, self._index(index_types, data, at, 5, "types")))
 
-    def _index(self, index_table: object, data: bytes, at: int, stop: int, width: int, what: str) -> Index:
-        self._data = data
-        out = np.zeros(((stop - at) // 3 + 1, width), np.int64)
-        count = int(index_table(np.frombuffer(data, np.uint8), at, stop, out))  # type: ignore[operator]
+    def _index(self, index_table: object, data: bytes, at: int, width: int, what: str) -> Index:
+        out = np.zeros((len(data) // 3 + 1, width), np.int64)
+        count = int(index_table(np.frombuffer(data, np.uint8), 0, len(data), out))  # type: ignore[operator]
         if count < 0:
-            raise TraceError(f"byte {-count - 1}: the table of {what} is damaged; record it again")
+            raise TraceError(f"byte {at - count - 1}: the table of {what} is damaged; record it again")
         return out[:count]
 
     def string(self, generation: int, key: int) -> str:
         """The string with this id, "" where there is none."""
         known = self._texts.get((generation, key))
         if known is None:
-            first, length = self._strings.get((generation, key), (0, 0))
-            known = self._texts[generation, key] = self._data[first : first + length].decode("utf-8", "replace")
+            data, first, length = self._strings.get((generation, key), (b"", 0, 0))
+            known = self._texts[generation, key] = data[first : first + length].decode("utf-8", "replace")
         return known
 
     def stack(self, generation: int, key: int) -> tuple[str, ...]:
@@ -180,8 +178,8 @@ class Tables:
         known = self._functions.get((generation, key))
         if known is not None:
             return known
-        at, frames = self._stacks.get((generation, key), (0, 0))
-        ids = function_ids(np.frombuffer(self._data, np.uint8), at, frames).tolist()
+        data, at, frames = self._stacks.get((generation, key), (b"", 0, 0))
+        ids = function_ids(np.frombuffer(data, np.uint8), at, frames).tolist()
         names = self._functions[generation, key] = tuple(self.string(generation, i) for i in ids)
         return names
 
@@ -190,9 +188,9 @@ class Tables:
         parts = self._types.get(generation)
         if not parts:
             return np.zeros(0, np.int64), []
-        rows = np.concatenate(parts)
         infos = [
-            TypeInfo(self._data[first : first + length].decode("utf-8", "replace"), size, pointer_bytes)
+            TypeInfo(data[first : first + length].decode("utf-8", "replace"), size, pointer_bytes)
+            for data, rows in parts
             for size, pointer_bytes, first, length in rows[:, 1:].tolist()
         ]
-        return rows[:, 0], infos
+        return np.concatenate([rows[:, 0] for _data, rows in parts]), infos

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import zlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_tables import Tables
 from goalloc_cli.trace.ranges import MAX_BYTES
-from goalloc_cli.trace.source import TruncatedTrace
+from goalloc_cli.trace.source import Bytes, TruncatedTrace
 
 HEADER_BYTES = 16
 MAX_BATCH_BYTES = 64 << 10
+MAX_RECORD_BYTES = MAX_BATCH_BYTES + 64
+"""The same with its head: two bytes and four numbers."""
+PIECE = 8 << 20
+"""Bytes that are looked at at once."""
 NO_M = (1 << 64) - 1
 """M id of a batch that no M wrote (runtime/tracebuf.go, unsafeTraceWriter)."""
 
@@ -47,11 +52,24 @@ SET_GODEBUG = (
 )
 
 
+class Batches(NamedTuple):
+    """The event batches of a generation, by M, oldest first."""
+
+    data: NDArray[np.uint8]
+    base: int
+    """Where in the file that stands."""
+    start: NDArray[np.int64]
+    """Offset in `data` of the first event of each."""
+    stop: NDArray[np.int64]
+    time: NDArray[np.int64]
+    m: NDArray[np.int64]
+
+
 @dataclass
 class Wire:
     """A recording, taken apart into batches. Event batches are sorted by generation, then by M, oldest first."""
 
-    data: NDArray[np.uint8]
+    recording: Bytes
     release: str
     """Of the header: "1.23" (or 1.24), "1.25", "1.26" (or 1.27)."""
     start: NDArray[np.int64]
@@ -74,6 +92,18 @@ class Wire:
     cut_off: int = 0
     """Generations left out because the recording was cut off."""
 
+    def batches(self, generation: int) -> Batches:
+        """The event batches of a generation, by its index, and their bytes.
+
+        Raises:
+            TraceError: the file has become shorter.
+        """
+        which = slice(*self.bounds[generation : generation + 2])
+        start, stop = self.start[which], self.stop[which]
+        base = int(start.min(initial=self.recording.length))
+        data = self.recording.piece(base, int(stop.max(initial=base)) - base)
+        return Batches(np.frombuffer(data, np.uint8), base, start - base, stop - base, self.time[which], self.m[which])
+
 
 @dataclass
 class _Scan:
@@ -87,6 +117,8 @@ class _Scan:
     ended: set[int] = field(default_factory=set)
     frequency: dict[int, int] = field(default_factory=dict)
     min_addr: int | None = None
+    base: int = 0
+    """Offset of the piece that is being read: all others that are kept, or told, are those in the file."""
     seen: dict[tuple[int, int, int, int, int, int], int] = field(default_factory=dict)
     copies: list[int] = field(default_factory=list)
     """Offsets of batches that stood in the file before."""
@@ -96,8 +128,8 @@ class _CutOffError(Exception):
     """The file ends inside a batch."""
 
 
-def uvarint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """The number at `at` and the offset behind it (encoding/binary, ReadUvarint)."""
+def uvarint(data: bytes, at: int, end: int, base: int = 0) -> tuple[int, int]:
+    """The number at `at` and the offset behind it (encoding/binary, ReadUvarint). `data` stands at byte `base`."""
     value = shift = 0
     for i in range(at, min(at + 10, end)):
         byte = data[i]
@@ -107,14 +139,14 @@ def uvarint(data: bytes, at: int, end: int) -> tuple[int, int]:
         shift += 7
     if end - at < 10:
         raise _CutOffError
-    raise TraceError(f"byte {at}: a number of more than 10 bytes; the recording is damaged: {RECORD_AGAIN}")
+    raise TraceError(f"byte {base + at}: a number of more than 10 bytes; the recording is damaged: {RECORD_AGAIN}")
 
 
-def read_wire(data: bytes, name: str, partial: bool = False) -> Wire:
+def read_wire(recording: Bytes, name: str, partial: bool = False) -> Wire:
     """Take a recording apart.
 
     Args:
-        data: the whole file.
+        recording: the whole file.
         name: what messages call it.
         partial: accept a file that was cut off, and use its whole generations.
 
@@ -122,20 +154,23 @@ def read_wire(data: bytes, name: str, partial: bool = False) -> Wire:
         TraceError: not an execution trace, of a release without alloc/free events, damaged, or cut off.
     """
     try:
-        return _read_wire(data, partial)
+        return _read_wire(recording, partial)
     except TruncatedTrace as error:
         raise TruncatedTrace(f"{name}: {error}", error.chunks) from None
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from None
 
 
-def _read_wire(data: bytes, partial: bool) -> Wire:
-    release = _release(data)
+def _read_wire(recording: Bytes, partial: bool) -> Wire:
+    piece = recording.piece(0, PIECE)
+    release = _release(piece)
     scan = _Scan()
     at, cut = HEADER_BYTES, False
-    while at < len(data) and not cut:
+    while at < recording.length and not cut:
+        if at + MAX_RECORD_BYTES > scan.base + len(piece) < recording.length:
+            scan.base, piece = at, recording.piece(at, PIECE)
         try:
-            at = _batch(data, at, release, scan)
+            at = scan.base + _batch(piece, at - scan.base, release, scan)
         except _CutOffError:
             cut = True
     if not scan.order:
@@ -154,7 +189,7 @@ def _read_wire(data: bytes, partial: bool) -> Wire:
             f"twice: {LOST_EVENTS}"
         )
     _consecutive(whole, at)
-    return _sorted(data, release, scan, whole)
+    return _sorted(recording, release, scan, whole)
 
 
 def _release(data: bytes) -> str:
@@ -171,8 +206,8 @@ def _release(data: bytes) -> str:
 
 
 def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
-    """Read the batch at offset `at` into `scan`; return the offset behind it."""
-    first, kind, end = at, data[at], len(data)
+    """Read the batch at offset `at` of a piece into `scan`; return the offset behind it."""
+    first, kind, end = scan.base + at, data[at], len(data)
     at += 1
     if kind == END_OF_GENERATION and release == "1.26":
         if scan.order:
@@ -189,10 +224,10 @@ def _batch(data: bytes, at: int, release: str, scan: _Scan) -> int:
             raise _CutOffError
         experiment = data[at]
         at += 1
-    generation, at = uvarint(data, at, end)
-    m, at = uvarint(data, at, end)
-    clock, at = uvarint(data, at, end)
-    size, at = uvarint(data, at, end)
+    generation, at = uvarint(data, at, end, scan.base)
+    m, at = uvarint(data, at, end, scan.base)
+    clock, at = uvarint(data, at, end, scan.base)
+    size, at = uvarint(data, at, end, scan.base)
     if size > MAX_BATCH_BYTES or generation == 0 or m >> 64 or clock >> 62:
         raise TraceError(f"byte {first}: a batch of {size} bytes in generation {generation}: damaged; {RECORD_AGAIN}")
     if at + size > end:
@@ -227,9 +262,9 @@ def _plain(data: bytes, at: int, stop: int, generation: int, release: str, m: in
     """File a batch without experiment by its first byte."""
     kind = data[at]
     if kind == STRINGS:
-        scan.tables.add_strings(data, at + 1, stop, generation)
+        scan.tables.add_strings(data[at + 1 : stop], scan.base + at + 1, generation)
     elif kind == STACKS:
-        scan.tables.add_stacks(data, at + 1, stop, generation)
+        scan.tables.add_stacks(data[at + 1 : stop], scan.base + at + 1, generation)
     elif kind == CPU_SAMPLES:
         pass
     elif kind == FREQUENCY and release == "1.23":
@@ -237,7 +272,7 @@ def _plain(data: bytes, at: int, stop: int, generation: int, release: str, m: in
     elif kind == SYNC and release != "1.23":
         _frequency(data, at + 1, stop, generation, scan)
     else:
-        scan.batches.append((generation, m, len(scan.batches), clock, at, stop))
+        scan.batches.append((generation, m, len(scan.batches), clock, scan.base + at, scan.base + stop))
 
 
 def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) -> None:
@@ -247,44 +282,46 @@ def _frequency(data: bytes, at: int, stop: int, generation: int, scan: _Scan) ->
             kind = data[at]
             if kind == FREQUENCY:
                 if generation in scan.frequency:
-                    raise TraceError(f"byte {at}: generation {generation} has two frequencies: damaged; {RECORD_AGAIN}")
-                scan.frequency[generation], at = uvarint(data, at + 1, stop)
-                if not 0 < scan.frequency[generation] < 1 << 50:
-                    raise TraceError(f"byte {at}: a clock of {scan.frequency[generation]} ticks a second; {RECORD_AGAIN}")
+                    where = f"byte {scan.base + at}: generation {generation}"
+                    raise TraceError(f"{where} has two frequencies: damaged; {RECORD_AGAIN}")
+                ticks, at = uvarint(data, at + 1, stop, scan.base)
+                if not 0 < ticks < 1 << 50:
+                    raise TraceError(f"byte {scan.base + at}: a clock of {ticks} ticks a second; {RECORD_AGAIN}")
+                scan.frequency[generation] = ticks
             elif kind == CLOCK_SNAPSHOT:
                 at += 1
                 for _ in range(4):
-                    _, at = uvarint(data, at, stop)
+                    _, at = uvarint(data, at, stop, scan.base)
             else:
-                raise TraceError(f"byte {at}: event {kind} in a sync batch: damaged; {RECORD_AGAIN}")
+                raise TraceError(f"byte {scan.base + at}: event {kind} in a sync batch: damaged; {RECORD_AGAIN}")
     except _CutOffError:
-        raise TraceError(f"byte {at}: a sync batch ends inside a number: damaged; {RECORD_AGAIN}") from None
+        raise TraceError(f"byte {scan.base + at}: a sync batch ends inside a number: damaged; {RECORD_AGAIN}") from None
 
 
 def _experimental(data: bytes, at: int, stop: int, generation: int, experiment: int, scan: _Scan) -> None:
     if experiment != ALLOC_FREE:
         return
     if data[at] == TYPES_BATCH:
-        scan.tables.add_types(data, at + 1, stop, generation)
+        scan.tables.add_types(data[at + 1 : stop], scan.base + at + 1, generation)
         return
     if data[at] != INFO_BATCH:
-        raise TraceError(f"byte {at}: kind {data[at]} of alloc/free batch is not known; {RECORD_AGAIN}")
+        raise TraceError(f"byte {scan.base + at}: kind {data[at]} of alloc/free batch is not known; {RECORD_AGAIN}")
     numbers, i = [], at + 1
     try:
         while i < stop:
-            value, i = uvarint(data, i, stop)
+            value, i = uvarint(data, i, stop, scan.base)
             numbers.append(value)
     except _CutOffError:
         numbers = []
     if len(numbers) != 4:
-        raise TraceError(f"byte {at}: the alloc/free parameters are damaged; {RECORD_AGAIN}")
+        raise TraceError(f"byte {scan.base + at}: the alloc/free parameters are damaged; {RECORD_AGAIN}")
     if numbers[1:] != [8192, 8, 2048]:
         raise TraceError(
-            f"byte {at}: page size, alignment and stack size are {numbers[1:]}, not 8192, 8 and 2048: "
+            f"byte {scan.base + at}: page size, alignment and stack size are {numbers[1:]}, not 8192, 8 and 2048: "
             "only recordings of 64-bit programs can be read"
         )
     if numbers[0] >= MAX_BYTES:
-        raise TraceError(f"byte {at}: the heap begins at address {numbers[0]:#x}: damaged; {RECORD_AGAIN}")
+        raise TraceError(f"byte {scan.base + at}: the heap begins at address {numbers[0]:#x}: damaged; {RECORD_AGAIN}")
     scan.min_addr = numbers[0]
 
 
@@ -305,7 +342,7 @@ def _consecutive(generations: list[int], at: int) -> None:
             raise TraceError(f"byte {at}: generation {after} follows generation {before}: batches are lost; {RECORD_AGAIN}")
 
 
-def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
+def _sorted(recording: Bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
     """The event batches of the generations `whole`."""
     index = {g: i for i, g in enumerate(whole)}
     batches = sorted(b for b in scan.batches if b[0] in index)
@@ -320,7 +357,7 @@ def _sorted(data: bytes, release: str, scan: _Scan, whole: list[int]) -> Wire:
         raise TraceError(f"no batch tells the frequency of the clock; {RECORD_AGAIN}")
     generation = column([index[b[0]] for b in batches])
     return Wire(
-        data=np.frombuffer(data, np.uint8),
+        recording=recording,
         release=release,
         start=column([b[4] for b in batches]),
         stop=column([b[5] for b in batches]),

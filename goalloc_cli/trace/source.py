@@ -47,6 +47,34 @@ class TruncatedTrace(TraceError):  # noqa: N818 (it names what the input is)
         self.events = events
 
 
+class Bytes:
+    """All bytes of a stream. Those of a plain file stay there until they are asked for."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        """The stream is at its beginning, and stays open."""
+        raw = getattr(stream, "raw", None)
+        self._file = raw.plain.fileno() if isinstance(raw, _Pieces) and raw.plain and hasattr(os, "pread") else -1
+        self._data = b"" if self._file >= 0 else stream.read()
+        self.length = os.fstat(self._file).st_size if self._file >= 0 else len(self._data)
+
+    def piece(self, at: int, length: int) -> bytes:
+        """So many bytes from offset `at` on, or all that there are.
+
+        Raises:
+            TraceError: the file has become shorter.
+        """
+        if self._file < 0:
+            return self._data[at : at + length]
+        wanted = max(0, min(length, self.length - at))
+        parts: list[bytes] = []
+        while wanted and (part := os.pread(self._file, wanted, at)):
+            parts.append(part)
+            at, wanted = at + len(part), wanted - len(part)
+        if wanted:
+            raise TraceError(f"byte {at}: the file ends here, and was longer before: it was changed while it was read")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 @dataclass
 class Limit:
     """How much a packed input may unpack to."""
@@ -106,6 +134,8 @@ def _source(name: str, file: BinaryIO, close: Callable[[], None], partial: bool 
         raise TraceError(f"{name}: is a terminal; name a file, or pipe a trace in")
     size_bytes, tail = _size_and_tail(file)
     pieces = _Pieces(name, iter(lambda: file.read(PIECE), b""), None)
+    if size_bytes is not None and not file.tell():
+        pieces.plain = file
     plain = _buffered(pieces)
     for magic, unpack in _PACKERS.items():
         if plain.peek(len(magic)).startswith(magic):
@@ -140,6 +170,8 @@ class _Pieces(io.RawIOBase):
         """`cut` takes the message where the pieces end too early; None: that is raised."""
         self._name = name
         self._cut = cut
+        self.plain: BinaryIO | None = None
+        """The regular file that this is, from its first byte on."""
         self._pieces = pieces
         self._rest = memoryview(b"")
         self.bytes_read = 0
