@@ -26,6 +26,7 @@ from goalloc_cli.trace.exectrace_decode import Events, decode
 from goalloc_cli.trace.exectrace_emit import emit
 from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_late import GO_RUNNING, late_allocs
+from goalloc_cli.trace.exectrace_next import next_sweeps
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_slots import TINY_SPC, Slots, follow
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
@@ -116,6 +117,8 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     late = late_allocs(events, order, slots, cycles, ps)
     if ps > 1:
         cycles.actions += idle_flushes(events, order, cycles, ps, highest_first=wire.release == "1.26")
+    elif wire.release == "1.26":
+        cycles.actions += next_sweeps(events, order, slots, cycles)
     from_start = snapshot is not None and _starts_with_program(events, order)
     if snapshot is not None:
         snapshot.from_start = from_start
