@@ -88,7 +88,7 @@ SPAN = table(
     offers="<i4",  # how often verify saw the model offer this span where the real one could not be taken, in this cycle
     sweep_end="<i4",  # when the sweep that is under way ends, on the sweepers' clock
     next_swept="<i4",  # its place among those that the recording says the next cycle sweeps (SWEPT_NEXT)
-    spared="<i4",  # marked objects when the reclaimer last passed it by, as far as a recording tells
+    spared="<i4",  # marked objects when the reclaimer passed it by, as far as a recording tells; 0 once one of them died
     # That makes 128 bytes: a row never straddles a cache line more than it must.
 )
 
