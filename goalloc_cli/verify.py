@@ -144,7 +144,7 @@ def verify(
 SWEEP_HINTS = np.array(
     [
         Kind.SWEEP_TO, Kind.SWEEP_COUNT, Kind.SWEEP_DRAINED, Kind.SWEEP_CREDIT, Kind.SWEEP_RECLAIM, Kind.RECLAIM_BYTES,
-        Kind.SWEEP_END, Kind.REFILL, Kind.SWEEP_PAID,
+        Kind.SWEEP_END, Kind.REFILL, Kind.SWEEP_PAID, Kind.SWEPT_NEXT,
     ],
     np.uint8,
 )

@@ -43,6 +43,7 @@ HINT = {
     Kind.SWEEP_DRAINED: "the background sweeper found nothing left",
     Kind.SWEEP_CREDIT: "the next refill of P{p} sweeps {size:,} B of spans first",
     Kind.SWEEP_RECLAIM: "the page reclaimer swept the span of object {id}",
+    Kind.SWEPT_NEXT: "the next cycle sweeps the span of object {id} after those told before",
     Kind.MCACHE_FLUSH: "the mcache of P{p} was flushed",
     Kind.PAGE_CACHE_FLUSH: "the page cache of P{p} was given back",
     Kind.MANUAL_ALLOC: "a span of {size:,} pages for stacks or GC work buffers was taken",

@@ -88,7 +88,9 @@ SPAN = table(
     sweep_cause="<i4",  # who began the sweep that is under way
     offers="<i4",  # how often verify saw the model offer this span where the real one could not be taken, in this cycle
     sweep_end="<i4",  # when the sweep that is under way ends, on the sweepers' clock
-    spare="(2,)<i4",  # to 128 bytes: a row never straddles a cache line more than it must
+    next_swept="<i4",  # its place among those that the recording says the next cycle sweeps (SWEPT_NEXT)
+    spared="<i4",  # marked objects when the reclaimer passed it by, as far as a recording tells; 0 once one of them died
+    # That makes 128 bytes: a row never straddles a cache line more than it must.
 )
 
 MCACHE = table(
@@ -208,8 +210,9 @@ GC = table(
     reclaim_end="<i8",
     reclaim_credit="<i8",
     reclaim_bytes="<i8",  # that the recording says the next call of the reclaimer accounts for, or NONE
-    silent_marks="<i8",  # spans of unknown page mark are swept below this many marks, and `silent_left` with just as many
-    silent_left="<i8",
+    silent_told="<i8",  # 1 where it also told which spans of unknown page mark are swept: those named by hint_cycle
+    told_next="<i4",  # SWEPT_NEXT events, in cycle `told_cycle`
+    told_cycle="<i4",
     heap_live="<i8",
     marked="<i8",
     heap_marked="<i8",  # by the last cycle that ended

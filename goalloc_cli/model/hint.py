@@ -20,7 +20,7 @@ from goalloc_cli.model.mcache import flush, release_up_to, reserve
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer_memory import NEVER, pace_scavenger
 from goalloc_cli.model.pagecache import flush_page_cache
-from goalloc_cli.model.reclaim_windows import hint_reclaimed
+from goalloc_cli.model.reclaim_windows import hint_reclaimed, next_swept
 from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
@@ -43,6 +43,7 @@ REFILL = 43
 SWEEP_PAID = 44
 HEAP_GOAL = 45
 SCAVENGE = 46
+SWEPT_NEXT = 47
 
 FLUSHED = 4
 """Where SWEEP_TO names no sweeper: the span was in an mcache that was flushed."""
@@ -84,6 +85,8 @@ def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
         heap_goal(heap, size)
     elif kind == SCAVENGE:
         turn(heap)
+    elif kind == SWEPT_NEXT:
+        next_swept(heap, objects[obj].loc)
 
 
 @inner

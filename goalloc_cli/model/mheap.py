@@ -96,6 +96,8 @@ def new_span(heap, page, npages, state):
     span.mark_cycle = NONE
     span.black_cycle = NONE
     span.hint_cycle = NONE
+    span.next_swept = 0
+    span.spared = 0
     span.born_cycle = heap.gc.cycle
     span.owner = NONE
     span.next = NO_SPAN

@@ -4,7 +4,8 @@ reclaim, reclaimChunk; allocator.md 8.5)
 Any mark of an object sets its span's page mark, but for spans with inline mark bits (Green Tea, Go 1.26+): there an
 allocation during marking does, and scanning two or more objects of the span at once (mgcmark_greenteagc.go, spanSetScans).
 How many are scanned at once depends on the order of marking, which nobody knows. A recording names the spans in which the
-reclaimer freed something; of those in which it freed nothing it only tells how many pages they had together.
+reclaimer freed something; of those in which it freed nothing it tells how many pages they had together, and of some in which
+order the next cycle sweeps them: the reclaimer put those ahead that it swept.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ MARKED = 0
 UNMARKED = 1
 UNKNOWN = 2
 """What is known of a span's page mark."""
+
+MOST_SILENT = 2048
+"""Spans of unknown page mark that one call of the reclaimer can choose from."""
+SPAN, MARKS, NEXT, SPARED = range(4)
+"""Columns of what it chooses from: the span; its marked objects; its place in the next sweep, or NONE; 1 where it was passed
+by before, with as many, else 0, and NAMED in the end."""
+NAMED = 2
 
 
 @inner
@@ -91,38 +99,36 @@ def page_mark(heap, span):
     inline = heap.knobs.inline_mark_bytes > 0 and span.spc > 1 and 16 <= span.elem_size <= heap.knobs.header_above
     if marked == 0 or (inline and span.spc & 1):
         return UNMARKED
-    if heap.gc.hinted and not heap.gc.own_sweeper and marked < span.alloc_count:
-        return UNMARKED if span.hint_cycle == cycle else MARKED
+    if heap.gc.hinted and not heap.gc.own_sweeper:
+        if span.hint_cycle == cycle:
+            return UNMARKED
+        if marked < span.alloc_count:
+            return MARKED
     return UNKNOWN if inline else MARKED
 
 
 @inner
 def is_spared(heap, span):
-    """Whether the reclaimer passes a span whose page mark is not known by: those with the most marked objects, beyond as
-    many spans as the recording says were swept; without a recording those with several."""
-    gc = heap.gc
+    """Whether the reclaimer passes a span whose page mark is not known by: where the recording told which it did not, all
+    others; without a recording those with several marked objects."""
     if page_mark(heap, span) != UNKNOWN:
         return False
-    marked = count_marked(heap, span, gc.cycle)
-    if gc.silent_marks == NONE:
-        return 0 < heap.knobs.marks_that_meet <= marked
-    if marked == gc.silent_marks and gc.silent_left > 0:
-        gc.silent_left -= 1
-        return False
-    return marked >= gc.silent_marks
+    return heap.gc.silent_told or 0 < heap.knobs.marks_that_meet <= count_marked(heap, span, heap.gc.cycle)
 
 
 @inner
 def choose_silent(heap, npages):
-    """Where the recording tells how many pages this call accounts for: find the number of marks up to which spans of unknown
-    page mark have to be swept for it."""
+    """Where the recording tells how many pages this call accounts for: name as many spans of unknown page mark as that
+    takes."""
     gc = heap.gc
-    gc.silent_marks = NONE
+    gc.silent_told = 0
     if gc.reclaim_bytes == NONE:
         return
+    gc.silent_told = 1
     silent = gc.reclaim_bytes >> heap.knobs.page_shift
     gc.reclaim_bytes = NONE
-    by_marks = np.zeros(2048, np.int64)
+    found = np.zeros((MOST_SILENT, 4), np.int64)
+    count = 0
     page = gc.reclaim_page
     credit = gc.reclaim_credit
     chunk = heap.knobs.reclaim_chunk_pages
@@ -131,21 +137,48 @@ def choose_silent(heap, npages):
             npages -= credit
             credit = 0
             continue
-        swept, freed = survey_window(heap, page, page + chunk, by_marks)
+        swept, freed, count = survey_window(heap, page, page + chunk, found, count)
         # A window counts its pages less those freed, and every span swept counts its own (reclaimChunk, GCSweepSpan).
         silent -= chunk - freed + swept
         npages -= freed
         page += chunk
-    gc.silent_left = max(silent, 0)
-    gc.silent_marks = 1
-    while gc.silent_marks < len(by_marks) - 1 and by_marks[gc.silent_marks] <= gc.silent_left:
-        gc.silent_left -= by_marks[gc.silent_marks]
-        gc.silent_marks += 1
+    name_silent(heap, found[:count], silent)
 
 
 @inner
-def survey_window(heap, page, end, by_marks):
-    """Pages that a window's sweep is sure to sweep, and to free; count in by_marks the spans of unknown page mark."""
+def name_silent(heap, found, silent):
+    """Name `silent` spans: those with the fewest marked objects, which were most likely scanned one by one. What was passed
+    by before, with as many, comes last: the program's long-lived objects are marked alike in each cycle."""
+    follow_next_sweep(heap, found)
+    for _ in range(min(silent, len(found))):
+        best = 0
+        for i in range(len(found)):
+            if (found[i, SPARED], found[i, MARKS]) < (found[best, SPARED], found[best, MARKS]):
+                best = i
+        heap.spans[found[best, SPAN]].hint_cycle = heap.gc.cycle
+        found[best, SPARED] = NAMED
+    for i in range(len(found)):
+        if found[i, SPARED] != NAMED:
+            span = heap.spans[found[i, SPAN]]
+            span.spared = count_marked(heap, span, heap.gc.cycle)
+
+
+@inner
+def follow_next_sweep(heap, found):
+    """Of the spans of one class let those that the next cycle sweeps earlier have the fewer marks; but a single marked object
+    is sure to have been scanned alone."""
+    for i in range(len(found)):
+        for j in range(i + 1, len(found)):
+            if found[i, NEXT] == NONE or found[j, NEXT] == NONE or found[i, MARKS] == 1 or found[j, MARKS] == 1:
+                continue
+            same = heap.spans[found[i, SPAN]].spc == heap.spans[found[j, SPAN]].spc
+            if same and found[j, MARKS] < found[i, MARKS]:
+                found[i, MARKS], found[j, MARKS] = found[j, MARKS], found[i, MARKS]
+
+
+@inner
+def survey_window(heap, page, end, found, count):
+    """Pages that a window's sweep is sure to sweep, and to free; add the spans of unknown page mark to the `count` found."""
     swept = 0
     freed = 0
     for i in range(heap.gc.reclaimed_count):
@@ -165,10 +198,42 @@ def survey_window(heap, page, end, by_marks):
                 swept += span.npages
                 if count_marked(heap, span, heap.gc.cycle) == 0:
                     freed += span.npages
-            elif mark == UNKNOWN:
-                by_marks[count_marked(heap, span, heap.gc.cycle)] += 1
+            elif mark == UNKNOWN and count < MOST_SILENT:
+                add_found(heap, s, found, count)
+                count += 1
         page = first + span.npages
-    return swept, freed
+    return swept, freed, count
+
+
+@inner
+def add_found(heap, s, found, count):
+    """Add a span of unknown page mark: the ones that the next cycle sweeps come first, in its order."""
+    gc = heap.gc
+    span = heap.spans[s]
+    marked = count_marked(heap, span, gc.cycle)
+    following = np.int64(NONE)
+    if gc.told_cycle == gc.cycle and span.next_swept > 0:
+        following = np.int64(span.next_swept)
+    at = count
+    while at > 0 and following != NONE and (found[at - 1, NEXT] == NONE or found[at - 1, NEXT] > following):
+        found[at] = found[at - 1]
+        at -= 1
+    found[at, SPAN], found[at, MARKS], found[at, NEXT] = s, marked, following
+    found[at, SPARED] = span.spared == marked
+
+
+@inner
+def next_swept(heap, loc):
+    """The recording says that the next cycle sweeps the span of this object after those of which this was said before."""
+    gc = heap.gc
+    if gc.told_cycle != gc.cycle:
+        gc.told_cycle = gc.cycle
+        gc.told_next = 0
+        for s in range(1, heap.span_rows):
+            heap.spans[s].next_swept = 0
+    gc.told_next += 1
+    if loc != NONE:
+        heap.spans[loc >> 16].next_swept = gc.told_next
 
 
 @inner

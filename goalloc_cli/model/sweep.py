@@ -47,6 +47,7 @@ def sweep_span(heap, s, cause):
     gc.pages_swept += span.npages
     heap.stats.swept[cause] += 1
     if freed > 0:
+        span.spared = 0
         by = heap.by_spc[span.spc]
         by.frees += freed
         by.used -= freed

@@ -129,6 +129,9 @@ class Kind(IntEnum):
     """the heap goal became `size` bytes; 0: there is none (GOGC is off)"""
     SCAVENGE = 46
     """the background scavenger ran; `arg` is 1 where it gave something back"""
+    SWEPT_NEXT = 47
+    """nothing is dead in the span of object `id`; among the spans of which this is said in a cycle, the next cycle sweeps it
+    after those said before. The page reclaimer may have put it ahead of others (its mark order decides, which is unknown)"""
 
     # Witnesses: what only `verify` reads.
     SAW_SPAN_ALLOC = 48

@@ -196,8 +196,8 @@ def _batches(reader: Reader, snapshot: Snapshot | None, room: int, remarks: list
     later: list[str] = []
 
     def source() -> Source:
-        late, whole = reader.late, reader.whole
-        return make_source(window, cycles, late, reader.sweepers, reader.sweep, reader.types.bytes, whole)
+        late, swept_next, whole = reader.late, reader.swept_next, reader.whole
+        return make_source(window, cycles, late, swept_next, reader.sweepers, reader.sweep, reader.types.bytes, whole)
 
     def full(rows: NDArray[np.void], fresh: Array) -> Batch:
         nonlocal names
@@ -236,7 +236,7 @@ def _batches(reader: Reader, snapshot: Snapshot | None, room: int, remarks: list
 
 def _can_write(reader: Reader, first: int, cycle: int) -> int:
     """The place up to which everything is known: not too near to the end, and no start of a cycle whose dead are not."""
-    until = max(first, len(reader.window) - AHEAD)
+    until = max(first, min(len(reader.window) - AHEAD, reader.hold()))
     known = len(reader.cycles.ends) - 1
     for q, what, *_rest in reader.cycles.actions:
         if what == Act.GC_START:

@@ -69,6 +69,8 @@ class Act(IntEnum):
     """`value`: index of the name"""
     IDLE_FLUSH = 4
     """the page cache of P `value` was given back while it was idle"""
+    SWEPT_NEXT = 5
+    """the next cycle will come to the span of the object of event `value` after those told before"""
 
 
 @dataclass

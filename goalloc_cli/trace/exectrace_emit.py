@@ -36,7 +36,7 @@ K_CHECKPOINT, K_TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
 SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT), int(Kind.SWEEP_DRAINED)
 K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
 K_RECLAIM_BYTES, K_REFILL = int(Kind.RECLAIM_BYTES), int(Kind.REFILL)
-K_SWEEP_END, K_SWEEP_PAID = int(Kind.SWEEP_END), int(Kind.SWEEP_PAID)
+K_SWEEP_END, K_SWEEP_PAID, K_SWEPT_NEXT = int(Kind.SWEEP_END), int(Kind.SWEEP_PAID), int(Kind.SWEPT_NEXT)
 K_HEAP_GOAL, K_SCAVENGE, FREE_OS_MEMORY = int(Kind.HEAP_GOAL), int(Kind.SCAVENGE), int(Kind.FREE_OS_MEMORY)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
 MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
@@ -52,7 +52,7 @@ OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STACK_ALLOC, STACK_FREE = int(Ev.STACK_ALLOC), int(Ev.STACK_FREE)
 
 LATE_ALLOC, GC_START, FLUSH = int(Act.LATE_ALLOC), int(Act.GC_START), int(Act.FLUSH)
-CHECKPOINT, IDLE_FLUSH = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH)
+CHECKPOINT, IDLE_FLUSH, SWEPT_NEXT = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH), int(Act.SWEPT_NEXT)
 CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
 SCAVENGED, SCAVENGED_NOTHING, GC_FREE_OS = int(Code.SCAVENGED), int(Code.SCAVENGED_NOTHING), int(Code.GC_FREE_OS)
@@ -269,6 +269,8 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         put(out, st, K_CHECKPOINT, p, 0, 0, value + 1, 0)
     elif what == IDLE_FLUSH:
         put(out, st, PAGE_CACHE_FLUSH, value, 0, 0, 0, 0)
+    elif what == SWEPT_NEXT and held.handle[value] >= 0:
+        put(out, st, K_SWEPT_NEXT, NO_P, held.handle[value], 0, 0, 0)
 
 
 @bare

@@ -13,6 +13,7 @@ from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles,
 from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, told_late
+from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, copied, new_heap, restore, walk
 from goalloc_cli.trace.exectrace_survey import survey
@@ -65,6 +66,8 @@ class Reader:
         """Of the first event and the last, in ticks."""
         self._late = new_late(self.survey.spans + 1, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
+        # Of Go 1.26 on, and of one P: others sweep at once, in an order of their own.
+        self._next_sweeps = NextSweeps() if wire.release == "1.26" and ps == 1 else None
         self._sweeps = new_sweeps(self.survey.spans + 1)
         self._sweep = np.zeros(0, np.uint8)
         self._sweepers = np.zeros((MOST_SWEEPERS, 2), np.int64)
@@ -85,6 +88,11 @@ class Reader:
     def late(self) -> Array:
         """(event, place that it belongs before, P) of every late alloc of the window, shape (n, 3)."""
         return told_late(self._moves, self.window)
+
+    @property
+    def swept_next(self) -> Array:
+        """(place, object) of what is told of the sweep after the next one, shape (n, 2)."""
+        return self._next_sweeps.told if self._next_sweeps else np.zeros((0, 2), np.int64)
 
     @property
     def sweepers(self) -> Array:
@@ -130,6 +138,8 @@ class Reader:
             self.cycles.actions += idle_flushes(self.window, begin, self.cycles, self._owned, highest_first)
             rows = int(self.window.heap.used[0])
             find_sweeps(self.window.kind, self.window.row, self.window.owner, begin, rows, self._sweeps, self._sweep)
+        if self._next_sweeps:
+            self._next_sweeps.read(self.window, self.cycles.ends, self.whole)
         if not self.whole:
             following = self.generation
             self._coming = later(lambda: self._decode(following))
@@ -190,11 +200,17 @@ class Reader:
         clock.end(best)
         return orders[best], columns
 
+    def hold(self) -> int:
+        """The place that what is written may not pass before the next generation is read."""
+        return self._next_sweeps.hold if self._next_sweeps else len(self.window)
+
     def drop(self, until: int) -> int:
         """Forget the events before place `until`; return by how much all others move."""
         by = self.window.drop(until)
         self.cycles.move(by, until)
         follow_window(self._late, self.window, by, until)
         self._moves = self._moves[self._moves[:, 1] >= until] - np.array([by, by, 0])
+        if self._next_sweeps:
+            self._next_sweeps.follow_window(self.window, by, until)
         follow_sweeps(self._sweeps, self._sweep, self.window, by, until)
         return by

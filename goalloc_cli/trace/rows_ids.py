@@ -35,7 +35,7 @@ ROLE = np.zeros(64, np.int64)
 for _role, _kinds in {
     OBJECTS | BIRTH: (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.SNAP_DEAD),
     OBJECTS | DEATH: (Kind.FREE,),
-    OBJECTS | MENTION: (Kind.TINY, Kind.SWEEP_TO, Kind.SWEEP_RECLAIM),
+    OBJECTS | MENTION: (Kind.TINY, Kind.SWEEP_TO, Kind.SWEEP_RECLAIM, Kind.SWEPT_NEXT),
     STACKS | BIRTH: (Kind.STACK_ALLOC, Kind.SNAP_STACK),
     STACKS | DEATH: (Kind.STACK_FREE,),
     SPANS | BIRTH: (Kind.MANUAL_ALLOC, Kind.SNAP_STACK_SPAN),
