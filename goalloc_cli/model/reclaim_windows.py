@@ -165,8 +165,10 @@ def name_silent(heap, found, silent):
 
 @inner
 def follow_next_sweep(heap, found):
-    """Of the spans of one class let those that the next cycle sweeps earlier have the fewer marks; but a single marked object
-    is sure to have been scanned alone."""
+    """Of the spans of one class let those that the next cycle sweeps earlier have the fewer marks.
+
+    But a single marked object is sure to have been scanned alone.
+    """
     for i in range(len(found)):
         for j in range(i + 1, len(found)):
             if found[i, NEXT] == NONE or found[j, NEXT] == NONE or found[i, MARKS] == 1 or found[j, MARKS] == 1:

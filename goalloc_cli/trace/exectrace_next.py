@@ -33,8 +33,9 @@ Array = NDArray[np.int64]
 
 @kernel
 def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, last, told):
-    """Write (place of the reclaimer's first call in a cycle, an object) for each span that this cycle frees nothing in and the
-    next one does, in the order in which that sweeps them.
+    """Find the spans that a cycle frees nothing in and the next one does, in the order in which that sweeps them.
+
+    Write (place of the reclaimer's first call in the cycle, an object) for each.
 
     Args:
         carried: events at the front that stand for objects which live on.
@@ -58,7 +59,7 @@ def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, l
         if k == GC_END:
             cycle += 1
             began = q
-        elif (k == OBJECT_ALLOC or k == HEAP_OBJECT) and (q < carried or owner[q] == q) and wanted[row[q]]:
+        elif k in (OBJECT_ALLOC, HEAP_OBJECT) and (q < carried or owner[q] == q) and wanted[row[q]]:
             r = row[q]
             if oldest[r] < 0 or free_at[q] > free_at[oldest[r]]:
                 oldest[r] = q
@@ -101,7 +102,7 @@ def list_next(kind, code, row, owner, wanted, known, end, cycle, q, told, count)
         k = kind[at]
         if k == GC_END:
             break
-        if k == STW_END or k == GC_SWEEP_END:
+        if k in (STW_END, GC_SWEEP_END):
             in_order = True
         elif k == GC_SWEEP_BEGIN:
             in_order = code[at] == CREDIT
