@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from goalloc_cli.design import release
+from goalloc_cli.model.heap import SWEPT_BACKGROUND
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from tests.kernels import Kernels
 
@@ -94,3 +95,29 @@ def test_before_the_next_cycle_every_sweep_has_ended():
     for _ in range(SLOTS - 1):  # the room in P 0's last span, which was flushed
         told.span_of_next(1)
     assert told.span_of_next(1) == "a"
+
+
+def test_the_background_sweepers_batches_begin_anew_when_it_wakes():
+    """One span swept, then nothing is left: the next cycle's batch of two takes both spans, though it told of one only."""
+    heap = one_p_with_three_full_spans()
+    heap.apply(Kind.SWEEP_TO, NO_P, 0, 0, BACKGROUND)
+    heap.apply(Kind.SWEEP_DRAINED, NO_P, 0, 0, 0)
+    next_cycle(heap)
+    heap.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    assert int(heap.heap.stats.swept[SWEPT_BACKGROUND]) == 1 + 2
+
+
+def one_p_with_three_full_spans() -> Kernels:
+    """Nothing is swept yet; object 0 of the first span is dead."""
+    heap = Kernels(release("1.27"), 1)
+    heap.heap.gc.hinted = 1
+    for handle in range(3 * SLOTS + 1):
+        heap.apply(Kind.ALLOC | NOSCAN, 0, handle, BYTES, 0)
+    heap.apply(Kind.FREE, NO_P, 0)
+    next_cycle(heap)
+    return heap
+
+
+def next_cycle(heap: Kernels) -> None:
+    heap.apply(Kind.GC_START, 0)
+    heap.apply(Kind.GC_END, 0)

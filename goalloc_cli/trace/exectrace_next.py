@@ -49,7 +49,7 @@ def find_order(kind, code, order, row, owner, wanted, free_at, told):
         k = kind[i]
         if k == GC_END:
             cycle += 1
-        elif (k == OBJECT_ALLOC or k == HEAP_OBJECT) and owner[i] == i and wanted[row[i]]:
+        elif k in (OBJECT_ALLOC, HEAP_OBJECT) and owner[i] == i and wanted[row[i]]:
             r = row[i]
             if oldest[r] < 0 or free_at[i] > free_at[oldest[r]]:
                 oldest[r] = i
@@ -92,7 +92,7 @@ def list_next(kind, code, order, row, owner, wanted, known, end, cycle, q, told,
         k = kind[i]
         if k == GC_END:
             break
-        if k == STW_END or k == GC_SWEEP_END:
+        if k in (STW_END, GC_SWEEP_END):
             in_order = True
         elif k == GC_SWEEP_BEGIN:
             in_order = code[i] == CREDIT

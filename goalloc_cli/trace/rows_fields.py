@@ -56,7 +56,8 @@ NEEDED_FIELDS = {
     Kind.ALLOC: (ID, SIZE), Kind.FREE: (ID,), Kind.TINY: (ID, SIZE), Kind.STACK_ALLOC: (ID, SIZE), Kind.STACK_FREE: (ID,),
     Kind.CHECKPOINT: (NAME,), Kind.TIME: (NS,), Kind.SNAP_OBJECT: (ID, SIZE), Kind.SNAP_DEAD: (ID, SIZE),
     Kind.SET_GOGC: (SIZE,), Kind.SNAP_STACK: (ID, SIZE), Kind.MANUAL_ALLOC: (ID, SIZE), Kind.MANUAL_FREE: (ID,),
-    Kind.SWEEP_TO: (ID,), Kind.SWEEP_RECLAIM: (ID,), Kind.SWEPT_NEXT: (ID,), Kind.SNAP_RANGE: (ID, SIZE), Kind.SNAP_SPAN: (ID, SIZE, ARG),
+    Kind.SWEEP_TO: (ID,), Kind.SWEEP_RECLAIM: (ID,), Kind.SWEPT_NEXT: (ID,),
+    Kind.SNAP_RANGE: (ID, SIZE), Kind.SNAP_SPAN: (ID, SIZE, ARG),
     Kind.SNAP_STACK_SPAN: (ID, SIZE, ARG), Kind.SNAP_PAGE_CACHE: (ID, SIZE, ARG), Kind.SNAP_PADDING: (ID, SIZE),
 }  # fmt: skip
 """What a row cannot do without."""
