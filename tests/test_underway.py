@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from goalloc_cli.design import release
 from goalloc_cli.model.check import check
-from goalloc_cli.trace.event import NO_P, Kind
+from goalloc_cli.model.heap import SWEPT_BACKGROUND
+from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from tests.hinted import BACKGROUND, BYTES, SLOTS, SPC, A, B, Recording
+from tests.kernels import Kernels
 
 
 def test_a_span_is_not_handed_out_while_it_is_swept():
@@ -83,3 +86,29 @@ def test_a_refill_hands_the_full_span_back_before_it_sweeps():
         told.alloc(0, handle)
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     assert told.full() == ["d", "a"]
+
+
+def test_the_background_sweepers_batches_begin_anew_when_it_wakes():
+    """One span swept, then nothing is left: the next cycle's batch of two takes both spans, though it told of one only."""
+    heap = one_p_with_three_full_spans()
+    heap.apply(Kind.SWEEP_TO, NO_P, 0, 0, BACKGROUND)
+    heap.apply(Kind.SWEEP_DRAINED, NO_P, 0, 0, 0)
+    next_cycle(heap)
+    heap.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    assert int(heap.heap.stats.swept[SWEPT_BACKGROUND]) == 1 + 2
+
+
+def one_p_with_three_full_spans() -> Kernels:
+    """Nothing is swept yet; object 0 of the first span is dead."""
+    heap = Kernels(release("1.27"), 1)
+    heap.heap.gc.hinted = 1
+    for handle in range(3 * SLOTS + 1):
+        heap.apply(Kind.ALLOC | NOSCAN, 0, handle, BYTES, 0)
+    heap.apply(Kind.FREE, NO_P, 0)
+    next_cycle(heap)
+    return heap
+
+
+def next_cycle(heap: Kernels) -> None:
+    heap.apply(Kind.GC_START, 0)
+    heap.apply(Kind.GC_END, 0)

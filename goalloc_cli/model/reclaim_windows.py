@@ -28,8 +28,9 @@ MOST_SILENT = 2048
 """Spans of unknown page mark that one call of the reclaimer can choose from."""
 SPAN, MARKS, NEXT, SPARED = range(4)
 """Columns of what it chooses from: the span; its marked objects; its place in the next sweep, or NONE; 1 where it was passed
-by before, with as many, else 0, and NAMED in the end."""
-NAMED = 2
+by before, with as many, else 0."""
+NAMED = 1 << 32
+"""In place of the marked objects: the span was chosen."""
 
 
 @inner
@@ -147,18 +148,18 @@ def choose_silent(heap, npages):
 
 @inner
 def name_silent(heap, found, silent):
-    """Name `silent` spans: those with the fewest marked objects, which were most likely scanned one by one. What was passed
-    by before, with as many, comes last: the program's long-lived objects are marked alike in each cycle."""
+    """Name `silent` spans: those with the fewest marked objects, which were most likely scanned one by one. They count twice
+    where the span was passed by before, with as many: long-lived objects are often marked in the same order."""
     follow_next_sweep(heap, found)
     for _ in range(min(silent, len(found))):
         best = 0
         for i in range(len(found)):
-            if (found[i, SPARED], found[i, MARKS]) < (found[best, SPARED], found[best, MARKS]):
+            if found[i, MARKS] << found[i, SPARED] < found[best, MARKS] << found[best, SPARED]:
                 best = i
         heap.spans[found[best, SPAN]].hint_cycle = heap.gc.cycle
-        found[best, SPARED] = NAMED
+        found[best, MARKS] = NAMED
     for i in range(len(found)):
-        if found[i, SPARED] != NAMED:
+        if found[i, MARKS] != NAMED:
             span = heap.spans[found[i, SPAN]]
             span.spared = count_marked(heap, span, heap.gc.cycle)
 
