@@ -59,7 +59,7 @@ def test_every_object_is_where_real_go_put_it(path: Path) -> None:
 
 
 def test_every_kind_of_run_is_there() -> None:
-    assert len(LOGS) == 17
+    assert len(LOGS) == 21
 
 
 def test_verify_scores_an_address_log() -> None:

@@ -11,6 +11,7 @@ from goalloc_cli.design import (
     GO_1_10,
     GO_1_11,
     GO_1_12,
+    GO_1_13,
     GO_1_14,
     GO_1_17,
     GO_1_18,
@@ -160,9 +161,15 @@ def test_a_chunk_that_was_dense_is_left_alone_for_a_cycle(run):
     assert run(f"{SHRINK}; gc!", GO_1_27).released_by[0] > 0
 
 
-@for_releases([GO_1_14, GO_1_17, GO_1_18, GO_1_19, GO_1_20])
+@for_releases([GO_1_13, GO_1_14, GO_1_17, GO_1_18, GO_1_19, GO_1_20])
 def test_before_1_21_it_was_not(run, design):
     assert run(f"{SHRINK}; time 1", design).released_by[0] > 0
+
+
+@pytest.mark.parametrize(("cycles", "pages"), [("", 0), ("; gc!", 1), ("; gc!; gc!", 2)])
+def test_in_1_13_each_cycle_above_the_goal_ends_with_a_page_released(run, cycles, pages):
+    """Its pace is set before the sweep, when what died is not free yet."""
+    assert run(f"{SHRINK}{cycles}", replace(GO_1_13, huge_page_bytes=0)).released_by[0] == pages * PAGE
 
 
 def test_its_first_sleep_is_a_thousand_times_its_work(run):
