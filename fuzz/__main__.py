@@ -5,8 +5,8 @@
     python -m fuzz --mutations                 all that the tests try, and more of it, on the compiled readers
     python -m fuzz --table                     docs/robustness.md from the counts of all runs so far
 
-What a run found worth keeping stays in .fuzz/, and so do its counts. An input that breaks a reader is kept there as well,
-and named; the exit code is 1 then.
+What a run found worth keeping stays in .fuzz/, and so do its counts, until the table keeps them in fuzz/counts.jsonl. An
+input that breaks a reader is kept there as well, and named; the exit code is 1 then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""How often what was tried, and with what result: a line of JSON for each run, in .fuzz/counts.jsonl."""
+"""How often what was tried, and with what result: a line of JSON for each run.
+
+Runs note them in .fuzz/counts.jsonl. What the table was written from is kept in fuzz/counts.jsonl; the first lines there are
+sums over all runs before it was.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".fuzz"
+NOTED, KEPT = HOME / "counts.jsonl", ROOT / "fuzz" / "counts.jsonl"
 
 
 def commit() -> str:
@@ -24,7 +29,7 @@ def add_count(kind: str, reader: str, **counts: Any) -> None:
     """Note what one run tried."""
     HOME.mkdir(exist_ok=True)
     line = json.dumps({"kind": kind, "reader": reader, "commit": commit(), **counts})
-    with (HOME / "counts.jsonl").open("a") as file:
+    with NOTED.open("a") as file:
         file.write(f"{line}\n")
 
 
@@ -34,6 +39,9 @@ def asked_for() -> bool:
 
 
 def counts() -> list[dict[str, Any]]:
-    """All that was noted."""
-    path = HOME / "counts.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """All that was noted, and is kept from here on."""
+    if NOTED.exists():
+        with KEPT.open("a") as file:
+            file.write(NOTED.read_text())
+        NOTED.unlink()
+    return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from textwrap import wrap
 from typing import Any
 
 from fuzz.counts import ROOT, counts
@@ -40,14 +41,14 @@ def write() -> int:
 
 def page(noted: list[dict[str, Any]]) -> str:
     """The page as a whole."""
-    commits = list(dict.fromkeys(run["commit"] for run in noted))
+    commits = dict.fromkeys(commit for run in noted for commit in run["commit"].split(", "))
     return "\n".join(
         [
             "# What was tried to break it",
             "",
             *ABOUT.splitlines(),
             "",
-            f"Commits: {', '.join(commits)}. Inputs in all: {sum(run['tried'] for run in noted):,}.",
+            *wrap(f"Commits: {', '.join(commits)}. Inputs in all: {sum(run['tried'] for run in noted):,}.", 125),
             "",
             "## How often",
             "",

@@ -228,6 +228,37 @@ def test_a_heap_that_reaches_far_is_not_searched_for_hours() -> None:
     assert time.process_time() - began < 30
 
 
+# Memory: what SECURITY.md says of it
+
+
+def grown_bytes(data: bytes) -> int:
+    """How far the memory of a process that reads this recording grows, its kernels loaded."""
+    for seed in SEEDS["exectrace"]():
+        outcome(TARGETS["exectrace"], seed)
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        outcome(TARGETS["exectrace"], data)
+        os.write(write, f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10}".encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        grown = int(pipe.read())
+    os.waitpid(child, 0)
+    return grown
+
+
+def test_events_of_two_bytes_each_take_64_times_their_length() -> None:
+    ends = event(Ev.GO_DESTROY, after=1) * 30_000
+    whole = recording(*(batch(ends, clock=1000 + 400_000 * i) for i in range(35)))
+    assert 2 << 20 < len(whole) < grown_bytes(whole) < 64 * len(whole) + (32 << 20)
+
+
+def test_the_longest_span_takes_two_gib() -> None:
+    assert 1 << 29 < grown_bytes(recording(events=event(Ev.SPAN_ALLOC, 0, (1 << 28) - 1, 0))) < 2 << 30
+
+
 # Rows, texts, logs
 
 
