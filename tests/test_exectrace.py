@@ -21,6 +21,7 @@ from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, KIND_MASK, NOSCAN, Ba
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_cycles import Code, find_reclaims
 from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_late import follow_window, new_late
 from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
 from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
 from goalloc_cli.trace.exectrace_wire import EVENT_BATCH, uvarint
@@ -155,6 +156,27 @@ def test_how_much_of_a_recording_is_in_memory_changes_nothing(monkeypatch: pytes
     in_parts, most = in_windows(2000, monkeypatch)
     assert most < all_events
     assert in_parts == whole
+
+
+class Shorter:
+    """A window of twelve events that dropped all before place 8, but for 1 and 5."""
+
+    carried = 2
+    dropped = np.array([-1, 0, -1, -1, -1, 1, -1, -1, 2, 3, 4, 5], np.int32)
+
+    def __len__(self) -> int:
+        return 6
+
+
+def test_what_is_known_of_late_allocs_moves_with_the_window() -> None:
+    places = np.arange(12, dtype=np.int32)
+    late = new_late(spans=2, ms=1, ps=1)._replace(before=places - 1, position=places.copy(), moved=places % 6 == 5)
+    late.last[:], late.refilled[:], late.preempted[0] = (10, 3), 9, (7, 8)
+    follow_window(late, Shorter(), by=6, until=8)  # type: ignore[arg-type]
+    assert (late.last.tolist(), late.refilled.tolist(), late.preempted[0].tolist()) == ([4, 0], [3], [7, 2])
+    assert late.before[:6].tolist() == [-1, -1, 1, 2, 3, 4]
+    assert late.position[:6].tolist() == [-5, -1, 2, 3, 4, 5]
+    assert late.moved[:6].tolist() == [False, True, False, False, False, True]
 
 
 def test_a_plain_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
