@@ -104,11 +104,11 @@ def one_p_with_three_full_spans() -> Kernels:
     heap.heap.gc.hinted = 1
     for handle in range(3 * SLOTS + 1):
         heap.apply(Kind.ALLOC | NOSCAN, 0, handle, BYTES, 0)
-    heap.apply(Kind.FREE, NO_P, 0)
+    heap.apply(Kind.FREE, NO_P, 0, 0, 0)
     next_cycle(heap)
     return heap
 
 
 def next_cycle(heap: Kernels) -> None:
-    heap.apply(Kind.GC_START, 0)
-    heap.apply(Kind.GC_END, 0)
+    heap.apply(Kind.GC_START, 0, 0, 0, 0)
+    heap.apply(Kind.GC_END, 0, 0, 0, 0)
