@@ -15,6 +15,8 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent
 LAUNCHER = Path(__file__).parent / "launcher.py"
+AS_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Installed packages have their modules' bytecode: without it every start takes 0.2 s longer."""
 GOALLOC = (sys.executable, "-m", "goalloc_cli")
 
 
@@ -32,7 +34,7 @@ def command(*args: str, environ: dict[str, str] | None = None) -> Used:
     told = subprocess.run(
         [sys.executable, "-I", "-S", str(LAUNCHER), *args],
         cwd=ROOT,
-        env={**os.environ, **(environ or {})},
+        env={**AS_INSTALLED, **(environ or {})},
         stdout=subprocess.PIPE,
         check=True,
     ).stdout

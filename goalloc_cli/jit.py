@@ -23,7 +23,7 @@ from llvmlite import ir
 from numba.core import event, types
 from numba.core.base import BaseContext
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
-from numba.np import arrayobj
+from numba.core.runtime import rtsys
 
 from goalloc_cli.compiling import compiling
 
@@ -88,15 +88,18 @@ types.Record.mangling_args = property(short_name)
 types.Record.__repr__ = lambda record: short_name(record)[0]
 
 
-def from_the_front(context, builder, kind, at, size):
-    """Where an index leads. Only a constant can count from the end: no kernel asks whether a variable is below 0."""
-    if kind.signed and isinstance(at, ir.Constant):
-        return fix_integer_index(context, builder, kind, at, size)
-    return context.cast(builder, at, kind, types.intp)
+def count_from_the_front() -> None:
+    """Compile indices as they are: only a constant can count from the end, no kernel asks whether a variable is below 0."""
+    from numba.np import arrayobj
 
+    fix_index = arrayobj.fix_integer_index
 
-fix_integer_index = arrayobj.fix_integer_index
-arrayobj.fix_integer_index = from_the_front
+    def as_it_is(context, builder, kind, at, size):
+        if kind.signed and isinstance(at, ir.Constant):
+            return fix_index(context, builder, kind, at, size)
+        return context.cast(builder, at, kind, types.intp)
+
+    arrayobj.fix_integer_index = as_it_is
 
 
 def plain(kind: types.Type) -> types.Type:
@@ -111,9 +114,13 @@ class Watch(event.Listener):
 
     def __init__(self) -> None:
         self.started: list[float] = []
+        self.compiles = False
 
     def on_start(self, event: event.Event) -> None:
         """A function is about to be compiled, maybe for another that is."""
+        if not self.compiles:
+            self.compiles = True
+            count_from_the_front()
         if not self.started:
             compiling.begin()
         self.started.append(time.perf_counter())
@@ -149,11 +156,13 @@ def kept(function, **options):
     numba.config.CACHE_DIR = str(folder)
     dispatcher = numba.njit(cache=True, **options)(function)
     store = dispatcher._cache
-    load, save = store.load_overload, store.save_overload
+    save = store.save_overload
 
     def load_overload(sig, target_context):
         try:
-            return load(sig, target_context)
+            # Not store.load_overload: that first loads all that numba knows of types, 0.2 s, and only compiling needs it.
+            rtsys.initialize(target_context)
+            return store._load_overload(sig, target_context)
         except Exception:  # a file that is damaged, or can no longer be read: whatever unpickling makes of it
             with contextlib.suppress(OSError):
                 store.flush()
