@@ -82,7 +82,8 @@ def run(args: list[str] | None = None) -> int:
         return USAGE
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "goalloc"
-        say(f"{where}: {error.format_message()} (see {where} --help)")
+        # Click lists the choices of an option that is missing on lines of their own.
+        say(f"{where}: {' '.join(error.format_message().split())} (see {where} --help)")
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED

