@@ -1,0 +1,63 @@
+"""Allocs whose event came late: where they belong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from goalloc_cli.trace.exectrace_cycles import Code, Cycles
+from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_late import late_allocs, new_late
+from goalloc_cli.trace.exectrace_window import COLUMNS
+
+SPANS = np.array([(10, 170)], [("spc", "i8"), ("nelems", "i8")])
+
+
+class Told:
+    """A window in which goroutine 7 of M 0 does all of this on P 0; what it allocates comes from one span, slot by slot."""
+
+    carried = 0
+    spans = SPANS
+
+    def __init__(self, *events: Ev | tuple[Ev, Code]) -> None:
+        told = [event if isinstance(event, tuple) else (event, 0) for event in events]
+        for name, dtype in COLUMNS.items():
+            setattr(self, name, np.zeros(len(told), dtype))
+        self.order = np.arange(len(told), dtype=np.int32)
+        self.owner = np.full(len(told), -1, np.int32)
+        self.kind = np.array([kind for kind, _ in told], np.uint8)
+        self.code = np.array([code for _, code in told], np.uint8)
+        self.a = np.where(self.kind == Ev.GO_START, 7, 0).astype(np.int64)
+        allocs = np.flatnonzero(self.kind == Ev.OBJECT_ALLOC)
+        self.owner[allocs], self.slot = allocs, np.zeros(len(told), np.int16)
+        self.slot[allocs] = np.arange(len(allocs))
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+
+def late(window: Told, cycle_starts: int) -> list[list[int]]:
+    """(event, place that it belongs before, P) of each that is late, where a cycle starts at a place."""
+    cycles = Cycles(starts=np.array([cycle_starts], np.int64))
+    _, found = late_allocs(new_late(spans=1, ms=1, ps=1), window, 0, 0, cycles)  # type: ignore[arg-type]
+    return found.tolist()
+
+
+def test_the_alloc_that_starts_a_cycle_was_made_at_its_refill_before_the_stack_grew() -> None:
+    begin = (Ev.GC_BEGIN, Code.GC_MALLOC)
+    told = Told(Ev.GO_START, Ev.HEAP_ALLOC, Ev.STACK_ALLOC, begin, Ev.STW_BEGIN, Ev.STW_END, Ev.OBJECT_ALLOC)
+    assert late(told, cycle_starts=5) == [[6, 2, 0]]
+
+
+def test_a_large_alloc_without_a_refill_that_starts_a_cycle_was_made_before_it() -> None:
+    told = Told(Ev.GO_START, (Ev.GC_BEGIN, Code.GC_MALLOC), Ev.STW_BEGIN, Ev.STW_END, Ev.OBJECT_ALLOC)
+    assert late(told, cycle_starts=3) == [[4, 1, 0]]
+
+
+def test_the_alloc_of_a_goroutine_that_was_preempted_after_its_refill_belongs_there() -> None:
+    told = Told(Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP, Ev.GO_START, Ev.OBJECT_ALLOC)
+    assert late(told, cycle_starts=9) == [[4, 2, 0]]
+
+
+def test_an_alloc_right_after_its_refill_is_not_late() -> None:
+    told = Told(Ev.GO_START, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC)
+    assert late(told, cycle_starts=9) == []
