@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from goalloc_cli.choices import Scavenger
 from goalloc_cli.design import (
     GO_1_10,
     GO_1_11,
@@ -199,7 +200,8 @@ def test_in_1_11_the_run_that_was_freed_last_is_used_first(run):
     text = "alloc a 131072 noscan x 9; free a1; gc!; free a5; gc!; alloc b 131072 noscan x 2"
     result = run(text, replace(GO_1_11, gc_workbuf_spans=0))
     assert pages(result, ["b0", "b1"]) == [5 * 16, 16]
-    by_address = run(text, replace(GO_1_13, gc_workbuf_spans=0))
+    # The scavenger of Go 1.13 would release a page of the first, which then is too short.
+    by_address = run(text, replace(GO_1_13, gc_workbuf_spans=0, scavenger=Scavenger.NONE))
     assert pages(by_address, ["b0", "b1"]) == [16, 5 * 16]
 
 
