@@ -58,6 +58,7 @@ def held() -> Iterator[Held]:
     chosen += [("small budget", replace(RELEASES["1.27"], span_budget=2, background_turns=0), 4, 60)]
     chosen += [(f"{v} without sweeper", replace(RELEASES[v], background_turns=0), 3, 60) for v in ("1.27", "1.12", "1.14")]
     chosen += [("often grown", design, 2, 60) for design in OFTEN_GROWN[1:3]]
+    chosen += [("random start", replace(RELEASES["1.27"], heap_padding_pages=400), 0, 30)]
     chosen += [("another order", design, 5, 40) for design in WHAT_IFS]
     for label, design, seed, moves in chosen:
         yield program(f"{label}, seed {seed}", design, seeded(seed, moves))

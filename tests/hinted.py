@@ -17,9 +17,12 @@ BACKGROUND, OTHER, PAYER = 0, 2, 3
 class Recording:
     """A heap whose sweeps a recording tells; three full spans of P 0, a, b and c, and d, which it has begun."""
 
-    def __init__(self, dead_in_a: int, dead_in_b: int, nprocs: int = 2) -> None:
+    def __init__(self, dead_in_a: int, dead_in_b: int, nprocs: int = 2, cycles: int = 1) -> None:
         self.heap = Kernels(release("1.27"), nprocs)
         self.heap.heap.gc.hinted = 1
+        for _ in range(cycles - 1):
+            self.apply(Kind.GC_START, 0)
+            self.apply(Kind.GC_END, 0)
         self.handles = 100
         self.base = self.alloc(0, 0)
         for handle in range(1, 3 * SLOTS + 1):

@@ -17,9 +17,10 @@ def test_a_span_behind_as_many_with_dead_objects_as_there_are_ps_was_swept_out_o
     assert told.waiting() == ["a", "b"]
 
 
+@pytest.mark.parametrize("cycles", [1, 2])
 @pytest.mark.parametrize("nprocs", [1, 2])
-def test_a_span_behind_fewer_was_swept_after_them(nprocs: int):
-    told = Recording(dead_in_a=0, dead_in_b=nprocs - 1, nprocs=nprocs)
+def test_a_span_behind_fewer_was_swept_after_them(nprocs: int, cycles: int):
+    told = Recording(dead_in_a=0, dead_in_b=nprocs - 1, nprocs=nprocs, cycles=cycles)
     told.apply(Kind.SWEEP_TO, NO_P, C, 0, OTHER)
     assert told.waiting() == []
 
@@ -75,10 +76,11 @@ def test_a_count_makes_up_for_what_left_no_trace():
 
 
 def test_each_count_is_from_the_one_before():
-    told = Recording(dead_in_a=0, dead_in_b=0)
-    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
+    told = Recording(dead_in_a=1, dead_in_b=0)
+    told.apply(Kind.SWEEP_TO, NO_P, A, 0, BACKGROUND)
     told.apply(Kind.SWEEP_COUNT, NO_P, 0, 1, BACKGROUND)
-    assert told.waiting() == []
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 1, BACKGROUND)
+    assert told.waiting() == ["c"]
 
 
 def test_a_count_counts_spans():
