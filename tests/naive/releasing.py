@@ -201,7 +201,7 @@ class Releasing:
     def is_backed(self, page: int) -> bool:
         """Whether the page is free in the bitmap, and memory backs it."""
         i = page - self.base
-        return not self.allocated[i] and not self.scavenged[i]
+        return i < len(self.allocated) and not self.allocated[i] and not self.scavenged[i]
 
     def found_nothing(self, page: int) -> None:
         """The chunk of `page` is done with."""
