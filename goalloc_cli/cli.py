@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import signal
@@ -168,6 +169,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # it is done; only Python itself still has to end
     if code == INTERRUPTED:
-        # Everything is closed. A Python that was interrupted while it ran text would end by a signal, whatever its status.
+        # Everything is closed. A Python whose imports were interrupted ends by a signal, whatever its status.
+        atexit._run_exitfuncs()
         os._exit(code)
     sys.exit(code)
