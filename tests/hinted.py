@@ -40,6 +40,12 @@ class Recording:
         assert address is not None
         return address
 
+    def take_d(self) -> None:
+        """P 0 flushes its mcache; P 1 takes d and fills it: nothing that is swept waits any more."""
+        self.apply(Kind.MCACHE_FLUSH, 0)
+        for handle in range(80, 80 + SLOTS - 1):
+            self.alloc(1, handle)
+
     def span_of_next(self, p: int) -> str:
         """Which of the two spans the next allocation of a P comes from, or "new"."""
         self.handles += 1

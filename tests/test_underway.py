@@ -40,12 +40,14 @@ def test_of_two_sweeps_the_one_popped_first_ends_first_unless_it_is_longer(dead_
 
 def test_a_refill_that_sweeps_keeps_its_span_from_the_other_p():
     told = Recording(dead_in_a=SLOTS, dead_in_b=0)
+    told.take_d()
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     assert told.span_of_next(1) == "new"
 
 
 def test_a_refill_that_sweeps_takes_the_span_even_where_it_is_empty():
     told = Recording(dead_in_a=SLOTS, dead_in_b=0)
+    told.take_d()
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     assert told.span_of_next(0) == "a"
 
@@ -61,23 +63,27 @@ def test_before_the_next_cycle_every_sweep_has_ended():
 
 def test_a_refill_of_another_class_gives_back_what_was_reserved():
     told = Recording(dead_in_a=1, dead_in_b=0)
+    told.take_d()
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     told.apply(Kind.ALLOC, 0, 90, 4 * BYTES)
-    assert told.ready() == ["d", "a"]
+    assert told.ready() == ["a"]
 
 
 def test_what_was_given_back_is_reserved_no_more():
     told = Recording(dead_in_a=1, dead_in_b=0)
+    told.take_d()
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     told.apply(Kind.ALLOC, 0, 90, 4 * BYTES)
     assert check(told.heap.heap, told.heap.objects) == ""
 
 
-def test_a_second_refill_gives_back_what_the_first_has_reserved():
+def test_what_a_refill_gave_back_is_what_the_next_one_sweeps():
+    """No refill of Go sweeps while a swept span waits: the model had swept that one too early."""
     told = Recording(dead_in_a=1, dead_in_b=1)
+    told.take_d()
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
     told.apply(Kind.REFILL, 0, 0, 0, SPC)
-    assert told.ready() == ["d", "a"]
+    assert told.span_of_next(0) == "a"
 
 
 def test_a_refill_hands_the_full_span_back_before_it_sweeps():

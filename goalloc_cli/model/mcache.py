@@ -5,7 +5,6 @@ from __future__ import annotations
 from goalloc_cli.jit import apart, hot, inner
 from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_FLUSH
 from goalloc_cli.model.mcentral import cache_span, file_swept, grow, uncache_span
-from goalloc_cli.model.mcentral_sets import sweep_for
 from goalloc_cli.model.pallocbits import ZERO, trailing_zeros, without_lowest
 from goalloc_cli.model.reclaim import reclaim
 from goalloc_cli.model.slotbits import load_alloc_cache
@@ -91,7 +90,8 @@ def reserve(heap, p, spc):
     if old != NO_SPAN and heap.spans[old].alloc_count == heap.spans[old].nelems:
         release(heap, p, spc)
     if heap.gc.sweeping:
-        heap.mcaches[p].reserved = sweep_for(heap, spc)
+        # The real P would not sweep if a swept span waited: one that does was swept too early here, and is the one.
+        heap.mcaches[p].reserved = cache_span(heap, spc)
 
 
 @inner
