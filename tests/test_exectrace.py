@@ -16,18 +16,15 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
-from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_window, exectrace_wire
-from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_cycles import Code, find_reclaims
 from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_late import follow_window, new_late
 from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
 from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
 from goalloc_cli.trace.exectrace_wire import EVENT_BATCH, uvarint
 from goalloc_cli.trace.exectrace_wire import HEADER_BYTES as FILE_HEADER
-from goalloc_cli.trace.sniff import open_trace
-from goalloc_cli.trace.trace import Header, Trace
+from goalloc_cli.trace.trace import Header
 
 DATA = Path(__file__).parent / "data"
 SEVERAL = "orders-go1.27-p4"
@@ -125,76 +122,6 @@ def refusal(data: bytes, partial: bool = False) -> str:
     with pytest.raises(TraceError) as error:
         list(read_exectrace(io.BytesIO(data), "app.trace", partial).batches)
     return str(error.value)
-
-
-def columns(trace: Trace) -> dict[str, bytes]:
-    """All events of a trace, and the types and names that they use, whatever batches they come in."""
-    batches = list(trace.batches)
-    found = {name: b"".join(getattr(batch, name).tobytes() for batch in batches) for name in COLUMNS}
-    types = [info for batch in batches for info in batch.new_types]
-    names = [name for batch in batches for name in batch.new_names]
-    return found | {"tables": repr((types, names)).encode()}
-
-
-def in_windows(ahead: int, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, bytes], int]:
-    """The recording of several generations with so many events read ahead; and the longest window."""
-    lengths = []
-
-    class Measured(exectrace_window.Window):
-        def append(self, columns: dict[str, NDArray[Any]], order: NDArray[np.int32]) -> None:
-            super().append(columns, order)
-            lengths.append(len(self))
-
-    monkeypatch.setattr(exectrace_reader, "Window", Measured)
-    monkeypatch.setattr(exectrace, "AHEAD", ahead)
-    found = columns(read_exectrace(io.BytesIO(raw(SEVERAL)), SEVERAL))
-    return found, max(lengths)
-
-
-def test_how_much_of_a_recording_is_in_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, all_events = in_windows(1 << 40, monkeypatch)
-    in_parts, most = in_windows(2000, monkeypatch)
-    assert most < all_events
-    assert in_parts == whole
-
-
-class Shorter:
-    """A window of twelve events that dropped all before place 8, but for 1 and 5."""
-
-    carried = 2
-    dropped = np.array([-1, 0, -1, -1, -1, 1, -1, -1, 2, 3, 4, 5], np.int32)
-
-    def __len__(self) -> int:
-        return 6
-
-
-def test_what_is_known_of_late_allocs_moves_with_the_window() -> None:
-    places = np.arange(12, dtype=np.int32)
-    late = new_late(spans=2, ms=1, ps=1)._replace(before=places - 1, position=places.copy(), moved=places % 6 == 5)
-    late.last[:], late.refilled[:], late.preempted[0] = (10, 3), 9, (7, 8)
-    follow_window(late, Shorter(), by=6, until=8)  # type: ignore[arg-type]
-    assert (late.last.tolist(), late.refilled.tolist(), late.preempted[0].tolist()) == ([4, 0], [3], [7, 2])
-    assert late.before[:6].tolist() == [-1, -1, 1, 2, 3, 4]
-    assert late.position[:6].tolist() == [-5, -1, 2, 3, 4, 5]
-    assert late.moved[:6].tolist() == [False, True, False, False, False, True]
-
-
-def test_a_plain_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "app.trace"
-    file.write_bytes(raw(SEVERAL))
-    monkeypatch.setattr(exectrace_wire, "PIECE", 70_000)
-    assert columns(open_trace(file)) == columns(read_exectrace(io.BytesIO(raw(SEVERAL)), SEVERAL))
-
-
-def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "app.trace"
-    file.write_bytes(raw(SEVERAL))
-    monkeypatch.setattr(exectrace, "AHEAD", 2000)
-    monkeypatch.setattr(exectrace_reader, "later", lambda work: work)
-    trace = open_trace(file)
-    file.write_bytes(b"")
-    with pytest.raises(TraceError, match="it was changed while it was read"):
-        list(trace.batches)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)

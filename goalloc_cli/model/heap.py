@@ -313,6 +313,9 @@ FAULT_RUNS = 15
 FAULT_TIME = 16
 FAULT_LATE_SNAPSHOT = 17
 
+CACHE_LINE = 64
+
+
 def aligned(columns: list[tuple], starts: tuple[str, ...]) -> np.dtype:
     """A record in which the columns named by `starts` begin with a cache line."""
     names, formats, offsets, end = [], [], [], 0
@@ -326,8 +329,6 @@ def aligned(columns: list[tuple], starts: tuple[str, ...]) -> np.dtype:
     whole = -(-end // CACHE_LINE) * CACHE_LINE
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": whole}, align=True)
 
-
-CACHE_LINE = 64
 
 HEAP = aligned(
     [
