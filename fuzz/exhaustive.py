@@ -1,4 +1,4 @@
-"""Every cut, every byte changed (in fourteen ways, or to all its 255 others), and splices, on the compiled readers.
+"""Every cut, every byte changed (in fourteen ways, or to all its 255 others), splices and numbers, on the compiled readers.
 
 Their kernels are compiled with NUMBA_BOUNDSCHECK=1, so that an index out of range is an error. Each reader runs in a process
 of its own, so that a crash is seen and the others go on: python -m fuzz.exhaustive READER.
@@ -13,21 +13,22 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from fuzz import mutations
 from fuzz.counts import HOME, ROOT, add_count
 from fuzz.seeds import SEEDS
 from fuzz.targets import TARGETS, outcome, saved_resealed
 
-SPLICES = 2000
-WAYS = ("cut short", "a byte changed", "huge or deep", "spliced")
+SPLICES, NUMBERS = 2000, 20_000
+WAYS = ("cut short", "a byte changed", "huge or deep", "spliced", "numbers")
 
 
-def tried(seed: bytes, every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """All that is done to a seed, by the name of the way."""
+def tried(seed: bytes, found: list[bytes], every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """All that is done to a seed, by the name of the way; numbers also go into what atheris found."""
     values = range(256) if every_byte else mutations.NEAR
-    huge, spliced = mutations.insertions(seed), mutations.splices(seed, SPLICES)
-    return zip(WAYS, (mutations.cuts(seed), mutations.changes(seed, values), huge, spliced), strict=True)
+    huge, spliced, numbers = mutations.insertions(seed), mutations.splices(seed, SPLICES), mutations.numbers(found, NUMBERS)
+    return zip(WAYS, (mutations.cuts(seed), mutations.changes(seed, values), huge, spliced, numbers), strict=True)
 
 
 def run(readers: list[str], jobs: int, every_byte: bool) -> int:
@@ -48,16 +49,18 @@ def one_process(reader: str, every_byte: bool) -> int:
 
 def main(reader: str, every_byte: bool) -> int:
     broken: set[str] = set()
-    slowest = 0.0
+    slowest, largest = 0.0, 0
     counted = dict.fromkeys(WAYS, 0)
     began = time.monotonic()
     target = saved_resealed if reader == "saved" else TARGETS[reader]
+    found = [path.read_bytes() for path in sorted((HOME / "corpus" / reader).glob("*"))]
     for seed in SEEDS[reader]():
         outcome(target, seed)  # compiles
-        for way, inputs in tried(seed, every_byte):
+        for way, inputs in tried(seed, [seed, *found], every_byte):
             for data in inputs:
                 counted[way] += 1
                 started = time.monotonic()
+                before = most_mib(anew=True)
                 try:
                     outcome(target, data)
                 except Exception:
@@ -68,11 +71,21 @@ def main(reader: str, every_byte: bool) -> int:
                         kept.parent.mkdir(parents=True, exist_ok=True)
                         kept.write_bytes(data)
                         print(f"{reader}: {kept}\n{where}", flush=True)
-                slowest = max(slowest, time.monotonic() - started)
+                slowest, largest = max(slowest, time.monotonic() - started), max(largest, most_mib() - before)
     took = time.monotonic() - began
     add_count("mutated", reader, tried=sum(counted.values()), broken=len(broken), seconds=round(took), ways=counted)
-    print(f"{reader}: {sum(counted.values()):,} inputs in {took:.0f} s; {len(broken)} broke it; slowest {slowest:.2f} s")
+    print(f"{reader}: {sum(counted.values()):,} inputs in {took:.0f} s; {len(broken)} broke it", end="; ")
+    print(f"the slowest took {slowest:.2f} s, the largest {largest} MiB")
     return int(bool(broken))
+
+
+def most_mib(anew: bool = False) -> int:
+    """Most memory that this process has had; from now on, if `anew` (Linux, else 0)."""
+    if sys.platform != "linux":
+        return 0
+    if anew:
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) >> 10
 
 
 if __name__ == "__main__":

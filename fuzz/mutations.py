@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import msgpack
+
+from fuzz.seeds import uvarint
 
 NEAR = (0x00, 0x01, 0x7F, 0x80, 0x81, 0xFF)
 """Bytes that mean most: none, one, the ends of numbers with and without a sign, and of those that go on."""
@@ -23,6 +27,8 @@ HUGE = (
     b"1e999",
 )
 DEEP = (b"\x91" * 2000, b"\x81\xa1a" * 2000, b"[" * 20_000, b'{"a":' * 20_000, b"struct { a " * 2000, b"map.bucket[" * 2000)
+FORMS: tuple[Callable[[int], bytes], ...] = (uvarint, msgpack.packb, lambda n: b"%d" % n, lambda n: b"%#x" % n)
+"""How numbers are written in what goalloc reads."""
 
 
 def cuts(data: bytes) -> Iterator[bytes]:
@@ -70,3 +76,16 @@ def splices(data: bytes, times: int, seed: int = 1) -> Iterator[bytes]:
             case _:
                 noise = chance.randbytes(chance.randrange(1, 9))
                 yield data[:a] + noise + data[a + len(noise) * chance.randrange(2) :]
+
+
+def numbers(inputs: Sequence[bytes], times: int, seed: int = 1) -> Iterator[bytes]:
+    """Up to three numbers next to powers of two laid over what is there: large, but not beyond what can be."""
+    chance = random.Random(seed)
+    for _ in range(times):
+        data = bytearray(chance.choice(inputs))
+        form = chance.choice(FORMS)
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            piece = form((1 << chance.randrange(8, 48)) - chance.randrange(2))
+            at = chance.randrange(len(data) + 1)
+            data[at : at + len(piece)] = piece
+        yield bytes(data)

@@ -20,12 +20,13 @@ fuzz --table` from the counts that the runs themselves noted. A `+` behind a com
 
 MEANING = """\
 *Mutated* are small files cut at every byte, with each byte changed in fourteen ways (--every-byte: to all of its 255
-others), huge numbers and deep nesting put in at every place, pieces swapped, repeated and spliced (`python -m fuzz
---mutations`), on readers compiled with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Fuzzed* is by coverage, with
-atheris, on the same readers as plain Python (`python -m fuzz --seconds 60`). *Tested* is what each run of the tests
-tries (`GOALLOC_COUNTS=1 pytest tests/test_hostile.py`), on readers as users have them. *Broke* counts inputs that
-ended otherwise than they may, or took too long, in all these runs; what was a fault is mended, and a test. Checksums are
-taken away for the fuzzer, which cannot make them."""
+others), huge numbers and deep nesting put in at every place, pieces swapped, repeated and spliced, numbers next to
+powers of two laid over what is there and over what atheris found (`python -m fuzz --mutations`), on readers compiled
+with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Fuzzed* is by coverage, with atheris, on the same readers as plain
+Python (`python -m fuzz --seconds 60`). *Tested* is what each run of the tests tries (`GOALLOC_COUNTS=1 pytest
+tests/test_hostile.py`), on readers as users have them. *Broke* counts inputs that ended otherwise than they may, or
+took too long, in all these runs; what was a fault is mended, and a test. Checksums are taken away for the fuzzer,
+which cannot make them."""
 
 
 def write() -> int:

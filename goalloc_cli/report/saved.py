@@ -15,7 +15,6 @@ Document = dict[str, Any]
 T = TypeVar("T")
 
 SCHEMAS = (document.SCHEMA, trace_document.SCHEMA, gctrace_document.SCHEMA)
-READ = frozenset(SCHEMAS)
 AGAIN = "save it again"
 STARTS = tuple(b"\xa6format" + bytes([0xA0 | len(schema)]) + schema.encode() for schema in SCHEMAS)
 """What msgpack writes for the first entry of such a document, behind the byte or three of the map itself."""
@@ -62,7 +61,7 @@ def decoded(path: str, data: bytes) -> Document:
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != document.SCHEMA_VERSION:
         raise TraceError(f"{path}: saved with schema version {brief(version)}, this goalloc reads {document.SCHEMA_VERSION}")
-    if sealed(data) != data or found.get("check") is None or found.get("schema") not in READ:
+    if sealed(data) != data or found.get("check") is None or found.get("schema") not in SCHEMAS:
         raise TraceError(f"{path}: this saved report is damaged (wrong checksum); {AGAIN}")
     return {key: value for key, value in found.items() if key not in ("format", "check")}
 

@@ -86,9 +86,9 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
     while not reader.whole and not _can_start(reader):
         reader.read(0)
     window, ps = reader.window, reader.survey.ps
-    snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
     version, certain = _version(wire, window)
-    found = _checked(reader, snapshot is not None, version == "1.23" or not certain)
+    found = _checked(reader, _has_snapshot(window), version == "1.23" or not certain)
+    snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
     # Where more is to be read, they are counted at the end.
     notes = found if reader.whole else []
     if wire.cut_off:
@@ -120,8 +120,11 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
 def _can_start(reader: Reader) -> bool:
     """Whether enough has been read to tell what the heap at the start was, and of which release it is."""
     window = reader.window
-    has_snapshot = bool((window.kind == 128).any())
-    return has_snapshot and len(reader.cycles.ends) > 0 and _version(reader.wire, window)[1]
+    return _has_snapshot(window) and len(reader.cycles.ends) > 0 and _version(reader.wire, window)[1]
+
+
+def _has_snapshot(window: Window) -> bool:
+    return bool((window.kind == 128).any())
 
 
 def _checked(reader: Reader, has_snapshot: bool, may_lose_spans: bool) -> list[str]:

@@ -183,8 +183,6 @@ def search(events: Array, taken: NDArray[np.bool_], end: int, npages_at: Array, 
         npages_at: length of the span that begins at each page.
         ps: number of Ps.
     """
-    if len(taken) > MOST_PAGES:
-        return {}
     events = events[:MOST_EVENTS]
     taken = taken.copy()
     looks = np.full(1, min(MOST_LOOKS, LOOKS_PER_EVENT * len(events)))

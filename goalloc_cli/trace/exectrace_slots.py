@@ -48,6 +48,9 @@ MANUAL = -1
 """Span class of a span that holds no objects."""
 MOST_PAGES = 1 << 28
 """Recordings that span more pages (2 TiB) are taken for damaged."""
+CHUNK_PAGES = 512
+"""Tables by page are copied in pieces of this many pages."""
+BY_PAGE = ("page_span", "base_span")
 MOST_SPAN_PAGES = 1 << 31
 """The same for the pages of all spans that were ever made (16 TiB): each is visited, so this bounds the time."""
 
@@ -301,11 +304,12 @@ def new_heap(survey: Survey) -> Heap:
         raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
     slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])
     room = int((survey.made * slots_of).sum()) + 1
+    pages = -(-survey.pages // CHUNK_PAGES) * CHUNK_PAGES
     return Heap(
         spans=np.zeros(survey.spans + 1, SPANS),
         used=np.zeros(2, np.int64),
-        page_span=np.zeros(survey.pages, np.int32),
-        base_span=np.zeros(survey.pages, np.int32),
+        page_span=np.zeros(pages, np.int32),
+        base_span=np.zeros(pages, np.int32),
         pool=np.zeros(room, np.int32),
         hidden=np.zeros(room, np.int32),
         spare=np.zeros(136, np.int64),
@@ -315,19 +319,39 @@ def new_heap(survey: Survey) -> Heap:
     )
 
 
-def copied(heap: Heap) -> Heap:
+class Copy(NamedTuple):
+    """What is in use of a heap's tables."""
+
+    heap: Heap
+    """The tables by page hold only the chunks in use, shape (n, CHUNK_PAGES)."""
+    chunks: dict[str, NDArray[np.int64]]
+    """The numbers of these, by the name of the table."""
+
+
+def copied(heap: Heap) -> Copy:
     """A copy of what is in use of the tables."""
     rows, used = heap.used.tolist()
     most = {"spans": rows, "pool": used, "hidden": used, "next_spare": used}
-    return Heap(**{name: getattr(heap, name)[: most.get(name)].copy() for name in Heap._fields})
+    chunks = {name: _chunks_in_use(getattr(heap, name)) for name in BY_PAGE}
+    tables = {name: getattr(heap, name)[: most.get(name)].copy() for name in Heap._fields if name not in BY_PAGE}
+    tables |= {name: getattr(heap, name).reshape(-1, CHUNK_PAGES)[chunks[name]] for name in BY_PAGE}
+    return Copy(Heap(**tables), chunks)
 
 
-def restore(heap: Heap, copy: Heap) -> None:
+def restore(heap: Heap, copy: Copy) -> None:
     """Bring the heap back to what it was when the copy was made."""
     rows, used = heap.used.tolist()
-    heap.spans[len(copy.spans) : rows] = np.zeros(1, SPANS)
-    for table, was in ((heap.pool, copy.pool), (heap.hidden, copy.hidden), (heap.next_spare, copy.next_spare)):
-        table[len(was) : used] = 0
     for name in Heap._fields:
-        was = getattr(copy, name)
-        getattr(heap, name)[: len(was)] = was
+        table, was = getattr(heap, name), getattr(copy.heap, name)
+        if name in BY_PAGE:
+            by_chunk = table.reshape(-1, CHUNK_PAGES)
+            by_chunk[_chunks_in_use(table)] = 0
+            by_chunk[copy.chunks[name]] = was
+        else:
+            table[len(was) : rows if name == "spans" else used] = np.zeros(1, table.dtype)
+            table[: len(was)] = was
+
+
+def _chunks_in_use(table: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The chunks of a table by page that are not empty; to look at one that never was takes no memory."""
+    return np.flatnonzero(table.reshape(-1, CHUNK_PAGES).any(axis=1))

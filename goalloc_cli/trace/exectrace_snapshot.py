@@ -20,7 +20,7 @@ from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import NO_P
 from goalloc_cli.trace.exectrace_cycles import Code, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_pagecache import MOST_EVENTS, search
+from goalloc_cli.trace.exectrace_pagecache import MOST_EVENTS, MOST_PAGES, search
 from goalloc_cli.trace.exectrace_slots import MANUAL
 from goalloc_cli.trace.exectrace_window import Window
 
@@ -194,6 +194,8 @@ def _page_caches(window: Window, cycles: Cycles, count: int, snapshot: Snapshot,
     npages = window.spans["npages"][rows]
     spans = np.stack([is_alloc, window.a[early], npages, window.p[early]], axis=1).astype(np.int64)
     pages = max(snapshot.end_page, int((spans[:, 1] + spans[:, 2]).max(initial=0))) + 4 * CHUNK_PAGES
+    if pages > MOST_PAGES:
+        return
     taken, npages_at = np.zeros(pages, np.bool_), np.zeros(pages, np.int64)
     taken[: max(snapshot.first_page, snapshot.padding_end)] = True
     for base, length in zip(window.spans["base"][:count].tolist(), window.spans["npages"][:count].tolist(), strict=True):
