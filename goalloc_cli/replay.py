@@ -19,6 +19,7 @@ from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.state import Known, State, pack, unpack
+from goalloc_cli.model.tally import tally
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.continued import continued
@@ -51,31 +52,18 @@ class Tables:
     manual_spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros(MIN_TABLE, np.int64))
     cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
 
-    def fit(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
-        """Make room for the highest handle of a batch; raise ReplayError where that is beyond the limit."""
-        highest = int(batch.id.max(initial=0))
+    def fit(self, highest: int, highest_other: int) -> None:
+        """Make room for these handles, of anything and of what is no object; raise ReplayError beyond the limit."""
+        if highest >= OBJECTS:
+            raise ReplayError(f"handle {highest}: {full('objects')}; handles are to be used again")
         if highest >= len(self.objects):
-            # SNAP_RANGE and SNAP_PAGE_CACHE use the column for other things: only handles count.
-            wanted = int(batch.id[~np.isin(kinds, NOT_HANDLES)].max(initial=0)) + 1
-            if wanted > OBJECTS:
-                raise ReplayError(f"handle {wanted - 1}: {full('objects')}; handles are to be used again")
-            if wanted > len(self.objects):
-                # In place, where the system can: ten million objects are never there twice.
-                self.objects.resize(wanted * 9 // 8, refcheck=False)
-        if highest >= len(self.stacks):
+            # In place, where the system can: ten million objects are never there twice.
+            self.objects.resize((highest + 1) * 9 // 8, refcheck=False)
+        if highest_other >= len(self.stacks):
             # The handles of goroutine stacks and manual spans are numbers of their own, and few.
-            wanted = int(batch.id[~np.isin(kinds, (*OBJECT_KINDS, *NOT_HANDLES))].max(initial=0)) + 1
-            if wanted > len(self.stacks):
-                more = wanted * 3 // 2 - len(self.stacks)
-                self.stacks = np.pad(self.stacks, ((0, more), (0, 0)), constant_values=-1)
-                self.manual_spans = np.pad(self.manual_spans, (0, more))
-
-
-OBJECT_KINDS = (Kind.ALLOC, Kind.FREE, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
-"""Events whose handle is an object's and no other's."""
-NOT_HANDLES = np.array(
-    [Kind.SNAP_RANGE, Kind.SNAP_SPAN, Kind.SNAP_PAGE_CACHE, Kind.SNAP_PADDING, *range(48, 64)], np.uint8
-)
+            more = (highest_other + 1) * 3 // 2 - len(self.stacks)
+            self.stacks = np.pad(self.stacks, ((0, more), (0, 0)), constant_values=-1)
+            self.manual_spans = np.pad(self.manual_spans, (0, more))
 
 
 def replay(
@@ -149,8 +137,7 @@ class Run:
     def feed(self, batch: Batch) -> None:
         """Apply one batch, taking the samples that fall in it."""
         kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
-        self.note(batch, kinds)
-        self.tables.fit(batch, kinds)
+        self.tables.fit(*self.note(batch))
         first = self.heap.event = self.events
         at, end = 0, self.end_of_snapshot(kinds)
         while at < end:
@@ -213,17 +200,12 @@ class Run:
         self.names = list(known.names)
         self.trace = continued(self.trace, self.types, self.names)
 
-    def note(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
-        """Keep the names that a batch brings, and count its events."""
+    def note(self, batch: Batch) -> tuple[int, int]:
+        """Keep the names that a batch brings, and count its events; return the handles to make room for."""
         self.types += batch.new_types
         self.names += batch.new_names
-        # Counting takes 100 us a batch, comparing 10: nearly all events are of two kinds.
-        others = kinds
-        for kind in (Kind.ALLOC, Kind.FREE):
-            left = others[others != kind]
-            self.counts[kind] += len(others) - len(left)
-            others = left
-        self.counts += np.bincount(others, minlength=64)
+        highest, other = tally(np.ascontiguousarray(batch.kind), np.ascontiguousarray(batch.id), self.counts)
+        return int(highest), int(other)
 
     def run_to(self, batch: Batch, at: int, stop: int) -> int:
         """Apply events from `at` on, up to `stop` or a point where a sample is due."""

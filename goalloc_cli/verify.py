@@ -190,9 +190,9 @@ class Follower:
         """Apply one batch to both."""
         assert batch.addr is not None
         kinds = batch.kind & np.uint8(KIND_MASK)
-        self.free.note(batch, kinds)
+        handles = self.free.note(batch)
         for run in (self.free, self.right):
-            run.tables.fit(batch, kinds)
+            run.tables.fit(*handles)
             run.heap.event = self.events
         real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
         self.unplaced += int((~real_p).sum())

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from goalloc_cli.design import Design
 from goalloc_cli.sizeclass import slots
 
+COLUMNS = ("elem_size", "npages", "nelems", "header", "metadata", "least")
+
 
 def fill_spanclasses(heap: np.record, design: Design, classes: list) -> None:
     """Fill in the span classes of a new heap, and the size class of every size."""
-    size = 8
-    for c, row in enumerate(classes):
-        for noscan in (0, 1):
-            spanclass = heap.spanclasses[2 * c + noscan]
-            if c == 0:
-                continue
-            nelems, metadata = slots(design, row, bool(noscan))
+    sizes = np.array([row.size for row in classes])
+    largest = int(sizes[-1]) // 8
+    heap.size_to_class[1 : largest + 1] = np.searchsorted(sizes, np.arange(1, largest + 1) * 8)
+    rows = [(0,) * len(COLUMNS)] * 2
+    for smaller, row in pairwise(classes):
+        for noscan in (False, True):
+            nelems, metadata = slots(design, row, noscan)
             header = 8 if design.malloc_header and not noscan and row.size > design.header_above else 0
-            spanclass.elem_size = row.size
-            spanclass.npages = row.npages
-            spanclass.nelems = nelems
-            spanclass.header = header
-            spanclass.metadata = metadata
-            previous = classes[c - 1].size
-            crossed = header and previous <= design.header_above
-            spanclass.least = design.header_above + 1 if crossed else previous + 1 - header
-        while size <= row.size:
-            heap.size_to_class[size // 8] = c
-            size += 8
+            crossed = header and smaller.size <= design.header_above
+            least = design.header_above + 1 if crossed else smaller.size + 1 - header
+            rows.append((row.size, row.npages, nelems, header, metadata, least))
+    for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True):
+        heap.spanclasses[name][: len(rows)] = column
