@@ -23,6 +23,7 @@ from llvmlite import ir
 from numba.core import event, types
 from numba.core.base import BaseContext
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 
 from goalloc_cli.compiling import compiling
@@ -210,10 +211,16 @@ def set_env(codegen: JITCPUCodegen, name: str, env: object) -> None:
         tell_env(codegen, name, env)
 
 
+def no_environments(result: CompileResult) -> list[object]:
+    """What a kernel keeps of the Python objects of those linked into it: nothing, they use none."""
+    return []
+
+
 close = CPUCodeLibrary.finalize
 CPUCodeLibrary.finalize = finalize
 tell_env = JITCPUCodegen.set_env
 JITCPUCodegen.set_env = set_env
+CompileResult._find_referenced_environments = no_environments
 
 
 def hot(function):

@@ -219,7 +219,8 @@ def add_found(heap, s, found, count):
         following = np.int64(span.next_swept)
     at = count
     while at > 0 and following != NONE and (found[at - 1, NEXT] == NONE or found[at - 1, NEXT] > following):
-        found[at] = found[at - 1]
+        for column in range(found.shape[1]):
+            found[at, column] = found[at - 1, column]
         at -= 1
     found[at, SPAN], found[at, MARKS], found[at, NEXT] = s, marked, following
     found[at, SPARED] = span.spared == marked
