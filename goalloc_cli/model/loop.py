@@ -48,8 +48,8 @@ SNAP_DEAD = 25
 FIRST_HINT = 32
 FIRST_WITNESS = 48
 
-FAR = 32
-NEAR = 16
+FAR = 48
+NEAR = 24
 """How many events ahead the loop asks for what an event will touch: its object's row, then the span of one that dies."""
 
 
