@@ -22,11 +22,12 @@ MEANING = """\
 *Mutated* are small files cut at every byte, with each byte changed in fourteen ways (--every-byte: to all of its 255
 others), huge numbers and deep nesting put in at every place, pieces swapped, repeated and spliced, numbers next to
 powers of two laid over what is there and over what atheris found (`python -m fuzz --mutations`), on readers compiled
-with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Fuzzed* is by coverage, with atheris, on the same readers as plain
-Python (`python -m fuzz --seconds 60`). *Tested* is what each run of the tests tries (`GOALLOC_COUNTS=1 pytest
-tests/test_hostile.py`), on readers as users have them. *Broke* counts inputs that ended otherwise than they may, or
-took too long, in all these runs; what was a fault is mended, and a test. Checksums are taken away for the fuzzer,
-which cannot make them."""
+with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Replayed* are those of them that a reader took and that went on
+through the model, with all checks of its invariants, and through `verify`, compiled so as well. *Fuzzed* is by
+coverage, with atheris, on the same readers as plain Python (`python -m fuzz --seconds 60`). *Tested* is what each run
+of the tests tries (`GOALLOC_COUNTS=1 pytest tests/test_hostile.py`), on readers as users have them. *Broke* counts
+inputs that ended otherwise than they may, or took too long, in all these runs; what was a fault is mended, and a test.
+Checksums are taken away for the fuzzer, which cannot make them."""
 
 
 def write() -> int:
@@ -67,7 +68,8 @@ def page(noted: list[dict[str, Any]]) -> str:
 
 def table(noted: list[dict[str, Any]]) -> list[str]:
     """A row for each reader."""
-    lines = ["| reader | mutated | fuzzed | for | edges | tested | broke |", "|:---|---:|---:|---:|---:|---:|---:|"]
+    heads = ("reader", "mutated", "replayed", "fuzzed", "for", "edges", "tested", "broke")
+    lines = [row(heads[0], list(heads[1:])), row(":---", ["---:"] * 7)]
     total: Counter[str] = Counter()
     for reader in SEEDS:
         own = [run for run in noted if run["reader"] == reader]
@@ -75,11 +77,13 @@ def table(noted: list[dict[str, Any]]) -> list[str]:
         seconds = sum(run["seconds"] for run in own if run["kind"] == "fuzzed")
         edges = max((run["edges"] for run in own if run["kind"] == "fuzzed"), default=0)
         broke = sum(run["broken"] for run in own)
-        total.update(tried, seconds=seconds, broke=broke)
-        shown = [tried["mutated"], tried["fuzzed"], f"{seconds:,} s", edges, tried["tested"], broke]
+        replayed = sum(run.get("replayed", 0) for run in own)
+        total.update(tried, seconds=seconds, broke=broke, replayed=replayed)
+        shown = [tried["mutated"], replayed, tried["fuzzed"], f"{seconds:,} s", edges, tried["tested"], broke]
         lines.append(row(reader, shown))
-    sums = [total["mutated"], total["fuzzed"], f"{total['seconds']:,} s", "", total["tested"], total["broke"]]
-    return [*lines, row("all", sums)]
+    seconds_in_all = f"{total['seconds']:,} s"
+    counted = [total[kind] for kind in ("mutated", "replayed", "fuzzed")]
+    return [*lines, row("all", [*counted, seconds_in_all, "", total["tested"], total["broke"]])]
 
 
 def row(reader: str, cells: list[Any]) -> str:

@@ -39,6 +39,32 @@ def opened(data: bytes) -> int:
     return walked(_opened(_source("input", io.BytesIO(data), lambda: None)))
 
 
+def replayed(data: bytes) -> int:
+    """What comes of anything that a reader takes: replayed by the model of its release, walked by its checks, and verified.
+
+    Raises:
+        TraceError: `goalloc replay` or `goalloc verify` would refuse it.
+    """
+    from goalloc_cli.design import RELEASES, release
+    from goalloc_cli.replay import ReplayError, replay
+    from goalloc_cli.trace.sniff import _opened
+    from goalloc_cli.trace.source import _source
+    from goalloc_cli.verify import verify
+
+    def trace() -> Trace:
+        return _opened(_source("input", io.BytesIO(data), lambda: None))
+
+    header = trace().header
+    design = release(header.go_version if header.go_version in RELEASES else "1.27")
+    try:
+        events = sum(replay(trace(), design, design_name="", check=True).events.values())
+        if header.witnesses:
+            verify(trace(), design, design_name="")
+    except ReplayError as error:
+        raise TraceError(str(error)) from error
+    return events
+
+
 def through(module: str, function: str) -> Target:
     """A reader of traces, whatever the first bytes say."""
 

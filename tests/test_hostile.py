@@ -22,8 +22,9 @@ import zstandard
 
 from fuzz import mutations, seeds
 from fuzz.counts import add_count, asked_for
+from fuzz.exhaustive import HOLD_TRACES
 from fuzz.seeds import BASE, SEEDS, batch, event, uvarint
-from fuzz.targets import TARGETS, outcome, saved_resealed
+from fuzz.targets import TARGETS, outcome, replayed, saved_resealed
 from goalloc_cli.trace import source
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import Ev
@@ -88,6 +89,18 @@ def test_a_changed_byte_never_gives_another_answer_where_there_is_a_checksum(rea
         for data in mutations.changes(seed[: len(seed) // 2], (0,)):
             found = outcome(TARGETS[reader], data + seed[len(seed) // 2 :])
             assert isinstance(found, str) or found == outcome(TARGETS[reader], seed)
+
+
+@pytest.mark.parametrize("reader", sorted(HOLD_TRACES - {"native"}))  # checksums leave nothing of that one
+def test_what_a_reader_takes_of_a_damaged_trace_is_replayed_or_refused(reader: str) -> None:
+    whole = SEEDS[reader]()
+    taken = 0
+    for data in [*whole, *mutations.numbers(whole, 300), *mutations.splices(whole[0], 100)]:
+        if isinstance(outcome(TARGETS[reader], data), int):
+            taken += 1
+            found = outcome(replayed, data)
+            assert isinstance(found, int) or found.startswith("input"), (found, data)
+    assert taken > len(whole)
 
 
 def test_a_saved_report_with_the_right_checksum_is_still_not_believed() -> None:
