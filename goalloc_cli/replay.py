@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
+from goalloc_cli.handles import longer
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
 from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
@@ -28,6 +29,8 @@ from goalloc_cli.trace.trace import Trace
 
 MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
+ROOM = 1 << 24
+"""Objects that there is room for once these are too few; so many are never copied to a longer table."""
 
 
 class ReplayError(Exception):
@@ -48,22 +51,24 @@ class Tables:
     """What the handles of a trace stand for; grown before a batch that needs it."""
 
     objects: NDArray[np.void] = field(default_factory=lambda: np.zeros(MIN_TABLE, OBJECT))
-    stacks: NDArray[np.int64] = field(default_factory=lambda: np.full((MIN_TABLE, 2), -1, np.int64))
+    stacks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((MIN_TABLE, 2), np.int64))
     manual_spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros(MIN_TABLE, np.int64))
     cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    room: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OBJECT))
+    """What `objects` is the first part of, once it has grown."""
 
     def fit(self, highest: int, highest_other: int) -> None:
         """Make room for these handles, of anything and of what is no object; raise ReplayError beyond the limit."""
         if highest >= OBJECTS:
             raise ReplayError(f"handle {highest}: {full('objects')}; handles are to be used again")
         if highest >= len(self.objects):
-            # In place, where the system can: ten million objects are never there twice.
-            self.objects.resize((highest + 1) * 9 // 8, refcheck=False)
+            if highest >= len(self.room):
+                self.room = longer(self.objects, max(2 * (highest + 1), ROOM))
+            self.objects = self.room[: (highest + 1) * 9 // 8]
         if highest_other >= len(self.stacks):
             # The handles of goroutine stacks and manual spans are numbers of their own, and few.
-            more = (highest_other + 1) * 3 // 2 - len(self.stacks)
-            self.stacks = np.pad(self.stacks, ((0, more), (0, 0)), constant_values=-1)
-            self.manual_spans = np.pad(self.manual_spans, (0, more))
+            rows = (highest_other + 1) * 3 // 2
+            self.stacks, self.manual_spans = longer(self.stacks, rows), longer(self.manual_spans, rows)
 
 
 def replay(

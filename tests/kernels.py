@@ -26,7 +26,7 @@ class Kernels:
         self.heap = new_heap(design, nprocs)
         begin(self.heap)
         self.objects = np.zeros(HANDLES, OBJECT)
-        self.stacks = np.full((HANDLES, 2), -1, np.int64)
+        self.stacks = np.zeros((HANDLES, 2), np.int64)
         self.manual_spans = np.zeros(HANDLES, np.int64)
         self.cursor = np.zeros(1, np.int64)
 

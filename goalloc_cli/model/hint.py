@@ -168,5 +168,5 @@ def displace(heap, stacks, s):
     first = (span.start_addr - heap.base_addr) // heap.knobs.stack_min
     end = first + (span.npages << heap.knobs.page_shift) // heap.knobs.stack_min
     for handle in range(len(stacks)):
-        if first <= stacks[handle, 0] < end:
+        if stacks[handle, 1] != 0 and first <= stacks[handle, 0] < end:
             stacks[handle, 0] = UNPLACED

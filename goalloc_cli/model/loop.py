@@ -60,7 +60,7 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
     Args:
         heap: HEAP record.
         objects: OBJECT rows by object handle, longer than any handle in the batch.
-        stacks: (n, 2) i8 by stack handle: first piece or NONE, and bytes.
+        stacks: (n, 2) i8 by stack handle: first piece, and bytes; 0 bytes: there is none.
         manual_spans: i8 by manual span handle: its row.
         cursor: (1,) i8, the span that SNAP events are filling in; kept from batch to batch.
         kind, p, handle, size, arg: the batch's columns.
@@ -185,17 +185,16 @@ def another_p(heap, p):
 @inner
 def stack_event(heap, stacks, kind, p, handle, stack_bytes):
     """A goroutine stack is taken or given back."""
-    piece = stacks[handle, 0]
-    if (piece == NONE) != (kind == STACK_ALLOC):
+    if (stacks[handle, 1] == 0) != (kind == STACK_ALLOC):
         heap.fault = FAULT_UNKNOWN_STACK
         return
     if kind == STACK_ALLOC:
         stacks[handle, 0] = stack_alloc(heap, p, stack_bytes)
         stacks[handle, 1] = stack_bytes
         return
-    if piece != UNPLACED:
-        stack_free(heap, p, piece, stacks[handle, 1])
-    stacks[handle, 0] = NONE
+    if stacks[handle, 0] != UNPLACED:
+        stack_free(heap, p, stacks[handle, 0], stacks[handle, 1])
+    stacks[handle, 1] = 0
 
 
 @inner

@@ -25,7 +25,7 @@ from goalloc_cli.outcome import SAMPLE
 from goalloc_cli.trace.event import TraceError
 
 FORMAT = "goalloc state"
-VERSION = 1
+VERSION = 2
 MAX_FILE = 1 << 31
 """Most bytes of a state file: the record of all tables is no longer."""
 

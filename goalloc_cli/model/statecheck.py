@@ -136,7 +136,7 @@ def wrong_handles(heap: np.record, objects: np.ndarray, stacks: np.ndarray, manu
     held_by = heap.spans[live >> 16]
     if (held_by["state"] != SPAN_IN_USE).any() or ((live & 0xFFFF) >= held_by["nelems"]).any():
         return "an object lies in no slot"
-    if outside(stacks[:, 0], -2, STACK_PIECES) or outside(stacks[:, 1], NONE, 1 << 48):
+    if outside(stacks[:, 0], -2, STACK_PIECES) or outside(stacks[:, 1], 0, 1 << 48):
         return "a goroutine stack lies nowhere"
     if outside(manual_spans, 0, int(heap.span_rows)):
         return "a manual span is none"

@@ -16,6 +16,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.handles import longer
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NO_P, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
@@ -321,6 +322,4 @@ def roomy(table: NDArray[np.uint8], handles: NDArray[np.uint32], counts: NDArray
         highest = int(used[used < FREED_ID].max(initial=0))
     if highest < len(table):
         return table
-    longer = np.zeros(highest * 3 // 2 + 1, np.uint8)
-    longer[: len(table)] = table
-    return longer
+    return longer(table, highest * 3 // 2 + 1)

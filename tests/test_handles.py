@@ -1,0 +1,65 @@
+"""Tables by handle: they reach as far as the highest handle, and take the memory of those in use."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from goalloc_cli.design import release
+from goalloc_cli.handles import CHUNK, longer
+from goalloc_cli.replay import replay
+from goalloc_cli.trace.badevents import BadEvents
+from goalloc_cli.trace.event import COLUMNS, Batch, Kind
+from goalloc_cli.trace.trace import Header, Trace
+
+FAR = (1 << 28) - 10
+HANDLES = (5, 70_000, 20_000_000, 50_000_000, 1 << 27, FAR, 3, FAR + 1)
+"""Each is in a batch of its own, and most are far beyond the one before."""
+MIB = 1 << 20
+
+
+def batches(kind: Kind, size: int) -> list[Batch]:
+    def one(handle: int) -> Batch:
+        row = np.array([(kind, 0, handle, size, 0)], [(name, COLUMNS[name]) for name in ("kind", "p", "id", "size", "arg")])
+        return Batch(**{name: row[name].copy() for name in row.dtype.names})
+
+    return [one(handle) for handle in HANDLES]
+
+
+def grown_mib(work: Callable[[], object]) -> int:
+    """How far the memory of a process that does this grows; it was done before, in this one."""
+    work()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        work()
+        os.write(write, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before >> 10).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        grown = int(pipe.read())
+    os.waitpid(child, 0)
+    return grown
+
+
+@pytest.mark.parametrize(("kind", "size"), [(Kind.ALLOC, 64), (Kind.STACK_ALLOC, 4096)])
+def test_handles_far_apart_take_no_memory_in_a_replay(kind: Kind, size: int) -> None:
+    def work() -> None:
+        replay(Trace("far", Header(), iter(batches(kind, size))), release("1.27"), design_name="")
+
+    assert grown_mib(work) < 64
+
+
+def test_handles_far_apart_take_no_memory_in_a_check() -> None:
+    assert grown_mib(lambda: list(BadEvents(Header()).good(iter(batches(Kind.ALLOC, 64))))) < 64
+
+
+def test_a_longer_table_holds_what_the_shorter_one_did() -> None:
+    table = np.zeros(3 * CHUNK + 7, np.int64)
+    table[[1, 2 * CHUNK, 3 * CHUNK + 6]] = 1, 2, 3
+    assert np.array_equal(longer(table, 4 * CHUNK)[: len(table)], table)
