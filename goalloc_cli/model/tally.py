@@ -1,6 +1,6 @@
 """What a batch holds, before it is replayed: events of each kind, and how far their handles reach.
 
-In NumPy this took half as long as replaying the batch.
+In NumPy it took half as long as the replay of the batch.
 """
 
 from __future__ import annotations
