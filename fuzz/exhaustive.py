@@ -26,10 +26,11 @@ HOLD_TRACES = frozenset(SEEDS) - {"gctrace", "saved"}
 WAYS = ("cut short", "a byte changed", "huge or deep", "spliced", "numbers")
 
 
-def tried(seed: bytes, found: list[bytes], every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """All that is done to a seed, by the name of the way; numbers also go into what atheris found."""
+def tried(number: int, seed: bytes, found: list[bytes], every_byte: bool) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """All that is done to the seed of this number, by the name of the way; numbers also change what atheris found."""
     values = range(256) if every_byte else mutations.NEAR
-    huge, spliced, numbers = mutations.insertions(seed), mutations.splices(seed, SPLICES), mutations.numbers(found, NUMBERS)
+    huge, spliced = mutations.insertions(seed), mutations.splices(seed, SPLICES)
+    numbers = mutations.numbers(found, NUMBERS, number)
     return zip(WAYS, (mutations.cuts(seed), mutations.changes(seed, values), huge, spliced, numbers), strict=True)
 
 
@@ -56,9 +57,9 @@ def main(reader: str, every_byte: bool) -> int:
     began = time.monotonic()
     target = saved_resealed if reader == "saved" else TARGETS[reader]
     found = [path.read_bytes() for path in sorted((HOME / "corpus" / reader).glob("*"))]
-    for seed in SEEDS[reader]():
+    for number, seed in enumerate(SEEDS[reader]()):
         assert isinstance(outcome(target, seed), int)  # and it is compiled
-        for way, mutated in tried(seed, [seed, *found], every_byte):
+        for way, mutated in tried(number, seed, [seed, *found], every_byte):
             for data in mutated:
                 counted[way] += 1
                 started = time.monotonic()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -15,11 +11,11 @@ from goalloc_cli.replay import replay
 from goalloc_cli.trace.badevents import BadEvents
 from goalloc_cli.trace.event import COLUMNS, Batch, Kind
 from goalloc_cli.trace.trace import Header, Trace
+from tests.memory import grown_bytes
 
 FAR = (1 << 28) - 10
 HANDLES = (5, 70_000, 20_000_000, 50_000_000, 1 << 27, FAR, 3, FAR + 1)
 """Each is in a batch of its own, and most are far beyond the one before."""
-MIB = 1 << 20
 
 
 def batches(kind: Kind, size: int) -> list[Batch]:
@@ -30,33 +26,21 @@ def batches(kind: Kind, size: int) -> list[Batch]:
     return [one(handle) for handle in HANDLES]
 
 
-def grown_mib(work: Callable[[], object]) -> int:
-    """How far the memory of a process that does this grows; it was done before, in this one."""
-    work()
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        work()
-        os.write(write, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before >> 10).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        grown = int(pipe.read())
-    os.waitpid(child, 0)
-    return grown
-
-
 @pytest.mark.parametrize(("kind", "size"), [(Kind.ALLOC, 64), (Kind.STACK_ALLOC, 4096)])
 def test_handles_far_apart_take_no_memory_in_a_replay(kind: Kind, size: int) -> None:
     def work() -> None:
         replay(Trace("far", Header(), iter(batches(kind, size))), release("1.27"), design_name="")
 
-    assert grown_mib(work) < 64
+    work()
+    assert grown_bytes(work) < 64 << 20
 
 
 def test_handles_far_apart_take_no_memory_in_a_check() -> None:
-    assert grown_mib(lambda: list(BadEvents(Header()).good(iter(batches(Kind.ALLOC, 64))))) < 64
+    def work() -> None:
+        list(BadEvents(Header()).good(iter(batches(Kind.ALLOC, 64))))
+
+    work()
+    assert grown_bytes(work) < 64 << 20
 
 
 def test_a_longer_table_holds_what_the_shorter_one_did() -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import msgpack
@@ -28,6 +29,7 @@ from fuzz.targets import TARGETS, outcome, replayed, saved_resealed
 from goalloc_cli.trace import source
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import Ev
+from tests.memory import grown_bytes
 
 MOST_SECONDS = 20.0
 """Of the processor, for one small input; most take a thousandth of a second. It only tells a hang."""
@@ -258,49 +260,38 @@ def test_a_heap_that_reaches_far_is_not_searched_for_hours() -> None:
 # Memory: what SECURITY.md says of it
 
 
-def grown_bytes(data: bytes) -> int:
-    """How far the memory of a process that reads this recording grows, its kernels loaded."""
+def grown_by(data: bytes) -> int:
+    """Bytes that reading this recording takes, its kernels loaded."""
     for seed in SEEDS["exectrace"]():
         outcome(TARGETS["exectrace"], seed)
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        outcome(TARGETS["exectrace"], data)
-        os.write(write, f"{(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10}".encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        grown = int(pipe.read())
-    os.waitpid(child, 0)
-    return grown
+    return grown_bytes(lambda: outcome(TARGETS["exectrace"], data))
 
 
 def test_events_of_two_bytes_each_take_64_times_their_length() -> None:
     ends = event(Ev.GO_DESTROY, after=1) * 30_000
     whole = recording(*(batch(ends, clock=1000 + 400_000 * i) for i in range(35)))
-    assert 2 << 20 < len(whole) < grown_bytes(whole) < 64 * len(whole) + (32 << 20)
+    assert 2 << 20 < len(whole) < grown_by(whole) < 64 * len(whole) + (32 << 20)
 
 
 def test_a_heap_that_reaches_far_takes_no_memory() -> None:
-    assert grown_bytes(recording(events=event(Ev.SPAN_ALLOC, (1 << 28) - 2, 1, 0))) < 32 << 20
+    assert grown_by(recording(events=event(Ev.SPAN_ALLOC, (1 << 28) - 2, 1, 0))) < 32 << 20
 
 
 def test_the_longest_span_takes_two_gib_and_a_half() -> None:
     frequency = b"\x32\x08" + uvarint(15_625_000) + b"\x33" + uvarint(1, 2, 3, 4)
     second = batch(frequency, m=(1 << 64) - 1, generation=2) + batch(event(Ev.GO_DESTROY), clock=2000, generation=2)
     longest = recording(events=event(Ev.SPAN_ALLOC, 2, (1 << 28) - 4, 0)) + second + b"\x34"
-    assert 2 << 30 < grown_bytes(longest) < 5 << 29
+    assert 2 << 30 < grown_by(longest) < 5 << 29
 
 
 # Rows, texts, logs
 
 
 def test_lists_in_a_row_that_claim_to_be_long_take_no_memory() -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for claim in (b"\xdd\x00\x3f\xff\xff", b"\xdf\x00\x3f\xff\xff"):
-        assert "no msgpack" in refusal(b"\x81\xa2op" + claim * 500, "rows")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB
+        data = b"\x81\xa2op" + claim * 500
+        assert "no msgpack" in refusal(data, "rows")
+        assert grown_bytes(partial(refusal, data, "rows")) < 64 << 20
 
 
 @pytest.mark.parametrize("value", ["[" * 20 + "]" * 20, '{"a":' * 20 + "1" + "}" * 20, "1" + "0" * 30, r'"\ud800"'])
