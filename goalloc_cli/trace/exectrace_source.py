@@ -136,7 +136,8 @@ def make_held(survey: Survey, ms: int, types: int) -> Held:
     """The state of the walk in `exectrace_emit` before its first event. Only what is used of it takes memory, but for a bit
     for each object and a few words for each span that there ever were."""
     kinds, spans, ps = survey.kinds, survey.spans + 1, survey.ps
-    objects = new_handles(int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC]) + 1)
+    # An object whose birth was lost shows at its free.
+    objects = new_handles(int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC] + kinds[Ev.OBJECT_FREE]) + 1)
     manual = new_handles(spans)
     stacks = new_handles(int(kinds[Ev.STACK] + kinds[Ev.STACK_ALLOC]) + 1)
     return Held(
