@@ -27,6 +27,13 @@ from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.trace import Trace
 
+UNNAMED_BYTES = 1 << 20
+"""heapLive above what objects are that is no chance of their order."""
+ENOUGH_REFILLS, FORESEEN = 50, 0.98
+"""A replay of one P that foresees fewer of its refills is not exact."""
+BY_CHANCE = 4
+"""Those around the start and a stop are not foreseen where all is exact."""
+
 MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
 ROOM = 1 << 24
@@ -278,7 +285,25 @@ class Run:
             marks=survey.marks(heap),
             notes=[*self.notes(), *self.trace.remarks],
             skipped=dict(self.trace.skipped),
+            lost=self.trace.lost,
         )
+
+    def contradicted(self) -> list[str]:
+        """Where the recording's own heapLive contradicts what was replayed."""
+        seen, notes = self.heap.evidence, []
+        self.trace.lost.unnamed = int(seen.unnamed) if seen.unnamed >= UNNAMED_BYTES else 0
+        if self.trace.lost.unnamed:
+            notes.append(
+                f"The recording's heapLive shows {int(seen.unnamed) >> 10:,} KiB that none of its objects are: all figures "
+                "are too low by that. User arenas (GOEXPERIMENT=arenas) show so; so do allocations that were lost."
+            )
+        share = min(1.0, (int(seen.foreseen) + BY_CHANCE) / max(1, int(seen.refills)))
+        if self.heap.nprocs == 1 and seen.refills >= ENOUGH_REFILLS and share < FORESEEN:
+            notes.append(
+                f"By the recording's heapLive the model foresaw {share:.1%} of {int(seen.refills):,} refills: where objects "
+                "lie, and which slots are free, is near but not exact."
+            )
+        return notes
 
     def notes(self) -> list[str]:
         """What the reader must know about the figures."""
@@ -293,6 +318,7 @@ class Run:
                 f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
                 f"trace: the model went on with {self.heap.nprocs} Ps."
             )
+        notes += self.contradicted()
         if self.trace.skipped:
             found = ", ".join(f"{name}: {n:,}" for name, n in self.trace.skipped.items())
             notes.append(f"Bad events were left out, {sum(self.trace.skipped.values()):,} of them ({found}).")

@@ -245,6 +245,11 @@ GC = table(
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
 
+EVIDENCE = table(  # see evidence.py
+    "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
+    low="<i8", unnamed="<i8",
+)  # fmt: skip
+
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4
 
@@ -334,6 +339,7 @@ HEAP = aligned(
     [
         ("knobs", KNOBS),
         ("gc", GC),
+        ("evidence", EVIDENCE),
         ("stats", STATS),
         ("stacks", STACKS),
         ("scavenge", SCAVENGE),

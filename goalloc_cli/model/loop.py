@@ -6,6 +6,7 @@ import numpy as np
 
 from goalloc_cli.jit import apart, inner, kernel
 from goalloc_cli.model import hint, snapshot
+from goalloc_cli.model.evidence import see_heap_live
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
 from goalloc_cli.model.heap import FAULT_P, FAULT_TIME, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
 from goalloc_cli.model.ledger import take_sample
@@ -47,6 +48,7 @@ SNAP_PADDING = 24
 SNAP_DEAD = 25
 FIRST_HINT = 32
 FIRST_WITNESS = 48
+SAW_HEAP_LIVE = 50
 
 FAR = 48
 NEAR = 24
@@ -126,7 +128,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         heap.time_ns = size
         advance(heap)
     elif k >= FIRST_WITNESS:
-        return
+        if k == SAW_HEAP_LIVE and heap.gc.hinted:
+            see_heap_live(heap, size)
     elif k >= FIRST_HINT:
         if heap.gc.hinted:
             hint.obey(heap, objects, stacks, manual_spans, k, who, obj, size, arg)

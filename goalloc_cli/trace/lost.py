@@ -36,6 +36,8 @@ class Lost:
     impossible: int = 0
     bytes: int = 0
     """What the inferred births and deaths are about, by their slots."""
+    unnamed: int = 0
+    """Bytes that the recording's heapLive counts and none of its objects is."""
 
     @property
     def inferred(self) -> int:
@@ -53,7 +55,7 @@ class Lost:
         return self.inferred + self.left_out
 
     def __bool__(self) -> bool:
-        return bool(self.numbers or self.types or self.events)
+        return bool(self.numbers or self.types or self.events or self.unnamed)
 
     def sentences(self) -> list[str]:
         """What a reader must know."""
