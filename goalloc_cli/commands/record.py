@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,15 @@ from goalloc_cli.ending import INTERRUPTED
 SECONDS = 5.0
 PATIENCE = 60.0
 MAX_SIZE = "1GiB"
+MOST_SECONDS = 86_400.0
+"""A day."""
+
+
+def number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A range lets through what is no number: nan lies outside of none."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds", ctx, param)
+    return value
 
 
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
@@ -36,8 +46,9 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("-o", "--output", metavar="FILE", help='The trace to write; "-" is the standard output.')
 @click.option("--trace", metavar="FILE", help="Where COMMAND writes its execution trace by itself.")
 @click.option("--url", help=f"Record the server at URL (.../debug/pprof/trace) for {SECONDS:g} --seconds.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="How long to record a server.")
-@click.option("--timeout", type=click.FloatRange(0), default=PATIENCE, show_default=True,
+@click.option("--seconds", type=click.FloatRange(0, MOST_SECONDS, min_open=True), callback=number,
+              help="How long to record a server.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, MOST_SECONDS), callback=number, default=PATIENCE, show_default=True,
               metavar="SECONDS", help="How much longer than that a server may take.")  # fmt: skip
 @click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
               metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
