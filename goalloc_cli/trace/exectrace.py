@@ -62,7 +62,7 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
         TraceError: not an execution trace, without alloc/free events, damaged, incomplete, or contradicting itself.
     """
     try:
-        recording = Bytes(stream)
+        recording = Bytes(stream, name)
         wire = read_wire(recording, name, partial)
     except TruncatedTrace as error:
         if not error.chunks:
