@@ -19,12 +19,13 @@ from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT
 from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.newheap import new_heap
-from goalloc_cli.model.state import Known, State, pack, unpack
+from goalloc_cli.model.state import FORMAT, MAX_FILE, Known, State, pack, unpack
 from goalloc_cli.model.tally import tally
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.trace import Trace
 
 UNNAMED_BYTES = 1 << 20
@@ -119,6 +120,11 @@ def replay(
         save(run.saved(design_name))
     run.sample(Reason.END)
     return run.outcome(design_name, time.perf_counter() - started)
+
+
+def read_state(path: str) -> tuple[str, bytes]:
+    """Name and bytes of the state in a file, to begin with; raise TraceError or OSError."""
+    return path, read_whole(path, MAX_FILE, FORMAT.encode())
 
 
 class Run:

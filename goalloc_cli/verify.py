@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
@@ -21,6 +20,7 @@ from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import Run, refuse
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
+from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.trace import Trace
 
 ROWS = ("integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats", "heap_live", "stack")
@@ -30,6 +30,8 @@ GAUGES = ("HeapAlloc", "HeapInuse", "HeapIdle", "HeapObjects", "StackInuse")
 """MemStats that are compared as they are."""
 COUNTERS = ("Mallocs", "Frees")
 """MemStats that are compared by how far they moved since the first checkpoint."""
+MOST_MEMSTATS = 64 << 20
+"""Bytes of a file of MemStats: ten thousand points."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def read_memstats(path: str) -> dict[str, dict[str, Any]]:
         TraceError: the file is no such JSON; the message says what is missing.
     """
     try:
-        snaps = json.loads(Path(path).read_text())["snaps"]
+        snaps = json.loads(read_whole(path, MOST_MEMSTATS))["snaps"]
         points = {str(snap["Point"]): dict(snap["M"]) for snap in snaps}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise TraceError(f'{path}: not MemStats by point; write {{"snaps": [{{"Point": ..., "M": ...}}]}}') from None

@@ -64,7 +64,7 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
         TraceError: not an execution trace, without alloc/free events, or contradicting itself.
         TruncatedTrace: it breaks off, and `partial` was not said.
     """
-    recording = Bytes(stream)
+    recording = Bytes(stream, name)
     reader = _open(recording, name, partial)
     try:
         return _read(reader, name, recording.length, partial)
