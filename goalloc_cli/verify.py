@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.choices import Central, Pages
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow, judge
-from goalloc_cli.model.limits import PAGES, PS
+from goalloc_cli.model.limits import PAGES, PS, full
 from goalloc_cli.outcome import Checkpoint
-from goalloc_cli.replay import Run, refuse
+from goalloc_cli.replay import ReplayError, Run, refuse
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.trace import Trace
@@ -164,10 +165,34 @@ def without_sweep_hints(batch: Batch) -> Batch:
     )
 
 
+MAY_HAVE_ADDR = np.isin(np.arange(KIND_MASK + 1), [Kind.ALLOC, Kind.STACK_ALLOC, Kind.MANUAL_ALLOC])
+HAS_ADDR = np.isin(np.arange(KIND_MASK + 1), [Kind.SAW_SPAN_ALLOC, Kind.SAW_SPAN_FREE])
+"""Kinds whose `addr` the model is set right by."""
+
+
+def strays(batch: Batch, kinds: NDArray[np.uint8], heap: np.record) -> NDArray[np.bool_]:
+    """Which witnesses name a page that no heap of the design has, or a span class that it has not.
+
+    This is the door for addresses: behind it `model/follow.py` takes pages, pieces and classes by them unchecked. Objects
+    without size lie outside of the heap, and nothing is taken by their address.
+    """
+    assert batch.addr is not None
+    room_bytes = int(heap.most_pages) << int(heap.knobs.page_shift)
+    outside = (batch.addr - int(heap.base_addr)).view(np.uint64) >= room_bytes
+    names_page = HAS_ADDR[kinds] | (MAY_HAVE_ADDR[kinds] & (batch.addr != 0) & (batch.size != 0))
+    no_class = (kinds == Kind.SAW_SPAN_ALLOC) & (batch.arg > 1) & (heap.spanclasses["nelems"][batch.arg & 0xFF] == 0)
+    return (names_page & outside) | no_class
+
+
 class Follower:
     """The two replays of a recording, side by side."""
 
     def __init__(self, trace: Trace, design: Design, own_sweeper: bool) -> None:
+        if trace.header.hints and (design.central != Central.SPAN_SETS or design.pages != Pages.BITMAP):
+            raise TraceError(
+                f"{trace.name}: says that Go {trace.header.go_version} made it, which cannot be recorded with hints and "
+                "addresses; its header is wrong"
+            )
         self.trace = trace
         self.free = Run(trace, design, placed=True, every="gc", check=False)
         self.right = Run(trace, design, placed=True, every="gc", check=False)
@@ -194,6 +219,7 @@ class Follower:
         for run in (self.free, self.right):
             run.tables.fit(*handles)
             run.heap.event = self.events
+        self.refuse_misplaced(batch, kinds)
         real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
         self.unplaced += int((~real_p).sum())
         columns = [np.ascontiguousarray(c) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg, batch.addr)]
@@ -218,6 +244,23 @@ class Follower:
         )
         self.fail(self.right, batch, at)
         self.events += len(batch)
+
+    def refuse_misplaced(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
+        """Raise at an event on the wrong side of the snapshot's end, and at a witness of what the model cannot have."""
+        end, fault = self.free.end_of_snapshot(kinds)
+        if fault:
+            refuse(self.trace.name, self.events + end, batch, end, fault)
+        if not self.trace.header.hints:
+            return
+        astray = np.flatnonzero(strays(batch, kinds, self.free.heap))
+        if len(astray):
+            at = int(astray[0])
+            assert batch.addr is not None
+            raise ReplayError(
+                f"{self.trace.name}: event {self.events + at} ({Kind(int(kinds[at])).name.lower()}, handle {batch.id[at]}): "
+                f"it was seen at {int(batch.addr[at]):#x}, in no heap of this release from "
+                f"{int(self.free.heap.base_addr):#x} on; {full('pages')}"
+            )
 
     def fail(self, run: Run, batch: Batch, at: int) -> None:
         """Raise where a kernel stopped at a fault."""
