@@ -1,7 +1,7 @@
 """What is done with an input that lies: every command that takes it, as a function that returns its answer.
 
-Each ends in an answer or in one line. And they agree: what `check` calls good, `replay` and `verify` take; what it calls bad,
-they refuse.
+Each ends in an answer or in one line. And they agree: what `check` calls good, `replay` and `verify` take; what it calls
+bad, they refuse.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fuzz.lies import lying_state, lying_trace
+from fuzz.lies import lying_state, lying_trace, true_trace
 from fuzz.targets import outcome
-from goalloc_cli.design import RELEASES, Design, DesignError, release, with_knob
-from goalloc_cli.examine import examine
+from goalloc_cli.design import RELEASES, DesignError, release
+from goalloc_cli.examine import design_of, examine
 from goalloc_cli.explain.event import EventError, explain_event
 from goalloc_cli.replay import ReplayError, replay
 from goalloc_cli.report.check import check_document
@@ -45,17 +45,6 @@ def read(data: bytes, lenient: bool = False) -> Trace:
     return read_native(io.BytesIO(data), "input", lenient)
 
 
-def own_design(trace: Trace) -> Design:
-    """The design that the command line would choose; raise TraceError where it knows none."""
-    try:
-        design = release(trace.header.go_version)
-        for knob, value in trace.header.knobs:
-            design = with_knob(design, knob, str(value))
-    except DesignError as error:
-        raise TraceError(str(error)) from error
-    return design
-
-
 def shown(made: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     """A document, now and then rendered."""
     if chance.randrange(SHOWN) == 0:
@@ -68,29 +57,32 @@ FORMATS = ("table", "csv", "markdown", "json")
 
 def door_replay(data: bytes, chance: random.Random) -> None:
     trace = read(data)
-    found = replay(trace, own_design(trace), design_name="", check=chance.randrange(3) == 0)
+    found = replay(trace, design_of(trace.header), design_name="", check=chance.randrange(3) == 0)
     shown(document(found, len(data)), chance)
 
 
 def door_lenient(data: bytes, chance: random.Random) -> None:
     trace = leniently(read(data, lenient=True))
-    shown(document(replay(trace, own_design(trace), design_name="", every=chance.choice(("gc", 100))), len(data)), chance)
+    found = replay(trace, design_of(trace.header), design_name="", every=chance.choice(("gc", 100)))
+    shown(document(found, len(data)), chance)
 
 
 def door_other(data: bytes, chance: random.Random) -> None:
     """Another release's allocator."""
-    found = replay(read(data), release(chance.choice(list(RELEASES))), design_name="", hints=False, check=bool(chance.randrange(2)))
+    design = release(chance.choice(list(RELEASES)))
+    found = replay(read(data), design, design_name="", hints=False, check=bool(chance.randrange(2)))
     shown(document(found, len(data)), chance)
 
 
 def door_verify(data: bytes, chance: random.Random) -> None:
     trace = read(data)
-    shown(verdict_document(verify(trace, own_design(trace), design_name="", own_sweeper=chance.randrange(4) == 0)), chance)
+    found = verify(trace, design_of(trace.header), design_name="", own_sweeper=chance.randrange(4) == 0)
+    shown(verdict_document(found), chance)
 
 
 def door_explain(data: bytes, chance: random.Random) -> None:
     trace = read(data)
-    told = explain_event(trace, own_design(trace), chance.randrange(8000), hints=bool(chance.randrange(4)))
+    told = explain_event(trace, design_of(trace.header), chance.randrange(8000), hints=bool(chance.randrange(4)))
     shown(event_document(told, trace, ""), chance)
 
 
@@ -125,7 +117,7 @@ def try_events(chance: random.Random) -> None:
         raise DisagreeError(f"replay takes what check cannot read: {said}")
     door = chance.choice(DOORS)
     line = tried(door, data, chance)
-    if door is door_verify and line and not refused and not said:
+    if door is door_verify and line and not refused and not said and read(data).header.witnesses:
         tried(lambda given, _: door_check(given, line, chance), data, chance)
 
 
@@ -153,6 +145,15 @@ def try_states(chance: random.Random) -> None:
         shown(document(found, len(rest)), chance)
 
     tried(go_on, saved.rest, chance)
+
+
+def warm() -> None:
+    """Send true inputs through all doors: what all processes need is compiled and read once."""
+    data = true_trace()
+    for door in (door_replay, *DOORS, lambda given, chance: door_check(given, "", chance)):
+        for number in range(SHOWN):
+            tried(door, data, random.Random(number))
+    try_states(random.Random(0))
 
 
 TRY = {"events": try_events, "states": try_states}

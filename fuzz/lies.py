@@ -1,4 +1,4 @@
-"""Inputs that lie: goalloc traces and saved states that are whole and rightly sealed, in which one to three things are changed.
+"""Inputs that lie: goalloc traces and saved states that are whole and rightly sealed, but for one to three things in them.
 
 What the other targets change is bytes, and a checksum, or a reader, meets them first. Here the reader is content, and what
 stands behind it has to find out: an event that names another P, object, size, page or address, that is missing, comes twice
@@ -84,8 +84,8 @@ def beginning(name: str, trace: Trace, length: int) -> Sample:
 
 def joined(batches: list[Batch], column: str, dtype: str) -> np.ndarray:
     """A column of all batches; zeros where they have none."""
-    parts = [getattr(batch, column) for batch in batches]
-    return np.concatenate([np.zeros(len(b), dtype) if part is None else part for b, part in zip(batches, parts, strict=True)])
+    parts = [(getattr(batch, column), len(batch)) for batch in batches]
+    return np.concatenate([np.zeros(length, dtype) if part is None else part for part, length in parts])
 
 
 # Events
@@ -106,6 +106,12 @@ def lying_trace(chance: random.Random) -> bytes:
             case _:
                 change(columns, an_event(columns, chance), chance)
     return sealed(header, columns, sample, chance)
+
+
+def true_trace() -> bytes:
+    """A sample as it is, with addresses."""
+    sample = samples()[0]
+    return sealed(sample.header, sample.columns, sample, random.Random(1))
 
 
 def an_event(columns: dict[str, np.ndarray], chance: random.Random) -> int:
@@ -169,6 +175,8 @@ def sealed(header: Header, columns: dict[str, np.ndarray], sample: Sample, chanc
     parts = [pack_header(_header_map(header))]
     for number, (a, b) in enumerate([(0, half), (half, end)] if half < end else [(0, end)]):
         batch = Batch(**{name: column[a:b] for name, column in columns.items()})
+        if chance.randrange(40) == 0:
+            batch = replace(batch, addr=None)
         batch = replace(batch, new_types=[] if number else sample.types, new_names=[] if number else sample.names)
         assert len(batch) <= BATCH
         parts.append(_chunk_record(number, batch, "none", compressor("none")))
@@ -197,7 +205,7 @@ def saved_states() -> list[Saved]:
         if sample.name.split("-")[-1] == "6000":
             continue
         own = sample.header.go_version
-        found += [saved_state(sample, version, version == own) for version in dict.fromkeys((own, *STATES[:: len(STATES) - 1]))]
+        found += [saved_state(sample, version, version == own) for version in dict.fromkeys((own, STATES[0], STATES[-1]))]
     small = next(sample for sample in samples() if sample.name == "trees-go1.27-6000")
     return [*found, *(saved_state(small, version, False) for version in STATES)]
 

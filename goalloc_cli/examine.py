@@ -25,7 +25,7 @@ def examine(trace: Trace, progress: Callable[[int], None] | None = None) -> BadE
     feed = None
     try:
         feed = feeder(trace)
-    except (TraceError, ReplayError) as error:
+    except (TraceError, ReplayError, DesignError) as error:
         bad.refused = str(error)
     for batch in trace.batches:
         if bad.take(batch).any():
@@ -33,7 +33,7 @@ def examine(trace: Trace, progress: Callable[[int], None] | None = None) -> BadE
         if feed is not None:
             try:
                 feed(batch)
-            except (TraceError, ReplayError) as error:
+            except (TraceError, ReplayError, DesignError) as error:
                 bad.refused = str(error)
                 feed = None
         if progress:
@@ -42,11 +42,17 @@ def examine(trace: Trace, progress: Callable[[int], None] | None = None) -> BadE
 
 
 def feeder(trace: Trace) -> Callable[[Batch], None] | None:
-    """What takes the events of a trace as `replay` and `verify` do; None where the release is not known."""
+    """What takes the events of a trace as `replay` and `verify` do; None where the release is not known.
+
+    Raises:
+        DesignError: the knobs in the header make no allocator.
+        TraceError, ReplayError: the header cannot be true.
+    """
     try:
-        design = design_of(trace.header)
+        release(trace.header.go_version)
     except DesignError:
         return None
+    design = design_of(trace.header)
     if trace.header.witnesses:
         return Follower(trace, design, own_sweeper=False).feed
     return Run(trace, design, placed=True, every="gc", check=False).feed

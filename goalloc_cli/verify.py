@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from goalloc_cli.choices import Central, Pages
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow, judge
-from goalloc_cli.model.limits import PAGES, PS, full
+from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import ReplayError, Run, refuse
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.trace import Trace
+from goalloc_cli.witnesses import astray_in_words, strays
 
 ROWS = ("integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats", "heap_live", "stack")
 """What is scored, in the order of the report."""
@@ -165,25 +166,6 @@ def without_sweep_hints(batch: Batch) -> Batch:
     )
 
 
-MAY_HAVE_ADDR = np.isin(np.arange(KIND_MASK + 1), [Kind.ALLOC, Kind.STACK_ALLOC, Kind.MANUAL_ALLOC])
-HAS_ADDR = np.isin(np.arange(KIND_MASK + 1), [Kind.SAW_SPAN_ALLOC, Kind.SAW_SPAN_FREE])
-"""Kinds whose `addr` the model is set right by."""
-
-
-def strays(batch: Batch, kinds: NDArray[np.uint8], heap: np.record) -> NDArray[np.bool_]:
-    """Which witnesses name a page that no heap of the design has, or a span class that it has not.
-
-    This is the door for addresses: behind it `model/follow.py` takes pages, pieces and classes by them unchecked. Objects
-    without size lie outside of the heap, and nothing is taken by their address.
-    """
-    assert batch.addr is not None
-    room_bytes = int(heap.most_pages) << int(heap.knobs.page_shift)
-    outside = (batch.addr - int(heap.base_addr)).view(np.uint64) >= room_bytes
-    names_page = HAS_ADDR[kinds] | (MAY_HAVE_ADDR[kinds] & (batch.addr != 0) & (batch.size != 0))
-    no_class = (kinds == Kind.SAW_SPAN_ALLOC) & (batch.arg > 1) & (heap.spanclasses["nelems"][batch.arg & 0xFF] == 0)
-    return (names_page & outside) | no_class
-
-
 class Follower:
     """The two replays of a recording, side by side."""
 
@@ -213,7 +195,8 @@ class Follower:
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch to both."""
-        assert batch.addr is not None
+        if batch.addr is None:
+            raise TraceError(f"{self.trace.name}: says that it holds addresses; from event {self.events} on there are none")
         kinds = batch.kind & np.uint8(KIND_MASK)
         handles = self.free.note(batch)
         for run in (self.free, self.right):
@@ -246,7 +229,7 @@ class Follower:
         self.events += len(batch)
 
     def refuse_misplaced(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
-        """Raise at an event on the wrong side of the snapshot's end, and at a witness of what the model cannot have."""
+        """Raise at an event on the wrong side of the snapshot's end, and at a witness that is astray (`witnesses.py`)."""
         end, fault = self.free.end_of_snapshot(kinds)
         if fault:
             refuse(self.trace.name, self.events + end, batch, end, fault)
@@ -255,12 +238,7 @@ class Follower:
         astray = np.flatnonzero(strays(batch, kinds, self.free.heap))
         if len(astray):
             at = int(astray[0])
-            assert batch.addr is not None
-            raise ReplayError(
-                f"{self.trace.name}: event {self.events + at} ({Kind(int(kinds[at])).name.lower()}, handle {batch.id[at]}): "
-                f"it was seen at {int(batch.addr[at]):#x}, in no heap of this release from "
-                f"{int(self.free.heap.base_addr):#x} on; {full('pages')}"
-            )
+            raise ReplayError(f"{self.trace.name}: event {self.events + at} {astray_in_words(batch, at, self.free.heap)}")
 
     def fail(self, run: Run, batch: Batch, at: int) -> None:
         """Raise where a kernel stopped at a fault."""
