@@ -15,7 +15,7 @@ from goalloc_cli.handles import longer
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
 from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
-from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT
+from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
 from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.newheap import new_heap
@@ -157,7 +157,7 @@ class Run:
         kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         self.tables.fit(*self.note(batch))
         first = self.heap.event = self.events
-        at, end = 0, self.end_of_snapshot(kinds)
+        at, (end, misplaced) = 0, self.end_of_snapshot(kinds)
         while at < end:
             stop = end
             if isinstance(self.every, int):
@@ -166,21 +166,25 @@ class Run:
             self.events = first + at
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
         if end < len(batch):
-            refuse(self.trace.name, first + end, batch, end, FAULT_LATE_SNAPSHOT)
+            refuse(self.trace.name, first + end, batch, end, misplaced)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
 
-    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> int:
-        """Index of the first event of a batch that belongs to the snapshot, but stands behind it; the batch's length."""
+    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> tuple[int, int]:
+        """The first event of a batch on the wrong side of the snapshot's end, and the fault: one of the snapshot that comes
+        late, or another before a snapshot is complete. The batch's length and no fault, where all stand right."""
         snaps = int(self.counts[SNAP_KINDS,].sum())
         if self.begun and snaps == self.snaps:
-            return len(kinds)
-        self.snaps = snaps
+            return len(kinds), FAULT_NONE
         of_snapshot = np.isin(kinds, SNAP_KINDS)
         ended = np.append(self.begun, ~of_snapshot | (kinds == Kind.SNAP_END))
-        self.begun = bool(ended.any())
+        first = int(ended.argmax())
+        is_whole = self.begun or not ended.any() or self.snaps + first == 1 or of_snapshot[first - 1]
+        self.snaps, self.begun = snaps, bool(ended.any())
+        if not is_whole:
+            return first - 1, FAULT_OPEN_SNAPSHOT
         late = np.flatnonzero(of_snapshot & np.logical_or.accumulate(ended)[:-1])
-        return int(late[0]) if len(late) else len(kinds)
+        return (int(late[0]), FAULT_LATE_SNAPSHOT) if len(late) else (len(kinds), FAULT_NONE)
 
     def saved(self, design_name: str) -> bytes:
         """The state after the events so far."""

@@ -317,6 +317,7 @@ FAULT_STACK_SIZE = 14
 FAULT_RUNS = 15
 FAULT_TIME = 16
 FAULT_LATE_SNAPSHOT = 17
+FAULT_OPEN_SNAPSHOT = 18
 
 CACHE_LINE = 64
 
@@ -352,6 +353,7 @@ HEAP = aligned(
         ("base_addr", "<i8"),
         ("first_page", "<i8"),  # lowest page that was ever grown
         ("end_page", "<i8"),  # end of what has been grown
+        ("most_pages", "<i8"),  # end of what can be grown
         ("reserved_page", "<i8"),  # end of the address space that is reserved
         ("search_page", "<i8"),  # no page below it is free in the bitmap
         ("padding_pages", "<i8"),
