@@ -96,11 +96,21 @@ class Cycles:
     """Code of the stop that each M has asked for, until its ProcsChange."""
     begun: int | None = None
     """Code of the GCBegin whose stop has not ended."""
+    begun_at: int = 0
+    """Its place."""
     running: bool = False
     named: list[int] = field(default_factory=list)
     """Checkpoints that were named, until the stop of ReadMemStats ends."""
     stopping: set[int] = field(default_factory=set)
     """Ms that ended a cycle, until their stop ends."""
+
+    def start(self, q: int, p: int, starts: list[int]) -> None:
+        """The cycle that was begun starts at place `q`. One that never ended goes on instead: its end was lost."""
+        if not self.running:
+            starts.append(q)
+            self.explicit.append(int(self.begun in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
+            self.actions.append((q, Act.GC_START, self.explicit[-1], p))
+        self.begun, self.running = None, True
 
     def move(self, by: int, until: int) -> None:
         """Follow the window: everything moves down, and what was done before place `until` is dropped."""
@@ -108,6 +118,7 @@ class Cycles:
         self.ends -= by
         self.actions = [(q - by, what, value, p) for q, what, value, p in self.actions if q >= until]
         self.stops_ended = []
+        self.begun_at = max(self.begun_at - by, 0)
 
 
 NEVER = -(1 << 60)
@@ -242,19 +253,19 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
         if kind == Ev.STW_BEGIN:
             cycles.asked[m] = code
         elif kind == Ev.GC_BEGIN:
-            cycles.begun = code
+            cycles.begun, cycles.begun_at = code, q
         elif kind == Ev.PROCS_CHANGE:
             reason = cycles.asked.pop(m, 0)
             if reason == Code.STOP_SWEEP_TERMINATION and cycles.begun is not None:
-                starts.append(q)
-                cycles.explicit.append(int(cycles.begun in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
-                cycles.actions.append((q, Act.GC_START, cycles.explicit[-1], p))
-                cycles.begun, cycles.running = None, True
+                cycles.start(q, p, starts)
             elif reason == Code.STOP_MEMSTATS:
                 cycles.actions.append((q, Act.FLUSH, 0, p))
                 cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in cycles.named]
                 cycles.named = []
         elif kind == Ev.GC_END:
+            if not cycles.running and (cycles.begun is not None or starts or len(cycles.starts)):
+                # The events of its stop are missing, or what they are called, or GCBegin itself.
+                cycles.start(q if cycles.begun is None else cycles.begun_at, p, starts)
             if not cycles.running:
                 # Marking was under way when the recording started.
                 starts.append(NEVER)
