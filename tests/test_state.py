@@ -204,7 +204,6 @@ def test_no_number_of_the_short_tables_is_believed(saved: bytes, path: tuple[str
         ("spans", "listed", 1, 2),
         ("bits", None, 0, (1 << 64) - 1),
         ("objects", "label", 0, 1 << 20),
-        ("stacks", None, 0, 1 << 40),
         ("stacks", None, 1, 3000),
         ("manual_spans", None, 0, 1 << 20),
         ("cursor", None, 0, -1),
