@@ -31,8 +31,6 @@ from goalloc_cli.trace.stats import describe
 from goalloc_cli.trace.trace import Trace
 from goalloc_cli.verify import verify
 
-KINDS = ("events", "states")
-"""What lies."""
 SHOWN = 8
 """Of so many answers one is made a report of."""
 

@@ -20,8 +20,8 @@ import time
 import traceback
 import warnings
 
-from fuzz.counts import HOME, add_count
-from fuzz.doors import KINDS, TRY, warm
+from fuzz.counts import HOME, LIES, add_count
+from fuzz.doors import TRY, warm
 
 BATCH = 250
 """Inputs for each process."""
@@ -36,7 +36,7 @@ HANGS = {signal.SIGPROF: f"took more than {LIMIT_SECONDS:.0f} s", signal.SIGALRM
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m fuzz.forked", description=__doc__)
-    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("kind", choices=LIES)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--inputs", type=int, default=1 << 62, help="at most")
     parser.add_argument("--from", type=int, default=None, dest="first", help="the first number; by default a random one")
