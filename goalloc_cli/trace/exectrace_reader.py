@@ -15,7 +15,8 @@ from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, told_late
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
-from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, copied, new_heap, restore, walk
+from goalloc_cli.trace.exectrace_slots import LIVE_SLOT, PAGES_OF, SIZE_OF, Heap, copied, new_heap, restore, walk
+from goalloc_cli.trace.exectrace_stop import begin_at_snapshot, tell_once
 from goalloc_cli.trace.exectrace_survey import survey
 from goalloc_cli.trace.exectrace_sweepers import find_sweepers, find_sweeps, follow_sweeps, new_sweeps
 from goalloc_cli.trace.exectrace_types import read_types
@@ -26,6 +27,8 @@ ROUNDS = 8
 """Most attempts at correcting the order of a generation."""
 MOST_PAIRS = 1 << 16
 """Pairs of events in the wrong order that one attempt is told."""
+MOST_WAITING = 16
+"""Last events in no span, and last frees of empty slots, that are remembered until what they need comes."""
 MOST_SWEEPERS = 256
 """Goroutines that are known to sweep."""
 
@@ -110,6 +113,7 @@ class Reader:
         assert self._clock is not None
         name, count = self.wire.generations[generation], int(self.survey.events[generation])
         events = decode(self.wire, generation, count, self._streams, self._room)
+        begin_at_snapshot(events)
         self.types.translate(events, name)
         code = code_events(events, name, self.wire.tables)
         swept_bytes(events)
@@ -180,7 +184,7 @@ class Reader:
             return int(
                 walk(
                     events.kind, events.time, events.a, events.b, order, len(self.window), release == "1.26",
-                    release == "1.23", SIZE_OF, PAGES_OF, heap, *columns.values(), pairs,
+                    release == "1.23", SIZE_OF, PAGES_OF, heap, *columns.values(), np.full((2, MOST_WAITING, 2), -1), pairs,
                 )
             )  # fmt: skip
 
@@ -189,7 +193,11 @@ class Reader:
             if attempt:
                 restore(heap, before)
                 orders.append(clock.order())
-            wrong = np.concatenate([clock.stuck, pairs[: follow(orders[attempt])]])
+            wrong = pairs[: follow(orders[attempt])]
+            if self._told_again(events, wrong[clock.impossible(wrong)], columns["owner"], before.heap):
+                restore(heap, before)
+                wrong = pairs[: follow(orders[attempt])]
+            wrong = np.concatenate([clock.stuck, wrong[~clock.impossible(wrong)]])
             if wrong_in_best < 0 or len(wrong) < wrong_in_best:
                 best, wrong_in_best = attempt, len(wrong)
             if not len(wrong) or not clock.correct(wrong):
@@ -199,6 +207,25 @@ class Reader:
             follow(orders[best])
         clock.end(best)
         return orders[best], columns
+
+    def _told_again(self, events: Events, impossible: Array, owner: NDArray[np.int32], before: Heap) -> bool:
+        """Whether there are allocs of objects which the snapshot holds: these are silenced.
+
+        Args:
+            impossible: (free, alloc that came before it in any order) of slots.
+            owner: per event: its object.
+            before: the heap before the generation.
+        """
+        heap, earlier = self.window.heap, len(self.window)
+        if heap.faults[LIVE_SLOT] == before.faults[LIVE_SLOT]:
+            return False
+        kept = np.flatnonzero(heap.pool[: int(heap.used[1])] < 0)
+        allocs = np.append(impossible[:, 1], -heap.pool[kept].astype(np.int64) - 1 - earlier)
+        filled_by = np.append(owner[impossible[:, 0]], heap.hidden[kept] - 1)
+        known = (filled_by >= 0) & (allocs >= 0)
+        allocs, filled_by = allocs[known], filled_by[known]
+        kind = np.append(self.window.kind, events.kind)[filled_by]
+        return tell_once(events, allocs, kind)
 
     def hold(self) -> int:
         """The place that what is written may not pass before the next generation is read."""
