@@ -365,6 +365,15 @@ def test_of_a_recording_that_was_cut_off_everything_before_is_as_in_the_whole(na
     assert before == addresses_of(data)[: len(before)]
 
 
+def test_a_generation_without_tables_has_its_collections_all_the_same() -> None:
+    data = raw("wordcount-go1.26")
+    kind = np.frombuffer(events_of(data[: len(data) // 2], partial=True)[0], np.uint8)
+    collections = kind[np.isin(kind, (Kind.GC_START, Kind.GC_END, Kind.FLUSH))].tolist()
+    whole = np.frombuffer(events_of(data)[0], np.uint8)
+    assert len(collections) > 3
+    assert collections == whole[np.isin(whole, (Kind.GC_START, Kind.GC_END, Kind.FLUSH))].tolist()[: len(collections)]
+
+
 def test_a_byte_that_starts_no_batch_is_named() -> None:
     data = raw("web-go1.27-p4")
     start, _ = event_batches(data)[3]

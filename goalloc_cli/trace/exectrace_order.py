@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev, Events
+from goalloc_cli.trace.exectrace_stop import bring_forward
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
 PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)
@@ -35,19 +36,28 @@ MOST_LOOKS, LOOKS_PER_EVENT = 1 << 30, 1000
 
 
 @kernel
-def find_bursts(chained, burst):
-    """Number the bursts: runs of chained events of one M. Returns their number."""
+def find_latest(ticks, bounds):
+    """Turn stamps into the latest times that the events can have had: no stamp is before the real time, neither is a later
+    one of the M. Stamps may fall within one M: the last one in a buffer stays when another M takes that."""
+    for m in range(len(bounds) - 1):
+        for i in range(bounds[m + 1] - 2, bounds[m] - 1, -1):
+            ticks[i] = min(ticks[i], ticks[i + 1])
+
+
+@kernel
+def find_bursts(chained, cut, burst):
+    """Number the bursts: runs of chained events of one M; one ends at event `cut`. Returns their number."""
     count = 0
     for i in range(len(chained)):
-        if not chained[i]:
+        if not chained[i] or i == cut + 1:
             count += 1
         burst[i] = count - 1
     return count
 
 
 @kernel
-def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, before, key):
-    """Write the corrected time of every event. It never falls within one M (buffers are reused, so stamps may).
+def squeeze(kind, ticks, chained, bounds, burst, free_ticks, other_ticks, before, key):
+    """Write the corrected time of every event. It never falls within one M.
 
     `before`: per M: the last such time until now.
     """
@@ -62,9 +72,11 @@ def squeeze(kind, ticks, bounds, burst, free_ticks, other_ticks, before, key):
             cost = free_ticks[burst[i]]
             other = other_ticks[burst[i]]
             key[i] = max(float(ticks[i]), last)
+            if i > first and chained[i]:  # Behind a cut: the stamp is no real time.
+                key[i] = min(key[i], last + other)
             for k in range(i + 1, j):
                 key[k] = key[k - 1] + (cost if kind[k] == OBJECT_FREE else other)
-            limit = max(float(ticks[j]), last) if j < end else key[j - 1]
+            limit = max(float(ticks[j - 1]), last)
             if key[j - 1] > limit:
                 shrink = max(0.0, limit - key[i]) / (key[j - 1] - key[i])
                 for k in range(i + 1, j):
@@ -223,9 +235,24 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
 @kernel
 def burst_start(i, bounds, m_of, burst):
     """First event of the burst of event `i`: the one whose stamp is the real time."""
-    while i > bounds[m_of[i]] and burst[i - 1] == burst[i]:
-        i -= 1
-    return i
+    first, last = bounds[m_of[i]], i
+    while first < last:
+        middle = (first + last) // 2
+        if burst[middle] == burst[i]:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
+@kernel
+def find_impossible(pairs, ticks, chained, bounds, m_of, burst, impossible):
+    """Mark the pairs whose free was written after its partner by any reading of their stamps."""
+    for q in range(len(pairs)):
+        free, after = pairs[q, 0], pairs[q, 1]
+        first = burst_start(free, bounds, m_of, burst)
+        late = ticks[first] > ticks[after] and not chained[first]
+        impossible[q] = free > after if m_of[free] == m_of[after] else late
 
 
 @kernel
@@ -299,13 +326,15 @@ class Clock:
         """Corrected time of every event, in ticks."""
         self._free_ticks = self._other_ticks = np.zeros(0)
         if len(self._state.owner) > 1:
-            self._find_bursts()
+            find_latest(events.time, events.bounds)
+            cut = -1 if events.generation else int(bring_forward(events.kind, events.time, events.bounds))
+            self._find_bursts(cut)
             self._squeeze()
         else:
             stamped(events.time, events.bounds, self._before, self.key)
 
-    def _find_bursts(self) -> None:
-        count = int(find_bursts(self._events.chained, self._burst))
+    def _find_bursts(self, cut: int = -1) -> None:
+        count = int(find_bursts(self._events.chained, cut, self._burst))
         self._free_ticks = np.full(max(count, 1), FREE_TICKS)
         self._other_ticks = np.full(max(count, 1), OTHER_TICKS)
 
@@ -317,10 +346,8 @@ class Clock:
             self._before[m] = self.key[bounds[m + 1] - 1]
 
     def _squeeze(self) -> None:
-        events = self._events
-        squeeze(
-            events.kind, events.time, events.bounds, self._burst, self._free_ticks, self._other_ticks, self._before, self.key
-        )
+        events, ticks = self._events, (self._free_ticks, self._other_ticks)
+        squeeze(events.kind, events.time, events.chained, events.bounds, self._burst, *ticks, self._before, self.key)
 
     def order(self) -> NDArray[np.int32]:
         """The events' indices in the order of their time.
@@ -347,6 +374,14 @@ class Clock:
         self._tried.append((order, state))
         self.stuck = pairs[:found]
         return order
+
+    def impossible(self, pairs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which pairs (free, event that needs it done; shape (n, 2)) no order can hold that the stamps allow."""
+        events, found = self._events, np.zeros(len(pairs), np.bool_)
+        if len(pairs) and not len(self._free_ticks):
+            self._find_bursts()
+        find_impossible(pairs, events.time, events.chained, events.bounds, events.m, self._burst, found)
+        return found
 
     def correct(self, pairs: NDArray[np.int64]) -> bool:
         """Place each free of `pairs` (free, event that needs it done; shape (n, 2)) before its partner, as far as

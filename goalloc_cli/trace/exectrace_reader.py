@@ -18,10 +18,23 @@ from goalloc_cli.trace.exectrace_infer import missing_events
 from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, told_late
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
-from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, TINY_SPC, Copy, copied, new_heap, restore, walk
+from goalloc_cli.trace.exectrace_slots import (
+    LIVE_SLOT,
+    PAGES_OF,
+    SIZE_OF,
+    TINY_SPC,
+    Copy,
+    Heap,
+    copied,
+    new_heap,
+    restore,
+    walk,
+)
+from goalloc_cli.trace.exectrace_stop import begin_at_snapshot, tell_once
 from goalloc_cli.trace.exectrace_survey import survey
 from goalloc_cli.trace.exectrace_sweepers import find_sweepers, find_sweeps, follow_sweeps, new_sweeps
 from goalloc_cli.trace.exectrace_types import read_types
+from goalloc_cli.trace.exectrace_unnamed import code_unnamed
 from goalloc_cli.trace.exectrace_window import SPARE, Window
 from goalloc_cli.trace.exectrace_wire import Wire
 from goalloc_cli.trace.lost import Lost
@@ -30,6 +43,8 @@ ROUNDS = 8
 """Most attempts at correcting the order of a generation."""
 MOST_PAIRS = 1 << 16
 """Pairs of events in the wrong order that one attempt is told."""
+MOST_WAITING = 16
+"""Last events in no span, and last frees of empty slots, that are remembered until what they need comes."""
 MOST_SWEEPERS = 256
 """Goroutines that are known to sweep."""
 
@@ -140,9 +155,11 @@ class Reader:
         events = decode(self.wire, generation, count, self._streams, self._room)
         if self.wire.open and generation == len(self.wire.generations) - 1:
             events = cut(events, covered_until(events, self.survey.ps))
+        begin_at_snapshot(events)
         self.lost.numbers += lost_numbers(events)
         self.lost.types += self.types.translate(events)
-        code = code_events(events, name, self.wire.tables)
+        tables, ms = self.wire.tables, len(self.wire.m_ids)
+        code = code_unnamed(events, ms) if tables.are_missing(name) else code_events(events, name, tables)
         swept_bytes(events)
         find_reclaims(events, code)
         self._clock.begin(events)
@@ -215,7 +232,11 @@ class Reader:
             if attempt:
                 restore(heap, before)
                 orders.append(clock.order())
-            wrong = np.concatenate([clock.stuck, pairs[: self._walk(columns, orders[attempt], found, pairs)]])
+            wrong = pairs[: self._walk(columns, orders[attempt], found, pairs)]
+            if self._told_again(events, wrong[clock.impossible(wrong)], found["owner"], before.heap):
+                restore(heap, before)
+                wrong = pairs[: self._walk(columns, orders[attempt], found, pairs)]
+            wrong = np.concatenate([clock.stuck, wrong[~clock.impossible(wrong)]])
             if wrong_in_best < 0 or len(wrong) < wrong_in_best:
                 best, wrong_in_best = attempt, len(wrong)
             if not len(wrong) or not clock.correct(wrong):
@@ -237,7 +258,8 @@ class Reader:
         return int(
             walk(
                 columns["kind"], columns["time"], columns["a"], columns["b"], order, len(self.window), self.inline_marks,
-                self.wire.release == "1.23", SIZE_OF, PAGES_OF, self.window.heap, *found.values(), pairs,
+                self.wire.release == "1.23", SIZE_OF, PAGES_OF, self.window.heap, *found.values(),
+                np.full((2, MOST_WAITING, 2), -1), pairs,
             )
         )  # fmt: skip
 
@@ -267,6 +289,25 @@ class Reader:
         about = found["row"][len(order) - len(missing) :]
         self.lost.bytes += int(self.window.spans["size"][about[about >= 0]].sum())
         return columns | found, order
+
+    def _told_again(self, events: Events, impossible: Array, owner: NDArray[np.int32], before: Heap) -> bool:
+        """Whether there are allocs of objects which the snapshot holds: these are silenced.
+
+        Args:
+            impossible: (free, alloc that came before it in any order) of slots.
+            owner: per event: its object.
+            before: the heap before the generation.
+        """
+        heap, earlier = self.window.heap, len(self.window)
+        if heap.faults[LIVE_SLOT] == before.faults[LIVE_SLOT]:
+            return False
+        kept = np.flatnonzero(heap.pool[: int(heap.used[1])] < 0)
+        allocs = np.append(impossible[:, 1], -heap.pool[kept].astype(np.int64) - 1 - earlier)
+        filled_by = np.append(owner[impossible[:, 0]], heap.hidden[kept] - 1)
+        known = (filled_by >= 0) & (allocs >= 0)
+        allocs, filled_by = allocs[known], filled_by[known]
+        kind = np.append(self.window.kind, events.kind)[filled_by]
+        return tell_once(events, allocs, kind)
 
     def hold(self) -> int:
         """The place that what is written may not pass before the next generation is read."""

@@ -145,7 +145,26 @@ def fault(heap, code, time):
 
 
 @bare
-def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_of, heap, row, slot, owner, pairs):
+def pair_up(i, low, high, early, pairs, found):
+    """Pair event `i` with those that came before it and need it: whose place lies from `low` to below `high`.
+
+    Args:
+        early: (event, place); changed. pairs, found: as for `walk`.
+
+    Returns:
+        The number of pairs.
+    """
+    for e in range(len(early)):
+        if early[e, 0] >= 0 and low <= early[e, 1] < high:
+            if found < len(pairs):
+                pairs[found, 0], pairs[found, 1] = i, early[e, 0]
+            found += 1
+            early[e, 0] = -1
+    return found
+
+
+@bare
+def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_of, heap, row, slot, owner, waiting, pairs):
     """Follow every span and slot through a generation's events; return the number of pairs found in the wrong order.
 
     Args:
@@ -156,10 +175,14 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
         slot: out: slot number of an alloc or free.
         owner: out. Alloc: itself, or the event that opened its tiny block. Free: the alloc that it undoes. As numbers of
             objects. -1: none, skipped.
-        pairs: out: (free, event that needed it done), shape (n, 2); those that do not fit are counted but not kept.
+        waiting: room for what comes before what it needs: (event, page) of those in no span, (event, entry in the pool) of
+            frees of empty slots; -1: none. Shape (2, n, 2).
+        pairs: out: (event, event that needed it done), shape (n, 2): the free of a slot or span and what took it again, an
+            alloc and its free, a span and what came in it. Those that do not fit are counted but not kept.
     """
     spans, page_span, base_span, pool = heap.spans, heap.page_span, heap.base_span, heap.pool
-    found = 0
+    found, early, unborn = 0, 0, 0
+    outside, unfilled = waiting[0], waiting[1]
     pages = len(page_span)
     for q in range(len(order)):
         i = order[q]
@@ -176,6 +199,8 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
             r = page_span[page] - 1 if page < pages else -1
             if r < 0 or spans[r].spc < 0:
                 fault(heap, UNKNOWN_SLOT_FREE if k == OBJECT_FREE else UNKNOWN_SPAN_ALLOC, time[i])
+                outside[early % len(outside), 0], outside[early % len(outside), 1] = i, page
+                early += 1
                 continue
             span = spans[r]
             offset = a[i] * 8 - span.base * PAGE
@@ -208,11 +233,15 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
                         found += 1
                 else:
                     fault(heap, UNKNOWN_SLOT_FREE, time[i])
+                    unfilled[unborn % len(unfilled), 0], unfilled[unborn % len(unfilled), 1] = i, at
+                    unborn += 1
             elif filled == 0:
                 owner[i] = objects + i
                 pool[at] = objects + i + 1
                 span.live += 1
                 span.used += 1
+                if unborn:
+                    found = pair_up(i, at, at + 1, unfilled, pairs, found)
             elif span.spc == TINY_SPC and k == OBJECT_ALLOC:
                 owner[i] = abs(filled) - 1
             else:
@@ -254,6 +283,8 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
                     if spans[overlap].over < 0:
                         spans[overlap].over = r
                 page_span[page] = r + 1
+            if early:
+                found = pair_up(i, base, base + npages, outside, pairs, found)
             if overlap >= 0:
                 fault(heap, SPAN_OVERLAP, time[i])
             base_span[base] = r + 1
@@ -269,6 +300,8 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
                 r = inner
             if r < 0 or spans[r].dead:
                 fault(heap, UNKNOWN_SPAN_FREE, time[i])
+                outside[early % len(outside), 0], outside[early % len(outside), 1] = i, a[i]
+                early += 1
                 continue
             span = spans[r]
             row[i] = r

@@ -139,6 +139,7 @@ class Tables:
         self._stacks: dict[tuple[int, int], tuple[bytes, int, int]] = {}
         self._functions: dict[tuple[int, int], tuple[str, ...]] = {}
         self._texts: dict[tuple[int, int], str] = {}
+        self._seen: set[int] = set()
         self._types: dict[int, list[tuple[bytes, Index]]] = {}
 
     def add_strings(self, data: bytes, generation: int) -> None:
@@ -147,6 +148,7 @@ class Tables:
         Raises:
             DamageError: the bytes are not a table of strings.
         """
+        self._seen.add(generation)
         for key, first, length in self._index(index_strings, data, 3, "strings").tolist():
             self._strings[generation, key] = (data, first, length)
 
@@ -165,6 +167,10 @@ class Tables:
         if count < 0:
             raise DamageError(f"the table of {what} is damaged at its byte {-count - 1}")
         return out[:count]
+
+    def are_missing(self, generation: int) -> bool:
+        """Whether no string and no stack of a generation is known."""
+        return generation not in self._seen
 
     def string(self, generation: int, key: int) -> str:
         """The string with this id, "" where there is none."""
