@@ -227,6 +227,16 @@ def test_a_good_trace_ends_check_with_0(capsys: pytest.CaptureFixture[str]) -> N
     assert (code, "none of them bad" in capsys.readouterr().out) == (0, True)
 
 
+def test_what_check_says_stands_in_one_line_through_a_pipe_wherever_the_trace_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = tmp_path / ("far " * 30) / "a.msgpack"
+    far.parent.mkdir()
+    far.write_bytes((TRACES / "lru-go1.27.msgpack").read_bytes())
+    cli.run(["check", str(far)])
+    assert capsys.readouterr().out.splitlines()[0].endswith("none of them bad")
+
+
 def test_check_goes_on_behind_values_that_a_reader_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole = written([batch([(Kind.ALLOC, 0, 0, 8, 0, 0)] + [(Kind.FREE, 0, 0, 0, 0, 0)] * 2)], replace(Header()))
     hostile = tmp_path / "a.msgpack"

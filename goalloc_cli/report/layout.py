@@ -53,6 +53,8 @@ def lines_of(block: Block, paper: Paper) -> list[Line]:
         return table_lines(block, paper)
     if isinstance(block, Chart):
         return chart_lines(block, paper)
+    if block.style == "headline" and not paper.drawings:  # it names the trace: through a pipe its path may be of any length
+        return [[(clean(block.text), block.style)]]
     return [[(line, block.style)] for line in wrapped(clean(block.text), paper.width)]
 
 
