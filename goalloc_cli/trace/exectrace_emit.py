@@ -21,6 +21,7 @@ from goalloc_cli.trace.exectrace_late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.trace.exectrace_sizes import request
 from goalloc_cli.trace.exectrace_slots import PAGE
 from goalloc_cli.trace.exectrace_sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, OTHER, PAYER
+from goalloc_cli.trace.ranges import MAX_BYTES
 
 TIME_STEP_NS = 1_000_000
 """A TIME event comes at least this often in a trace's own time."""
@@ -283,7 +284,8 @@ def control(out, st, src, held, i, ns, several_ps):
         put(out, st, SAW_HEAP_LIVE, p, 0, src.a[i], 0, 0)
         return
     if k == HEAP_GOAL:
-        put(out, st, K_HEAP_GOAL, p, 0, src.a[i], 0, 0)
+        # With GOGC=off Go 1.24 reckons goals beyond any address: there is none.
+        put(out, st, K_HEAP_GOAL, p, 0, src.a[i] if 0 <= src.a[i] <= MAX_BYTES else 0, 0, 0)
         return
     if k == GC_SWEEP_BEGIN:
         held.context[m] = src.code[i]
