@@ -283,6 +283,20 @@ def told_late(found: Array, window: Window) -> Array:
     return kept
 
 
+def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Array, Array]:
+    """What has been written of the late allocs where place `until` is reached, and what is still to be.
+
+    Args:
+        moved: events that had been written earlier, and whose own places were still to come.
+        told: (event, place that it belongs before, P) of those of `found` that are taken for late.
+
+    Returns:
+        The events behind `until` that have been written before it; the late allocs that belong behind it.
+    """
+    moved = np.concatenate([moved, told[told[:, 1] < until, 0]])
+    return moved[moved >= until], found[found[:, 1] >= until]
+
+
 def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)

@@ -12,7 +12,7 @@ from goalloc_cli.trace.ahead import later
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
-from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, told_late
+from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, split_moves, told_late
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, copied, new_heap, restore, walk
@@ -66,6 +66,8 @@ class Reader:
         """Of the first event and the last, in ticks."""
         self._late = new_late(self.survey.spans + 1, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
+        self.moved: Array = np.zeros(0, np.int64)
+        """Late allocs that were written where they belong, behind the window, and are still to come at their own place."""
         # Of Go 1.26 on, and of one P: others sweep at once, in an order of their own.
         self._next_sweeps = NextSweeps() if wire.release == "1.26" and ps == 1 else None
         self._sweeps = new_sweeps(self.survey.spans + 1)
@@ -206,10 +208,12 @@ class Reader:
 
     def drop(self, until: int) -> int:
         """Forget the events before place `until`; return by how much all others move."""
+        self.moved, self._moves = split_moves(self.moved, self.late, self._moves, until)
         by = self.window.drop(until)
+        self.moved -= by
+        self._moves -= np.array([by, by, 0])
         self.cycles.move(by, until)
         follow_window(self._late, self.window, by, until)
-        self._moves = self._moves[self._moves[:, 1] >= until] - np.array([by, by, 0])
         if self._next_sweeps:
             self._next_sweeps.follow_window(self.window, by, until)
         follow_sweeps(self._sweeps, self._sweep, self.window, by, until)
