@@ -214,14 +214,19 @@ def swept_bytes(events: Events) -> None:
     events.b[begin[paired]] = events.a[end[paired]]
 
 
-def find_reclaims(events: Events, code: NDArray[np.uint8]) -> None:
-    """Tell the sweeps of the page reclaimer among those whose stacks do not.
+def name_sweeps(events: Events, code: NDArray[np.uint8]) -> None:
+    """Tell the sweeps of the page reclaimer, and of refills, among those whose stacks do not.
 
     Where `newproc` allocates on the system stack, its own frame is the last that is recorded. The reclaimer counts whole
-    windows, which no other sweep comes near.
+    windows, which no other sweep comes near. A sweep right behind another, no refill between, is that of the refill itself:
+    it pays its debt first (mcentral.go, cacheSpan).
     """
     unnamed = np.flatnonzero(code == Code.SWEEP_OTHER)
-    code[unnamed[events.b[unnamed] >= WINDOW_BYTES // 2]] = Code.SWEEP_RECLAIM
+    whole = events.b[unnamed] >= WINDOW_BYTES // 2
+    code[unnamed[whole]] = Code.SWEEP_RECLAIM
+    unnamed = unnamed[~whole & (unnamed > 0)]
+    follows = (events.kind[unnamed - 1] == Ev.GC_SWEEP_END) & (events.m[unnamed - 1] == events.m[unnamed])
+    code[unnamed[follows]] = Code.SWEEP_CACHE
 
 
 _WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)

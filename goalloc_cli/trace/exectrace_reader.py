@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.ahead import later
-from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
+from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, split_moves, told_late
@@ -115,7 +115,7 @@ class Reader:
         self.types.translate(events, name)
         code = code_events(events, name, self.wire.tables)
         swept_bytes(events)
-        find_reclaims(events, code)
+        name_sweeps(events, code)
         self._clock.begin(events)
         return Decoded(events, code, self._clock.order())
 
