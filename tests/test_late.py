@@ -37,7 +37,7 @@ class Told:
 
 def late(window: Told, cycle_starts: int) -> list[list[int]]:
     """(event, place that it belongs before, P) of each that is late, where a cycle starts at a place."""
-    cycles = Cycles(starts=np.array([cycle_starts], np.int64))
+    cycles = Cycles(ps=1, starts=np.array([cycle_starts], np.int64))
     _, found = late_allocs(new_late(spans=1, ms=1, ps=1), window, 0, 0, cycles)  # type: ignore[arg-type]
     return found.tolist()
 

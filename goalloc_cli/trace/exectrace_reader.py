@@ -59,7 +59,7 @@ class Reader:
         self.types = read_types(wire)
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
-        self.cycles = Cycles()
+        self.cycles = Cycles(ps)
         self.generation = 0
         """Generations that have been read."""
         self.times = [1 << 62, 0]
