@@ -1,8 +1,10 @@
 """python -m fuzz: lets atheris look for inputs that break a reader.
 
-    python -m fuzz --seconds 60                all readers, a minute each, two at a time
+    python -m fuzz --seconds 60                all readers, a minute each, two at a time; then events and states that lie
+    python -m fuzz --seconds 600 events        traces whose events lie (fuzz/lies.py), longer
     python -m fuzz --seconds 600 exectrace     one of them, longer
-    python -m fuzz --mutations                 all that the tests try, and more of it, on the compiled readers
+    python -m fuzz --mutations                 all that the tests try, and more of it, on the compiled readers; and lies, all
+                                               of it with checks of every index
     python -m fuzz --table                     docs/robustness.md from the counts of all runs so far
 
 What a run found worth keeping stays in .fuzz/, and so do its counts, until the table keeps them in fuzz/counts.jsonl. An
@@ -18,9 +20,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-from fuzz.counts import HOME, add_count
+from fuzz.counts import HOME, LIES, ROOT, add_count
 from fuzz.seeds import SEEDS
 
 MOST_BYTES = 4096
@@ -31,16 +32,17 @@ MOST_MIB = 2048
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join(SEEDS))
+    parser.add_argument("readers", nargs="*", metavar="READER", help=", ".join([*SEEDS, *LIES]))
     parser.add_argument("--seconds", type=int, default=60, help="for each reader")
     parser.add_argument("--jobs", type=int, default=2, help="readers at a time")
     parser.add_argument("--mutations", action="store_true")
     parser.add_argument("--every-byte", action="store_true", help="with --mutations: to all of its 255 others (an hour)")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
-    if unknown := set(asked.readers) - set(SEEDS):
+    if unknown := set(asked.readers) - {*SEEDS, *LIES}:
         parser.error(f"there is no reader {unknown.pop()!r}")
-    readers = asked.readers or list(SEEDS)
+    readers = [reader for reader in SEEDS if reader in asked.readers or not asked.readers]
+    lies = [kind for kind in LIES if kind in asked.readers or not asked.readers]
     if asked.table:
         from fuzz.table import write
 
@@ -48,10 +50,17 @@ def main() -> int:
     if asked.mutations:
         from fuzz.exhaustive import run
 
-        return int(bool(run(readers, asked.jobs, asked.every_byte)))
+        broken = run(readers, asked.jobs, asked.every_byte)
+        return 1 if broken + sum(lied(kind, asked.seconds, {"NUMBA_BOUNDSCHECK": "1"}) for kind in lies) else 0
     with ThreadPoolExecutor(asked.jobs) as pool:
         broken = sum(pool.map(lambda reader: fuzzed(reader, asked.seconds), readers))
-    return 1 if broken else 0
+    return 1 if broken + sum(lied(kind, asked.seconds, {}) for kind in lies) else 0
+
+
+def lied(kind: str, seconds: int, environ: dict[str, str]) -> int:
+    """Try inputs that lie, in a process of its own, which compiles first; return 1 where any broke."""
+    command = [sys.executable, "-m", "fuzz.forked", kind, "--seconds", str(seconds)]
+    return int(bool(subprocess.run(command, env={**os.environ, **environ}, cwd=ROOT, check=False).returncode))
 
 
 def fuzzed(reader: str, seconds: int) -> int:
@@ -70,7 +79,7 @@ def fuzzed(reader: str, seconds: int) -> int:
             f"-timeout={TIMEOUT_SECONDS}", f"-rss_limit_mb={MOST_MIB}", f"-artifact_prefix={found}/", "-print_final_stats=1",
         ],
         env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONWARNINGS": "ignore"},
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         errors="replace",

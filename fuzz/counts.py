@@ -14,6 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 HOME = ROOT / ".fuzz"
+LIES = ("events", "states")
+"""What lies in inputs that are whole otherwise (fuzz/lies.py): goalloc traces, saved states."""
 NOTED, KEPT = HOME / "counts.jsonl", ROOT / "fuzz" / "counts.jsonl"
 
 

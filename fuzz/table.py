@@ -6,7 +6,7 @@ from collections import Counter
 from textwrap import wrap
 from typing import Any
 
-from fuzz.counts import ROOT, counts
+from fuzz.counts import LIES, ROOT, counts
 from fuzz.seeds import SEEDS
 
 PAGE = ROOT / "docs" / "robustness.md"
@@ -60,6 +60,8 @@ def page(noted: list[dict[str, Any]]) -> str:
             "",
             *ways(noted),
             "",
+            *lies(noted),
+            "",
             FOUND.read_text().strip(),
             "",
         ]
@@ -84,6 +86,28 @@ def table(noted: list[dict[str, Any]]) -> list[str]:
     seconds_in_all = f"{total['seconds']:,} s"
     counted = [total[kind] for kind in ("mutated", "replayed", "fuzzed")]
     return [*lines, row("all", [*counted, seconds_in_all, "", total["tested"], total["broke"]])]
+
+
+LYING = """\
+## Events and states that lie
+
+Whole containers with right checksums, in which one to three things are not as they were: a field of an event (kind, P,
+handle, size, argument, address), an event left out, repeated, swapped or elsewhere, a key of the header; a number of a saved
+state (`fuzz/lies.py`). Each goes through `check`, `replay` and one more of: --lenient, another release, `verify`, `explain`,
+`stats`; a state through --load-state; now and then with --check, and into a report. Each is tried in a process that is left
+behind if it crashes or takes more than twenty seconds of a processor. `check` has to refuse what `replay` or `verify` do,
+and `replay` what `check` calls bad. *Checked* are those on kernels compiled with checks of every index."""
+
+
+def lies(noted: list[dict[str, Any]]) -> list[str]:
+    """What `python -m fuzz.forked` has tried."""
+    lines = [row("what lies", ["inputs", "checked", "for", "broke"]), row(":---", ["---:"] * 4)]
+    for kind in LIES:
+        own = [run for run in noted if run["kind"] == "lied" and run["reader"] == kind]
+        checked = sum(run["tried"] for run in own if run["checked"])
+        seconds = f"{sum(run['seconds'] for run in own):,} s"
+        lines.append(row(kind, [sum(run["tried"] for run in own), checked, seconds, sum(run["broken"] for run in own)]))
+    return [*LYING.splitlines(), "", *lines]
 
 
 def row(reader: str, cells: list[Any]) -> str:

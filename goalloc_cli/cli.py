@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import errno
 import os
-import signal
 import sys
 from typing import Any
 
@@ -27,13 +25,14 @@ from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
 from goalloc_cli.compiling import compiling
+from goalloc_cli.ending import INTERRUPTED
 
-FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION, INTERRUPTED = 0, 1, 2, 3, 4, 130
+FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION = 0, 1, 2, 3, 4
 """Exit codes."""
 
 
 class Commands(click.Group):
-    """The group, which ends quietly when the reader of its output is gone, and at once on Ctrl-C."""
+    """The group, which ends quietly when the reader of its output is gone."""
 
     def invoke(self, ctx: click.Context) -> Any:
         compiling.listen(lambda text: say(f"goalloc: {text}"))
@@ -45,7 +44,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
             raise click.exceptions.Exit(FINE) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # of a Python that has called `run`: signals end our own process elsewhere
             raise click.exceptions.Exit(INTERRUPTED) from None
 
 
@@ -94,8 +93,6 @@ def run(args: list[str] | None = None) -> int:
             say(f"goalloc: {message}")
         return told[0][0]
     except Exception as error:
-        if interrupted:  # a module that was being read made an ImportError of it
-            return INTERRUPTED
         if os.environ.get("GOALLOC_DEBUG"):
             raise
         code, message = explained(error)
@@ -136,40 +133,3 @@ def is_short_of_memory() -> bool:
     except ImportError:  # not a Unix
         return False
     return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-
-
-def open_standard_streams() -> None:
-    """Have the three of them, so that no file that is opened takes the place of one; what was closed swallows all."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            descriptor = os.open(os.devnull, os.O_RDWR)
-            if descriptor != number:
-                os.dup2(descriptor, number)
-                os.close(descriptor)
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
-
-
-interrupted: list[int] = []
-"""The signals that asked this process to end."""
-
-
-def interrupt(number: int, _frame: object) -> None:
-    interrupted.append(number)
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    open_standard_streams()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)  # a kill ends as Ctrl-C does: nothing is left half-written
-    try:
-        code = run()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it is done; only Python itself still has to end
-    if code == INTERRUPTED:
-        # Everything is closed. A Python whose imports were interrupted ends by a signal, whatever its status.
-        atexit._run_exitfuncs()
-        os._exit(code)
-    sys.exit(code)

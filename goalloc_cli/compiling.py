@@ -40,7 +40,8 @@ class Compiling:
     def done(self) -> None:
         """The command is done: say how long it took, and what comes of it."""
         if self.told and self.unkept:
-            self.tell(f"compiled in {self.seconds:.0f} s, for this run only ({self.unkept}; set GOALLOC_CACHE to a folder)")
+            advice = "set GOALLOC_CACHE to a folder of your own"
+            self.tell(f"compiled in {self.seconds:.0f} s, for this run only ({self.unkept}; {advice})")
         elif self.told:
             self.tell(f"compiled in {self.seconds:.0f} s; the next run starts at once")
         self.told = False

@@ -1,24 +1,13 @@
-"""`kernel` and `inner`: the decorators of compiled functions, and the one rule of where they are kept.
-
-Numba notices an edit in a function's own file only, not in the kernels that it calls. So the compiled code lives in a
-folder named by a hash of every source that holds kernels, of the versions that compile them, and of the lengths of the
-tables that they are compiled for: any edit starts a new folder, and nothing stale can be called.
-"""
+"""`kernel` and `inner`: the decorators of compiled functions. Where what they compile is kept says `keeping.py`."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import os
-import sys
-import tempfile
 import time
-from functools import cache
 from pathlib import Path
 
 import numba
-import numpy as np
 from llvmlite import ir
 from numba.core import event, types
 from numba.core.base import BaseContext
@@ -27,56 +16,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 
 from goalloc_cli.compiling import compiling
-
-PACKAGE = Path(__file__).parent
-
-OTHERS = ("jit", "choices", "knobs", "design", "design_memory", "sizeclass", "outcome")
-"""Files outside the kernels' folder that tell them something."""
-
-
-def fingerprint(folder: Path) -> str:
-    """A name for the compiled code of the kernels in `folder`, which call none outside it but those of this file."""
-    limits = os.environ.get("GOALLOC_LIMITS", "")
-    built_with = f"{numba.__version__} {np.__version__} {sys.version} {limits} {numba.config.BOUNDSCHECK}"
-    digest = hashlib.sha256(built_with.encode())
-    for path in [*sorted(folder.glob("*.py")), *(PACKAGE / f"{name}.py" for name in OTHERS)]:
-        digest.update(path.read_bytes())
-    return f"{folder.name}-{digest.hexdigest()[:16]}"
-
-
-def cache_root() -> Path:
-    """The user's cache folder for goalloc: $GOALLOC_CACHE, else $XDG_CACHE_HOME/goalloc, else ~/.cache/goalloc."""
-    if named := os.environ.get("GOALLOC_CACHE"):
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goalloc"
-    except RuntimeError:  # no home folder
-        return Path(tempfile.gettempdir(), f"goalloc-{os.getuid() if hasattr(os, 'getuid') else ''}")
-
-
-@cache
-def can_keep(folder: Path) -> bool:
-    """Whether compiled code can be kept in a folder of ours; where it cannot, those who listen are told why."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-        if hasattr(os, "getuid") and folder.stat().st_uid not in (0, os.getuid()):
-            raise PermissionError(errno.EPERM, "belongs to someone else", str(folder))
-    except OSError as error:
-        compiling.cannot_keep(str(folder), error)
-        return False
-    return True
-
-
-@cache
-def compiled_folder(source: str) -> Path:
-    """Where the compiled kernels of one source file's folder live."""
-    return cache_root() / fingerprint(Path(source).parent)
-
-
-def is_compiled(package: str) -> bool:
-    """True where compiled kernels of `package` ("model", "trace") were found from an earlier run."""
-    return any(compiled_folder(str(PACKAGE / package / "_")).glob("*/*.nbi"))
+from goalloc_cli.keeping import can_keep, compiled_folder, open_for_write
 
 
 def short_name(record: types.Record) -> tuple[str, tuple[()]]:
@@ -151,12 +91,15 @@ def bare(function):
 
 def kept(function, **options):
     """`function`, compiled at its first call, from the cache or into it as far as that can be read and written."""
-    folder = compiled_folder(function.__code__.co_filename)
+    folder = compiled_folder(Path(function.__code__.co_filename).parent.name)
     if numba.config.DISABLE_JIT or not can_keep(folder):
         return numba.njit(**options)(function)
     numba.config.CACHE_DIR = str(folder)
     dispatcher = numba.njit(cache=True, **options)(function)
     store = dispatcher._cache
+    if not Path(store.cache_path).is_relative_to(folder):  # numba looks for another place where one cannot be had
+        return numba.njit(**options)(function)
+    store._cache_file._open_for_write = open_for_write
     save = store.save_overload
 
     def load_overload(sig, target_context):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design import Design
+from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.trace import Header
 
 
@@ -282,3 +283,5 @@ class Outcome:
     """What the reader must know about the figures, a sentence each."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Bad events that a lenient replay left out, by what is wrong with them."""
+    lost: Lost = field(default_factory=Lost)
+    """What is missing of the recording."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from goalloc_cli.ending import undone_by
+
 if TYPE_CHECKING:
     from goalloc_cli.trace.event import Batch
 
@@ -40,12 +42,16 @@ def progress_line(verb: str, total: int | None, quiet: bool = False) -> Iterator
         sys.stderr.write(f"\r\x1b[K{line(verb, done, total, now - start)}")
         sys.stderr.flush()
 
-    try:
-        yield tick
-    finally:
+    def clear() -> None:
         if shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+    with undone_by(clear):
+        try:
+            yield tick
+        finally:
+            clear()
 
 
 def ticking(batches: Iterable[Batch], tick: Tick | None) -> Iterator[Batch]:

@@ -15,17 +15,25 @@ from goalloc_cli.handles import longer
 from goalloc_cli.model import survey
 from goalloc_cli.model.check import check as check_heap
 from goalloc_cli.model.faults import BAD_EVENTS, FAULTS
-from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, OBJECT
+from goalloc_cli.model.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
 from goalloc_cli.model.limits import OBJECTS, PS, full
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.newheap import new_heap
-from goalloc_cli.model.state import Known, State, pack, unpack
+from goalloc_cli.model.state import FORMAT, MAX_FILE, Known, State, pack, unpack
 from goalloc_cli.model.tally import tally
 from goalloc_cli.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.trace import Trace
+
+UNNAMED_BYTES = 1 << 20
+"""heapLive above what objects are that is no chance of their order."""
+ENOUGH_REFILLS, FORESEEN = 50, 0.98
+"""A replay of one P that foresees fewer of its refills is not exact."""
+BY_CHANCE = 4
+"""Those around the start and a stop are not foreseen where all is exact."""
 
 MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
@@ -114,6 +122,11 @@ def replay(
     return run.outcome(design_name, time.perf_counter() - started)
 
 
+def read_state(path: str) -> tuple[str, bytes]:
+    """Name and bytes of the state in a file, to begin with; raise TraceError or OSError."""
+    return path, read_whole(path, MAX_FILE, FORMAT.encode())
+
+
 class Run:
     """A replay under way."""
 
@@ -144,7 +157,7 @@ class Run:
         kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         self.tables.fit(*self.note(batch))
         first = self.heap.event = self.events
-        at, end = 0, self.end_of_snapshot(kinds)
+        at, (end, misplaced) = 0, self.end_of_snapshot(kinds)
         while at < end:
             stop = end
             if isinstance(self.every, int):
@@ -153,21 +166,25 @@ class Run:
             self.events = first + at
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
         if end < len(batch):
-            refuse(self.trace.name, first + end, batch, end, FAULT_LATE_SNAPSHOT)
+            refuse(self.trace.name, first + end, batch, end, misplaced)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
 
-    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> int:
-        """Index of the first event of a batch that belongs to the snapshot, but stands behind it; the batch's length."""
+    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> tuple[int, int]:
+        """The first event of a batch on the wrong side of the snapshot's end, and the fault: one of the snapshot that comes
+        late, or another before a snapshot is complete. The batch's length and no fault, where all stand right."""
         snaps = int(self.counts[SNAP_KINDS,].sum())
         if self.begun and snaps == self.snaps:
-            return len(kinds)
-        self.snaps = snaps
+            return len(kinds), FAULT_NONE
         of_snapshot = np.isin(kinds, SNAP_KINDS)
         ended = np.append(self.begun, ~of_snapshot | (kinds == Kind.SNAP_END))
-        self.begun = bool(ended.any())
+        first = int(ended.argmax())
+        is_whole = self.begun or not ended.any() or self.snaps + first == 1 or of_snapshot[first - 1]
+        self.snaps, self.begun = snaps, bool(ended.any())
+        if not is_whole:
+            return first - 1, FAULT_OPEN_SNAPSHOT
         late = np.flatnonzero(of_snapshot & np.logical_or.accumulate(ended)[:-1])
-        return int(late[0]) if len(late) else len(kinds)
+        return (int(late[0]), FAULT_LATE_SNAPSHOT) if len(late) else (len(kinds), FAULT_NONE)
 
     def saved(self, design_name: str) -> bytes:
         """The state after the events so far."""
@@ -278,7 +295,25 @@ class Run:
             marks=survey.marks(heap),
             notes=[*self.notes(), *self.trace.remarks],
             skipped=dict(self.trace.skipped),
+            lost=self.trace.lost,
         )
+
+    def contradicted(self) -> list[str]:
+        """Where the recording's own heapLive contradicts what was replayed."""
+        seen, notes = self.heap.evidence, []
+        self.trace.lost.unnamed = int(seen.unnamed) if seen.unnamed >= UNNAMED_BYTES else 0
+        if self.trace.lost.unnamed:
+            notes.append(
+                f"The recording's heapLive shows {int(seen.unnamed) >> 10:,} KiB that none of its objects are: all figures "
+                "are too low by that. User arenas (GOEXPERIMENT=arenas) show so; so do allocations that were lost."
+            )
+        share = min(1.0, (int(seen.foreseen) + BY_CHANCE) / max(1, int(seen.refills)))
+        if self.heap.nprocs == 1 and seen.refills >= ENOUGH_REFILLS and share < FORESEEN:
+            notes.append(
+                f"By the recording's heapLive the model foresaw {share:.1%} of {int(seen.refills):,} refills: where objects "
+                "lie, and which slots are free, is near but not exact."
+            )
+        return notes
 
     def notes(self) -> list[str]:
         """What the reader must know about the figures."""
@@ -293,6 +328,7 @@ class Run:
                 f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
                 f"trace: the model went on with {self.heap.nprocs} Ps."
             )
+        notes += self.contradicted()
         if self.trace.skipped:
             found = ", ".join(f"{name}: {n:,}" for name, n in self.trace.skipped.items())
             notes.append(f"Bad events were left out, {sum(self.trace.skipped.values()):,} of them ({found}).")

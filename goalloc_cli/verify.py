@@ -7,21 +7,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.choices import Central, Pages
 from goalloc_cli.design import Design
 from goalloc_cli.model import follow, judge
 from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
-from goalloc_cli.replay import Run, refuse
+from goalloc_cli.replay import ReplayError, Run, refuse
 from goalloc_cli.trace.ahead import ahead
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
+from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.trace import Trace
+from goalloc_cli.witnesses import astray_in_words, strays
 
 ROWS = ("integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats", "heap_live", "stack")
 """What is scored, in the order of the report."""
@@ -30,6 +32,8 @@ GAUGES = ("HeapAlloc", "HeapInuse", "HeapIdle", "HeapObjects", "StackInuse")
 """MemStats that are compared as they are."""
 COUNTERS = ("Mallocs", "Frees")
 """MemStats that are compared by how far they moved since the first checkpoint."""
+MOST_MEMSTATS = 64 << 20
+"""Bytes of a file of MemStats: ten thousand points."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def read_memstats(path: str) -> dict[str, dict[str, Any]]:
         TraceError: the file is no such JSON; the message says what is missing.
     """
     try:
-        snaps = json.loads(Path(path).read_text())["snaps"]
+        snaps = json.loads(read_whole(path, MOST_MEMSTATS))["snaps"]
         points = {str(snap["Point"]): dict(snap["M"]) for snap in snaps}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise TraceError(f'{path}: not MemStats by point; write {{"snaps": [{{"Point": ..., "M": ...}}]}}') from None
@@ -168,6 +172,11 @@ class Follower:
     """The two replays of a recording, side by side."""
 
     def __init__(self, trace: Trace, design: Design, own_sweeper: bool) -> None:
+        if trace.header.hints and (design.central != Central.SPAN_SETS or design.pages != Pages.BITMAP):
+            raise TraceError(
+                f"{trace.name}: says that Go {trace.header.go_version} made it, which cannot be recorded with hints and "
+                "addresses; its header is wrong"
+            )
         self.trace = trace
         self.free = Run(trace, design, placed=True, every="gc", check=False)
         self.right = Run(trace, design, placed=True, every="gc", check=False)
@@ -188,12 +197,14 @@ class Follower:
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch to both."""
-        assert batch.addr is not None
+        if batch.addr is None:
+            raise TraceError(f"{self.trace.name}: says that it holds addresses; from event {self.events} on there are none")
         kinds = batch.kind & np.uint8(KIND_MASK)
         handles = self.free.note(batch)
         for run in (self.free, self.right):
             run.tables.fit(*handles)
             run.heap.event = self.events
+        self.refuse_misplaced(batch, kinds)
         real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
         self.unplaced += int((~real_p).sum())
         columns = [np.ascontiguousarray(c) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg, batch.addr)]
@@ -218,6 +229,18 @@ class Follower:
         )
         self.fail(self.right, batch, at)
         self.events += len(batch)
+
+    def refuse_misplaced(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
+        """Raise at an event on the wrong side of the snapshot's end, and at a witness that is astray (`witnesses.py`)."""
+        end, fault = self.free.end_of_snapshot(kinds)
+        if fault:
+            refuse(self.trace.name, self.events + end, batch, end, fault)
+        if not self.trace.header.hints:
+            return
+        astray = np.flatnonzero(strays(batch, kinds, self.free.heap))
+        if len(astray):
+            at = int(astray[0])
+            raise ReplayError(f"{self.trace.name}: event {self.events + at} {astray_in_words(batch, at, self.free.heap)}")
 
     def fail(self, run: Run, batch: Batch, at: int) -> None:
         """Raise where a kernel stopped at a fault."""

@@ -26,6 +26,8 @@ from tests.story import events
 
 TRACES = Path(__file__).parent.parent / "traces"
 
+HINTED = Header(gomaxprocs=2, hints=True)
+
 Event = tuple[int, int, int, int, int]
 
 
@@ -36,11 +38,11 @@ def batches(rows: Iterable[Event], length: int = 7) -> list[Batch]:
 
 
 def trace(rows: Iterable[Event], header: Header | None = None) -> Trace:
-    return Trace("a", header or Header(gomaxprocs=2), iter(batches(rows)))
+    return Trace("a", header or HINTED, iter(batches(rows)))
 
 
 def checked(rows: Iterable[Event]) -> BadEvents:
-    bad = BadEvents(Header(gomaxprocs=2))
+    bad = BadEvents(HINTED)
     for one in batches(rows):
         bad.take(one)
     return bad

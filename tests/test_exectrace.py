@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -20,10 +21,10 @@ from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_cycles import Code, name_sweeps
 from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_scan import EVENT_BATCH, uvarint
+from goalloc_cli.trace.exectrace_scan import HEADER_BYTES as FILE_HEADER
 from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
 from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
-from goalloc_cli.trace.exectrace_wire import EVENT_BATCH, uvarint
-from goalloc_cli.trace.exectrace_wire import HEADER_BYTES as FILE_HEADER
 from goalloc_cli.trace.trace import Header
 
 DATA = Path(__file__).parent / "data"
@@ -298,41 +299,100 @@ def test_a_recording_without_alloc_events_says_how_to_get_them() -> None:
     assert "set GODEBUG=traceallocfree=1" in refusal(without)
 
 
-def test_a_batch_that_stands_there_twice_is_refused() -> None:
-    data = raw("trees-go1.24")
-    start, end = event_batches(data)[3]
-    said = refusal(data[:end] + data[start:end] + data[end:])
-    assert f"byte {end}: 1 of " in said
-    assert "twice" in said
+def events_of(data: bytes, partial: bool = False) -> tuple[bytes, ...]:
+    """All events of a recording, column by column."""
+    batches = list(read_exectrace(io.BytesIO(data), "app.trace", partial).batches)
+    columns = ("kind", "p", "id", "size", "addr")
+    return tuple(b"".join(getattr(batch, name).tobytes() for batch in batches) for name in columns)
+
+
+def addresses_of(data: bytes, partial: bool = False) -> list[int]:
+    """The addresses of all allocations of a recording."""
+    kind, *_, addr = events_of(data, partial)
+    is_alloc = np.frombuffer(kind, np.uint8) & KIND_MASK == Kind.ALLOC
+    found: list[int] = np.frombuffer(addr, np.int64)[is_alloc].tolist()
+    return found
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
+def test_batches_that_stand_there_twice_are_read_once(name: str) -> None:
+    data = raw(name)
+    start, end = event_batches(data)[3]
+    assert events_of(data[:end] + data[start:end] * 2 + data[end:]) == events_of(data)
+
+
+def test_that_batches_stood_there_twice_is_said() -> None:
+    data = raw("trees-go1.24")
+    start, end = event_batches(data)[3]
+    said = read_exectrace(io.BytesIO(data[:end] + data[start:end] * 2 + data[end:]), "app.trace").header.notes
+    assert "Batches that stand in the file twice, to the byte, were read once: 2." in said
+
+
+@pytest.mark.parametrize("name", RECORDINGS[:-1])
 @pytest.mark.parametrize("which", [2, 5])
 def test_a_lost_batch_is_noticed_and_counted(name: str, which: int) -> None:
     data = raw(name)
     start, end = event_batches(data)[which]
     said = refusal(data[:start] + data[end:])
     assert "of objects that do not exist" in said or "in slots that are in use" in said or "missing" in said
-    assert "record it again" in said
+    assert "--partial takes it" in said
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_a_recording_that_was_cut_off_says_how_many_generations_are_whole(name: str) -> None:
+@pytest.mark.parametrize("which", [2, 5])
+def test_of_a_recording_with_a_lost_batch_the_rest_is_taken_and_what_is_missing_told(name: str, which: int) -> None:
     data = raw(name)
-    assert "0 of its 1 generations are whole" in refusal(data[: len(data) // 2])
+    start, end = event_batches(data)[which]
+    trace = read_exectrace(io.BytesIO(data[:start] + data[end:]), "app.trace", partial=True)
+    assert sum(len(batch) for batch in trace.batches) > 10_000
+    assert trace.lost.events or trace.lost.numbers
+    assert any("were lost" in remark for remark in trace.remarks)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_that_was_cut_off_says_how_much_of_it_is_whole(name: str) -> None:
+    data = raw(name)
+    said = refusal(data[: len(data) // 2])
+    assert "the program ended without stopping the trace" in said
+    assert re.search(r"[\d,]+ events of \d+\.\d\d s before it are whole: --partial takes them", said)
+
+
+@pytest.mark.parametrize("name", ["trees-go1.24", "wordcount-go1.26"])
+def test_of_a_recording_that_was_cut_off_everything_before_is_as_in_the_whole(name: str) -> None:
+    data = raw(name)
+    before = addresses_of(data[: len(data) // 2], partial=True)
+    assert len(before) > 10_000
+    assert before == addresses_of(data)[: len(before)]
 
 
 def test_a_byte_that_starts_no_batch_is_named() -> None:
     data = raw("web-go1.27-p4")
     start, _ = event_batches(data)[3]
-    assert f"byte {start}: after " in refusal(data[:start] + b"\x2f" + data[start + 1 :])
+    assert f"byte {start}: byte 47 starts no batch" in refusal(data[:start] + b"\x2f" + data[start + 1 :])
+
+
+def test_the_output_of_the_program_in_its_recording_is_told_as_that() -> None:
+    data = raw("web-go1.27-p4")
+    start, _ = event_batches(data)[3]
+    said = refusal(data[:start] + b"stage 0 done, all is well\n" + data[start:])
+    assert f"byte {start}: text stands here, 'stage 0 done, all is well': other output is mixed into the file" in said
+
+
+def test_a_second_recording_behind_the_first_is_told_as_that() -> None:
+    data = raw("trees-go1.24")
+    assert f"byte {len(data)}: a second recording begins here" in refusal(data + data)
+
+
+def test_the_first_of_two_recordings_in_a_file_is_taken() -> None:
+    data = raw("trees-go1.24")
+    assert events_of(data + data, partial=True) == events_of(data)
 
 
 def test_an_event_that_no_release_has_is_named() -> None:
     data = bytearray(raw("trees-go1.24"))
     _, end = event_batches(bytes(data))[1]
     data[end - 40 : end] = b"\x7f" * 40
-    assert "is not known or cut off" in refusal(bytes(data))
+    assert "event 127 is not known, or cut off" in refusal(bytes(data))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -345,11 +405,6 @@ def test_a_flipped_byte_is_read_or_refused_but_never_crashes(seed: int) -> None:
             assert len(batch)
     except TraceError as error:
         assert str(error).startswith("app.trace: ")
-
-
-def test_of_a_recording_that_was_cut_off_nothing_is_used_unless_a_generation_is_whole() -> None:
-    data = raw("orders-go1.25")
-    assert "cut off" in refusal(data[: len(data) - 100], partial=True)
 
 
 @pytest.mark.parametrize(("swept_bytes", "told"), [(4 << 20, Code.SWEEP_RECLAIM), (8192, Code.SWEEP_OTHER)])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_window, exectrace_wire
+from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_scan, exectrace_window
 from goalloc_cli.trace.event import COLUMNS, TraceError
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_late import follow_window, new_late, split_moves
@@ -88,7 +88,7 @@ def test_what_is_told_of_the_next_sweep_moves_with_the_window_but_for_objects_th
 def test_a_plain_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "app.trace"
     file.write_bytes(raw(SEVERAL))
-    monkeypatch.setattr(exectrace_wire, "PIECE", 70_000)
+    monkeypatch.setattr(exectrace_scan, "PIECE", 70_000)
     assert columns(open_trace(file)) == columns(read_exectrace(io.BytesIO(raw(SEVERAL)), SEVERAL))
 
 

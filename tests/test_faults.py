@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from fuzz import seeds
+from goalloc_cli import cli
 
 ROOT = Path(__file__).parent.parent
 TRACE = str(ROOT / "traces" / "lru-go1.27.msgpack")
@@ -99,6 +100,41 @@ def test_a_limit_of_file_sizes_leaves_the_old_file(writer: str, tmp_path: Path) 
     assert "File too large; nothing was written" in told(ran)
     assert names(tmp_path) == ["out"]
     assert (tmp_path / "out").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("forced", [[], ["--force"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *WRITERS.values(),
+        ["classes", "-o"],
+        ["check", "nowhere", "-o"],
+        ["explain", "33", "-o"],
+        ["verify", "nowhere", "-o"],
+        ["replay", "nowhere", "--save-state"],
+        ["replay", "nowhere", "nowhere-else", "-o"],
+        ["record", "--trace", "t", "-o", os.devnull, "--keep"],
+        ["record", "--trace", "t", "-o"],
+    ],
+    ids=lambda words: " ".join(word for word in words if "/" not in word),
+)
+def test_a_folder_that_is_not_there_is_refused_before_the_work(
+    command: list[str], forced: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran, out = tmp_path / "ran", tmp_path / "none" / "x"
+    program = ["--", "touch", str(ran)] if command[0] == "record" else []
+    assert cli.run([*command, str(out), *forced, *program]) == 2
+    said = capsys.readouterr().err
+    assert f"{out}: there is no folder {out.parent}; make it first" in said
+    assert said.count("\n") == 1
+    assert not ran.exists()
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["replay", "nowhere", "-o", str(tmp_path)]) == 2
+    assert f"{tmp_path}: is a folder; name a file" in capsys.readouterr().err
 
 
 def test_a_read_only_folder_is_told(tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ def dying(job: int, tick: Tick) -> int:
     return job
 
 
+def dying_at_2(job: int, tick: Tick) -> int:
+    time.sleep(0.1)
+    return dying(job, tick) if job == 2 else job
+
+
+def unpicklable(job: int, tick: Tick) -> object:
+    return lambda: job
+
+
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel.os, "cpu_count", lambda: 2)
@@ -51,6 +60,17 @@ def test_a_process_that_is_killed_is_an_error_that_names_the_job() -> None:
     errors = list(in_order(dying, [7, 8], None, first_here=False))
     assert [type(error) for error in errors] == [ChildProcessError] * 2
     assert str(errors[0]).startswith("7: ")
+
+
+def test_a_process_that_is_killed_costs_its_own_job_alone() -> None:
+    found = list(in_order(dying_at_2, [1, 2, 3, 4, 5], None, first_here=False))
+    assert [result for result in found if not isinstance(result, Exception)] == [1, 3, 4, 5]
+    assert str(found[1]) == "2: its process was killed from outside; is there enough memory?"
+
+
+def test_a_result_that_no_other_process_can_be_told_is_an_error() -> None:
+    errors = list(in_order(unpicklable, [1, 2], None, first_here=False))
+    assert [type(error) for error in errors] == [RuntimeError] * 2
 
 
 def test_the_first_job_is_done_here_where_it_has_to_compile() -> None:

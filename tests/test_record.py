@@ -126,6 +126,14 @@ def test_a_program_that_writes_no_trace_is_said_so(program: Path, tmp_path: Path
     assert (found.returncode, "wrote no trace to own.trace" in found.stderr, found.stderr.count("\n")) == (1, True, 1)
 
 
+@pytest.mark.parametrize("code", [0, 3, 143])
+def test_a_trace_of_another_day_is_never_taken_for_this_one(code: int, tmp_path: Path) -> None:
+    (tmp_path / "own.trace").write_bytes((ROOT / "traces" / "orders-go1.27.msgpack").read_bytes())
+    found = goalloc("record", "-o", "t.msgpack", "--trace", "own.trace", "sh", "-c", f"exit {code}", cwd=tmp_path)
+    assert (found.returncode, found.stderr.count("\n")) == (code or 1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["own.trace"]
+
+
 def test_the_trace_on_the_standard_output_is_not_mixed_with_the_programs_output(program: Path, tmp_path: Path) -> None:
     with (tmp_path / "t.msgpack").open("wb") as out:
         subprocess.run(

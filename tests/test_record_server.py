@@ -10,10 +10,12 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
 from goalloc_cli import cli
+from goalloc_cli.recording.http import without_password
 from goalloc_cli.recording.server import request
 from tests.batches import SMALL, written
 
@@ -88,6 +90,43 @@ class Handler(BaseHTTPRequestHandler):
     def in_circles(self) -> None:
         self.answer(b"", 302, Location="/in_circles")
 
+    def to_good_at_length(self) -> None:
+        self.answer(b"", 302, Location="/good")
+        while True:
+            self.wfile.write(b"x" * 65536)
+
+    def to(self) -> None:
+        """Redirect to what stands behind the =."""
+        self.answer(b"", 302, Location=unquote(self.path.partition("=")[2].partition("&")[0]))
+
+    def slow_error(self) -> None:
+        self.answer(b"", 500)
+        self.drip()
+
+    def slow_headers(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        self.drip()
+
+    def drip(self) -> None:
+        for _ in range(30):
+            time.sleep(0.1)
+            self.wfile.write(b"1")
+
+    def continuing(self) -> None:
+        self.flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+    def extending(self) -> None:
+        self.flood(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;%s\r\na\r\n" % (b"x" * 60_000))
+
+    def trailing(self) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+        self.flood(head, b"X-More: %s\r\n" % (b"x" * 60_000))
+
+    def flood(self, head: bytes, more: bytes) -> None:
+        self.wfile.write(head)
+        while True:
+            self.wfile.write(more)
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -148,6 +187,11 @@ def test_a_redirect_to_http_is_followed(address: str, tmp_path: Path, capsys: py
         ("endless", ["--max-size", "1MB"], 1, r"larger than 976.6 KiB; .*--seconds.*--max-size"),
         ("promising", ["--max-size", "1MB"], 1, r"larger than 976.6 KiB; .*--seconds.*--max-size"),
         ("dying", [], 1, r"ended the connection before the recording was whole"),
+        ("slow_error", ["--timeout", "0.3"], 1, r"no whole recording after 0.4 seconds"),
+        ("slow_headers", ["--timeout", "0.3"], 1, r"no whole recording after 0.4 seconds"),
+        ("continuing", ["--max-size", "1MB"], 1, r"larger than 976.6 KiB"),
+        ("extending", ["--max-size", "1MB"], 1, r"larger than 976.6 KiB"),
+        ("trailing", ["--max-size", "1MB"], 1, r"larger than 976.6 KiB"),
         ("empty", [], 1, r"the answer is empty"),
         ("garbage", [], 3, r"nothing that goalloc knows"),
         ("page", [], 3, r"looks like text"),
@@ -192,6 +236,61 @@ def test_a_password_is_sent_but_never_shown(
     assert (server.asked[-1][1], "s3cret" in told.said) == ("Basic bWU6czNjcmV0", False)
 
 
+def test_the_body_of_a_redirect_is_not_waited_for(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Told(tmp_path, capsys, f"http://{address}/to_good_at_length", "--max-size", "1MB").code == 0
+
+
+@pytest.mark.parametrize(
+    "target", ["", "http://[::1", "http://h:99999/", "http://a..b/", f"http://{'h' * 64}/", "//u:pw@h:x/", "x:y"]
+)
+def test_a_redirect_to_no_address_is_told_in_one_line(
+    target: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/to?x={quote(target)}")
+    assert (told.code, told.said.count("\n"), told.files) == (1, 1, [])
+    assert "the server redirects to " in told.said
+    assert "u:pw" not in told.said
+
+
+def test_a_redirect_may_have_letters_beyond_ascii_and_spaces(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/to?x={quote('/good?a=b c')}")
+    assert told.code == 0, told.said
+
+
+def test_a_redirect_with_a_password_takes_it_along_and_keeps_it_secret(
+    server: Server, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/to?x={quote(f'http://me:s3cret@{address}/good')}")
+    assert (told.code, server.asked[-1][1], "s3cret" in told.said) == (0, "Basic bWU6czNjcmV0", False), told.said
+
+
+def test_what_is_wrong_with_the_target_of_a_redirect_names_its_host(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, but it does not listen
+        target = f"127.0.0.1:{nobody.getsockname()[1]}"
+        told = Told(tmp_path, capsys, f"http://{address}/to?x={quote(f'http://me:s3cret@{target}/t')}")
+    assert told.said.startswith(f"goalloc: http://{target}/t: connection refused"), told.said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:pw@h:1/t", "http://h:1/t"),
+        ("http://u:p@w@h", "http://h"),
+        ("http://h/t?mail=a@b", "http://h/t?mail=a@b"),
+        ("//u:pw@h/@", "//h/@"),
+    ],
+)
+def test_a_password_is_left_out_of_what_is_shown_and_the_host_is_not(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/b", "localhost:6060", "http://", "http://a:port/", ""])
 def test_an_address_that_is_none_is_a_mistake_in_the_arguments(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -223,6 +322,8 @@ def test_the_seconds_are_asked_for_in_the_address(url: str, asked: str) -> None:
         ["-o", "out", "--url", "http://h", "--keep", "-"],
         ["-o", "out", "--url", "http://h", "--max-size", "much"],
         ["-o", "out", "--url", "http://h", "--max-size", "0"],
+        *(["-o", "out", "--url", "http://h", "--seconds", seconds] for seconds in ("nan", "inf", "1e300", "0", "-1")),
+        *(["-o", "out", "--url", "http://h", "--timeout", seconds] for seconds in ("nan", "inf", "1e300", "-1")),
         ["-o", "there", "--url", "http://h"],
         ["-o", "out", "--keep", "there", "./x.test"],
         ["-o", "out", "./program"],

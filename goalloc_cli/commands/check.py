@@ -19,23 +19,20 @@ BAD = 3
 @output_options
 @click.pass_context
 def check(ctx: click.Context, /, trace: str, partial: bool, **options: Any) -> int:
-    """Look for events in TRACE ("-" is the standard input) that contradict the ones before them.
+    """Look for events in TRACE ("-" is the standard input) that contradict the ones before them, and for whatever else
+    replay or verify would refuse.
 
     Each of the first 20 is shown in full, with what is wrong and what to do; the others are counted.
     The exit code is 3 where there are any, 0 where there are none.
     """
     refuse_early(options)
+    from goalloc_cli.examine import examine
     from goalloc_cli.progress import progress_line
     from goalloc_cli.report.check import check_document
-    from goalloc_cli.trace.badevents import BadEvents
     from goalloc_cli.trace.sniff import open_trace
 
     found = open_trace(trace, partial=partial, lenient=True)
-    bad = BadEvents(found.header)
     with progress_line("check", found.events, options["quiet"]) as progress:
-        for batch in found.batches:
-            bad.take(batch)
-            if progress:
-                progress(bad.events)
+        bad = examine(found, progress)
     show(ctx, check_document(found, bad), (), **options)
-    return BAD if bad.total else 0
+    return 0 if bad.is_good else BAD

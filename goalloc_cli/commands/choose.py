@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from goalloc_cli.trace.trace import Header
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+MOST_TABLE = 1 << 20
+"""Bytes of a table of size classes."""
+NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
 
 def design_options(command: F) -> F:
@@ -99,12 +104,20 @@ def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: 
 
 def read_table(path: str) -> tuple[tuple[int, int], ...]:
     """The size classes in a file: on each line the bytes and the pages of one, smallest first; # starts a comment."""
+    from goalloc_cli.trace.event import TraceError
+    from goalloc_cli.trace.source import read_whole
+
+    try:
+        text = read_whole(path, MOST_TABLE).decode("utf-8", "replace")
+    except TraceError as error:
+        raise click.UsageError(f"--size-classes: {error}") from None
     rows = []
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].replace(",", " ").split()
         if not words:
             continue
-        if len(words) != 2 or not all(word.isdecimal() for word in words):
-            raise click.UsageError(f"--size-classes: {path}: line {number}: {line!r} is not a size and a number of pages")
+        if len(words) != 2 or not all(NUMBER.fullmatch(word) for word in words):
+            said = f"line {number}: {brief(line)} is not a size and a number of pages"
+            raise click.UsageError(f"--size-classes: {path}: {said}")
         rows.append((int(words[0]), int(words[1])))
     return tuple(rows)

@@ -33,7 +33,7 @@ def import_recording(
     with progress_line("import", trace.events, quiet) as tick:
         batches = ticking(trace.batches, tick)
         events = write_file(
-            output, force, lambda file: write_native(header, batches, file, witnesses=not no_witnesses)
+            output, force, lambda file: write_native(header, batches, file, witnesses=not no_witnesses, lost=trace.lost)
         )
     if not quiet:
         for note in [*trace.header.notes, *trace.remarks]:

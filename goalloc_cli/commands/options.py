@@ -80,8 +80,28 @@ def refuse_early(options: dict[str, Any]) -> None:
     to_stdout = output in (None, "-")
     if options["form"] == "msgpack" and to_stdout and sys.stdout.isatty():
         raise click.UsageError("msgpack is not for a terminal; name a file with -o, or pipe it on")
-    if not to_stdout and os.path.lexists(output) and not options["force"] and not is_device(output):
+    if to_stdout or is_device(output):
+        return
+    if Path(output).is_dir():
+        raise click.UsageError(f"{output}: is a folder; name a file")
+    if os.path.lexists(output) and not options["force"]:
         raise click.UsageError(f"{output}: exists already; choose another name, or pass --force to replace it")
+    refuse_folder(Path(output))
+
+
+def refuse_folder(output: Path) -> None:
+    """Refuse a file whose folder is not there, or takes no file; how much room there is shows when it is written."""
+    if not output.parent.exists():
+        raise click.UsageError(f"{output}: there is no folder {output.parent}; make it first")
+    from tempfile import TemporaryFile
+
+    from goalloc_cli.trace.sink import FULL
+
+    try:
+        TemporaryFile(dir=output.parent).close()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise OSError(error.errno, error.strerror, str(output)) from None
 
 
 def is_device(path: str) -> bool:

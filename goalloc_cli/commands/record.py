@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +15,20 @@ import click
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import bytes_of, refuse_early
 from goalloc_cli.commands.show import say
+from goalloc_cli.ending import INTERRUPTED
 
 SECONDS = 5.0
 PATIENCE = 60.0
 MAX_SIZE = "1GiB"
+MOST_SECONDS = 86_400.0
+"""A day."""
+
+
+def number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A range lets through what is no number: nan lies outside of none."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number of seconds", ctx, param)
+    return value
 
 
 def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
@@ -36,8 +46,9 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("-o", "--output", metavar="FILE", help='The trace to write; "-" is the standard output.')
 @click.option("--trace", metavar="FILE", help="Where COMMAND writes its execution trace by itself.")
 @click.option("--url", help=f"Record the server at URL (.../debug/pprof/trace) for {SECONDS:g} --seconds.")
-@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="How long to record a server.")
-@click.option("--timeout", type=click.FloatRange(0), default=PATIENCE, show_default=True,
+@click.option("--seconds", type=click.FloatRange(0, MOST_SECONDS, min_open=True), callback=number,
+              help="How long to record a server.")  # fmt: skip
+@click.option("--timeout", type=click.FloatRange(0, MOST_SECONDS), callback=number, default=PATIENCE, show_default=True,
               metavar="SECONDS", help="How much longer than that a server may take.")  # fmt: skip
 @click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
               metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
@@ -66,8 +77,10 @@ def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: 
         click.echo(SNIPPET, nl=False)
         return 0
     check(output, options)
-    with tempfile.TemporaryDirectory(prefix="goalloc-") as folder:
-        temporary = Path(folder, "recording.trace")
+    from goalloc_cli.trace.sink import temporary_folder
+
+    with temporary_folder() as folder:
+        temporary = folder / "recording.trace"
         if options["url"] is not None:
             return from_server(ctx, temporary, output, options)
         return from_command(ctx, temporary, output, options)
@@ -92,7 +105,7 @@ def check(output: str | None, options: dict[str, Any]) -> None:
 
 def from_command(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
     """Run a command, take in what it wrote, and return its exit code."""
-    from goalloc_cli.recording.child import run, was_written
+    from goalloc_cli.recording.child import run
     from goalloc_cli.recording.command import recorded
     from goalloc_cli.trace.event import TraceError
 
@@ -100,8 +113,12 @@ def from_command(ctx: click.Context, temporary: Path, output: str | None, option
         command = recorded(options["command"], options["trace"], temporary)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    code = run(command, to_stderr=output == "-")
-    if code and not was_written(command):
+    ended = run(command, to_stderr=output == "-")
+    if ended.was_killed:
+        say(f"goalloc: {command.name} was told to end and did not; it was killed, and its recording is left out")
+        return INTERRUPTED
+    code = ended.code
+    if not ended.wrote:
         say(f"goalloc: {command.name} ended with exit code {code} and left no trace")
         return code
     try:

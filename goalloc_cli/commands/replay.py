@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -77,6 +76,7 @@ def replay(
     from goalloc_cli.trace.badevents import leniently
     from goalloc_cli.trace.sniff import open_trace
 
+    begin_with = None if load_state is None else state_of(load_state)
     found = open_trace(traces[0], partial=partial, lenient=lenient)
     if lenient:
         found = leniently(found)
@@ -90,10 +90,17 @@ def replay(
             check=check,
             hints=hints,
             progress=progress,
-            begin_with=None if load_state is None else (load_state, Path(load_state).read_bytes()),
+            begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
         )
     return show(ctx, document(outcome, found.size_bytes), reports, **options)
+
+
+def state_of(path: str) -> tuple[str, bytes]:
+    """The name and the bytes of a saved state."""
+    from goalloc_cli.replay import read_state
+
+    return read_state(path)
 
 
 def state_writer(path: str, force: bool) -> Callable[[bytes], None]:

@@ -128,7 +128,7 @@ def replayed(job: Job, tick: Tick) -> Document:
 
 def compiles(jobs: list[Job]) -> bool:
     """Whether something is still to be compiled: then the first replay goes alone, and the others find it compiled."""
-    from goalloc_cli.jit import is_compiled
+    from goalloc_cli.keeping import is_compiled
 
     return not is_compiled("model") or not (is_compiled("trace") or all(is_native(job.trace) for job in jobs))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import resources
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -34,9 +33,11 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
 
     What is compiled is kept in the cache folder of the user, or where GOALLOC_CACHE says.
     """
+    from goalloc_cli.trace.sink import temporary_folder
+
     goalloc = ctx.find_root()
     assert isinstance(goalloc.command, click.Group)
-    with resources.as_file(resources.files("goalloc_cli") / RECORDING) as recording, TemporaryDirectory() as folder:
+    with resources.as_file(resources.files("goalloc_cli") / RECORDING) as recording, temporary_folder() as folder:
         for step in STEPS:
             name, *words = (word.format(recording=recording, folder=folder) for word in step.split())
             command = goalloc.command.commands[name]
@@ -44,7 +45,7 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
                 command.invoke(each)
     if not quiet:
         from goalloc_cli.compiling import compiling
-        from goalloc_cli.jit import cache_root
+        from goalloc_cli.keeping import cache_root
 
         where = "for this run only" if compiling.unkept else f"in {cache_root()}"
         say(f"everything is compiled, {where}")

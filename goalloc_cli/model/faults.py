@@ -8,6 +8,7 @@ from goalloc_cli.model.heap import (
     FAULT_LATE_SNAPSHOT,
     FAULT_LIVE_HANDLE,
     FAULT_MANUAL,
+    FAULT_OPEN_SNAPSHOT,
     FAULT_P,
     FAULT_PAGES,
     FAULT_QUEUE_NODES,
@@ -30,12 +31,13 @@ BAD_EVENTS = {
     FAULT_GC_ORDER: "GC start and GC end do not alternate",
     FAULT_TIME: "the time goes backwards",
     FAULT_LATE_SNAPSHOT: "an event of the snapshot comes after the snapshot",
-    FAULT_MANUAL: "a manual span is freed that was not allocated",
+    FAULT_MANUAL: "a manual span is freed that was not allocated, allocated twice, or has no pages",
 }
 """Events that contradict the ones before them: `trace.badevents` finds the same ones without a heap."""
 
 CONTRADICTIONS = {
     FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",
+    FAULT_OPEN_SNAPSHOT: "the program's events begin before the snapshot of the heap is complete",
 }
 """What only a heap can tell."""
 

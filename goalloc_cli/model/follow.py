@@ -57,6 +57,8 @@ def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size,
 def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, seen, truth):
     """Apply events start, start+1, ... to the end of the batch, scoring each decision and setting the model right.
 
+    Only recordings with hints are set right. Their addresses are pages that the model can have (`verify.strays`).
+
     Args:
         heap .. addr, start: as for run_free.
         rows: (ROWS, 4) i8 score, added to.
@@ -67,32 +69,34 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
     Returns:
         Index of the first event not applied: the batch's length unless there was a fault.
     """
+    hinted = heap.gc.hinted
     for i in range(start, len(kind)):
         heap.event_in_batch = i
         k = kind[i] & KIND_MASK
         who = np.int64(p[i])
         if who == NO_P or who >= heap.nprocs:
             who = 0
-        if k == ALLOC and addr[i] != 0 and heap.gc.hinted:
+        if k == ALLOC and addr[i] != 0 and size[i] != 0 and hinted:
             flags = kind[i]
             alloc(heap, objects, rows, seen, truth, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
         elif k == SAW_SPAN_ALLOC:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
-            if arg[i] > 1 and heap.gc.hinted:
+            if arg[i] > 1 and hinted:
                 grown(heap, rows, seen, who, np.int64(arg[i]), page_at(heap, addr[i]))
         elif k == SAW_SPAN_FREE:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             # With one P the model's own order of events is whole, and it gives the span back by itself.
-            s = heap.page_span[page_at(heap, addr[i])]
-            if heap.nprocs > 1 and s != NO_SPAN and drop_span(heap, s):
-                free_span(heap, s)
+            if hinted and heap.nprocs > 1:
+                s = heap.page_span[page_at(heap, addr[i])]
+                if s != NO_SPAN and drop_span(heap, s):
+                    free_span(heap, s)
         elif k == SAW_HEAP_LIVE:
             seen[0] = seen[1]
             seen[1] = size[i]
             if seen[2 + who] != NONE:
                 score(heap, rows, HEAP_LIVE, seen[2 + who] == seen[1] - seen[0])
                 seen[2 + who] = NONE
-        elif k == MANUAL_ALLOC and addr[i] != 0:
+        elif k == MANUAL_ALLOC and addr[i] != 0 and hinted:
             manual(heap, objects, stacks, manual_spans, cursor, rows, kind[i], who, handle[i], size[i], arg[i], addr[i])
         else:
             if k == GC_START:
@@ -101,7 +105,7 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
             apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
             if k == SNAP_SPAN:
                 note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
-            elif k == STACK_ALLOC and addr[i] != 0:
+            elif k == STACK_ALLOC and addr[i] != 0 and hinted and not heap.fault:
                 piece = (addr[i] - heap.base_addr) // heap.knobs.stack_min
                 right = stacks[handle[i], 0] == piece
                 score(heap, rows, STACK, right)

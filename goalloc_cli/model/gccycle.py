@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, SPAN_WORKBUF, SPANCLASSES
+from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, PAGES, SPAN_WORKBUF, SPANCLASSES
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
 from goalloc_cli.model.mheap import alloc_manual, free_manual
 from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
@@ -120,7 +120,7 @@ def gc_end(heap, p, explicit):
     gc.pages_swept = 0
     gc.reclaim_page = 0
     arena = heap.knobs.arena_pages
-    gc.reclaim_end = (heap.end_page + arena - 1) // arena * arena
+    gc.reclaim_end = min((heap.end_page + arena - 1) // arena * arena, PAGES)
     gc.reclaim_credit = 0
     gc.reclaimed_count = 0
     start_clocks(heap)

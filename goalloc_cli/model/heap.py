@@ -245,6 +245,11 @@ GC = table(
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
 
+EVIDENCE = table(  # see evidence.py
+    "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
+    low="<i8", unnamed="<i8",
+)  # fmt: skip
+
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4
 
@@ -312,6 +317,7 @@ FAULT_STACK_SIZE = 14
 FAULT_RUNS = 15
 FAULT_TIME = 16
 FAULT_LATE_SNAPSHOT = 17
+FAULT_OPEN_SNAPSHOT = 18
 
 CACHE_LINE = 64
 
@@ -334,6 +340,7 @@ HEAP = aligned(
     [
         ("knobs", KNOBS),
         ("gc", GC),
+        ("evidence", EVIDENCE),
         ("stats", STATS),
         ("stacks", STACKS),
         ("scavenge", SCAVENGE),
@@ -346,6 +353,7 @@ HEAP = aligned(
         ("base_addr", "<i8"),
         ("first_page", "<i8"),  # lowest page that was ever grown
         ("end_page", "<i8"),  # end of what has been grown
+        ("most_pages", "<i8"),  # end of what can be grown
         ("reserved_page", "<i8"),  # end of the address space that is reserved
         ("search_page", "<i8"),  # no page below it is free in the bitmap
         ("padding_pages", "<i8"),

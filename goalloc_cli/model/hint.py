@@ -136,6 +136,9 @@ def heap_goal(heap, goal):
 @inner
 def manual_alloc(heap, manual_spans, p, handle, npages, workbuf):
     """The recording took a span for stacks or work buffers."""
+    if manual_spans[handle] != NO_SPAN or npages == 0:
+        heap.fault = FAULT_MANUAL
+        return
     state = SPAN_WORKBUF if workbuf else SPAN_STACK
     cause = LOCK_WORKBUF if workbuf else LOCK_STACK
     s = alloc_manual(heap, p, npages, state, cause)
@@ -167,6 +170,10 @@ def displace(heap, stacks, s):
     span = heap.spans[s]
     first = (span.start_addr - heap.base_addr) // heap.knobs.stack_min
     end = first + (span.npages << heap.knobs.page_shift) // heap.knobs.stack_min
+    left = span.alloc_count
     for handle in range(len(stacks)):
         if stacks[handle, 1] != 0 and first <= stacks[handle, 0] < end:
             stacks[handle, 0] = UNPLACED
+            left -= 1
+            if left == 0:
+                return

@@ -16,6 +16,7 @@ from goalloc_cli.model.pagealloc_radix import free_range
 from goalloc_cli.model.pallocbits import ZERO, trailing_zeros
 from goalloc_cli.model.setright import cache_true_span, give_up, offered_wrongly, take_slots_to
 from goalloc_cli.model.setright_pages import claim_pages, hold_offered, move_span, undo_pages
+from goalloc_cli.model.slotbits import is_live
 from goalloc_cli.model.sweep import is_stale
 from goalloc_cli.model.truth import page_at, span_start
 
@@ -80,6 +81,9 @@ def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
     else:
         loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr)
     if heap.fault:
+        return
+    if loc == NONE:
+        name_object(objects[obj], NONE, 0, flags & BOUND != 0, type_id)
         return
     span = heap.spans[loc >> 16]
     name_object(objects[obj], loc, span.elem_size - size, flags & BOUND != 0, type_id)
@@ -252,7 +256,7 @@ def make_at(heap, rows, p, spc, page):
 
 @inner
 def judged_slot(heap, rows, s, addr):
-    """Take the next slot of span s, score it, and set it right: the object's place."""
+    """Take the next slot of span s, score it, and set it right: the object's place; NONE where another lives there."""
     span = heap.spans[s]
     true_slot = (addr - span.start_addr) // span.elem_size
     if true_slot < 0 or true_slot >= span.nelems or not find_free_word(heap, s):
@@ -260,7 +264,7 @@ def judged_slot(heap, rows, s, addr):
         score(heap, rows, SLOT, False)
         rows[SLOT, LOST] += 1
         if not find_free_word(heap, s):
-            return (s << 16) | 0
+            return NONE
         true_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
         take_slots_to(heap, s, true_slot)
         born(heap, (s << 16) | true_slot)
@@ -270,6 +274,11 @@ def judged_slot(heap, rows, s, addr):
     if true_slot >= next_slot:
         score(heap, rows, SLOT, next_slot == true_slot)
         take_slots_to(heap, s, true_slot)
+    elif is_live(heap, span, true_slot):
+        # Two handles for one slot: it would be free as soon as one of them is dead.
+        score(heap, rows, SLOT, False)
+        rows[SLOT, LOST] += 1
+        return NONE
     loc = (s << 16) | true_slot
     born(heap, loc)
     return loc

@@ -6,11 +6,22 @@ import numpy as np
 
 from goalloc_cli.jit import apart, inner, kernel
 from goalloc_cli.model import hint, snapshot
+from goalloc_cli.model.evidence import see_heap_live
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
-from goalloc_cli.model.heap import FAULT_P, FAULT_TIME, FAULT_UNKNOWN_STACK, NO_SPAN, NONE, PS
+from goalloc_cli.model.heap import (
+    FAULT_LIVE_HANDLE,
+    FAULT_MANUAL,
+    FAULT_P,
+    FAULT_TIME,
+    FAULT_UNKNOWN_STACK,
+    NO_SPAN,
+    NONE,
+    PS,
+)
 from goalloc_cli.model.ledger import take_sample
 from goalloc_cli.model.malloc import free, malloc
 from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.objects import OBJECT_LIVE
 from goalloc_cli.model.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pallocbits import ZERO
 from goalloc_cli.model.prefetch import prefetch
@@ -47,6 +58,7 @@ SNAP_PADDING = 24
 SNAP_DEAD = 25
 FIRST_HINT = 32
 FIRST_WITNESS = 48
+SAW_HEAP_LIVE = 50
 
 FAR = 48
 NEAR = 24
@@ -126,7 +138,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         heap.time_ns = size
         advance(heap)
     elif k >= FIRST_WITNESS:
-        return
+        if k == SAW_HEAP_LIVE and heap.gc.hinted:
+            see_heap_live(heap, size)
     elif k >= FIRST_HINT:
         if heap.gc.hinted:
             hint.obey(heap, objects, stacks, manual_spans, k, who, obj, size, arg)
@@ -201,6 +214,9 @@ def stack_event(heap, stacks, kind, p, handle, stack_bytes):
 def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg):
     """One event of the snapshot. cursor[0] is the span being filled in."""
     k = flags & KIND_MASK
+    if k == SNAP_STACK and stacks[handle, 1] != 0:
+        heap.fault = FAULT_UNKNOWN_STACK
+        return
     if not heap.gc.placed:
         snap_live(heap, objects, stacks, k, flags, handle, size, arg)
         return
@@ -220,6 +236,8 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
     cursor[0] = NO_SPAN
     if k == SNAP_SPAN:
         cursor[0] = snapshot.take_span(heap, size, handle, arg, NONE if p == NO_P else np.int64(p))
+    elif k == SNAP_STACK_SPAN and manual_spans[handle] != NO_SPAN:
+        heap.fault = FAULT_MANUAL
     elif k == SNAP_STACK_SPAN:
         cursor[0] = snapshot.take_manual(heap, size, arg, np.int64(p))
         manual_spans[handle] = cursor[0]
@@ -240,6 +258,8 @@ def snap_live(heap, objects, stacks, k, flags, handle, size, arg):
     """Under a design of its own the heap cannot be taken over: its live objects and stacks are allocated anew, by P 0."""
     if k == SNAP_OBJECT:
         malloc(heap, objects, handle, 0, size, flags & NOSCAN != 0, flags & BOUND != 0, arg)
+    elif k == SNAP_DEAD and objects[handle].label & OBJECT_LIVE:
+        heap.fault = FAULT_LIVE_HANDLE
     elif k == SNAP_STACK:
         stacks[handle, 0] = stack_alloc(heap, 0, size)
         stacks[handle, 1] = size

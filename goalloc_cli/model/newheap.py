@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.design import Design, DesignError, contradiction
-from goalloc_cli.model.heap import CACHE_LINE, HEAP, KNOB_NAMES, NO_SPAN, NONE
+from goalloc_cli.model.heap import CACHE_LINE, HEAP, KNOB_NAMES, NO_SPAN, NONE, PAGES, STACK_PIECES
 from goalloc_cli.model.spanclasses import fill_spanclasses
 from goalloc_cli.sizeclass import MAX_CLASSES, size_classes
 
@@ -31,6 +31,8 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
     heap.knobs.header_limit = design.header_above if design.malloc_header else design.max_small_size
     fill_spanclasses(heap, design, classes)
     heap.base_addr = design.heap_base if base_addr is None else base_addr
+    # Pieces of stacks are numbered, too: where pages are large, the numbers end first.
+    heap.most_pages = min(PAGES, STACK_PIECES * design.stack_min // design.page_size)
     heap.nprocs = nprocs
     heap.first_page = heap.end_page = heap.search_page = 0
     heap.span_rows = heap.run_rows = 1

@@ -6,7 +6,7 @@ from goalloc_cli.choices import Pages
 from goalloc_cli.jit import inner
 from goalloc_cli.model import pagealloc_radix, pagealloc_treap
 from goalloc_cli.model.freeruns import add_run
-from goalloc_cli.model.heap import FAULT_PAGES, NONE, PAGES, STACK_PIECES
+from goalloc_cli.model.heap import FAULT_PAGES, NONE
 from goalloc_cli.model.scavenge import scavenge_for_growth
 
 
@@ -71,8 +71,7 @@ def grow(heap, npages):
     """
     step = heap.knobs.growth_pages
     ask = max(heap.knobs.growth_least_pages, (npages + step - 1) // step * step)
-    # Pieces of stacks are numbered, too: where pages are large, the numbers end first.
-    if heap.end_page + ask > min(PAGES, STACK_PIECES * heap.knobs.stack_min >> heap.knobs.page_shift):
+    if heap.end_page + ask > heap.most_pages:
         heap.fault = FAULT_PAGES
         return
     first = heap.end_page == heap.first_page

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import LOCK_RECLAIM, NO_SPAN, NONE, SPAN_IN_USE, SWEPT_RECLAIM
+from goalloc_cli.model.heap import LOCK_RECLAIM, NO_SPAN, NONE, PAGES, SPAN_IN_USE, SWEPT_RECLAIM
 from goalloc_cli.model.mcentral import file_swept
 from goalloc_cli.model.mheap import page_of
 from goalloc_cli.model.slotbits import count_marked
@@ -60,6 +60,7 @@ def sweep_window(heap, page, end):
     """Sweep the spans without page mark that begin in a window of pages; return how many pages were freed."""
     heap.stats.locks[LOCK_RECLAIM] += 1
     freed = 0
+    end = min(end, PAGES)
     while page < end:
         s = heap.page_span[page]
         freed += claim_reclaimed(heap, page)
@@ -188,6 +189,7 @@ def survey_window(heap, page, end, found, count):
         if page <= heap.gc.reclaimed[i].page < end:
             swept += heap.gc.reclaimed[i].npages
             freed += heap.gc.reclaimed[i].freed
+    end = min(end, PAGES)
     while page < end:
         s = heap.page_span[page]
         if s == NO_SPAN:

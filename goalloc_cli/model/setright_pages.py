@@ -34,8 +34,9 @@ def undo_pages(heap, p, page, npages, base, bits, scav):
 
 @inner
 def claim_pages(heap, p, page, npages):
-    """Take exactly these pages for P, whoever has them; False where a span holds one of them."""
-    ensure_grown(heap, page + npages)
+    """Take exactly these pages for P, whoever has them; False where a span holds one of them, or the model has no such."""
+    if not ensure_grown(heap, page + npages):
+        return False
     for i in range(page, page + npages):
         s = heap.page_span[i]
         if s != NO_SPAN and not exile(heap, s):
@@ -52,7 +53,7 @@ def claim_pages(heap, p, page, npages):
 @inner
 def exile(heap, s):
     """Move a heap span out of the way, to the end of the heap, or give it back if it is empty: the recording has another one
-    there. False for stacks."""
+    there. False for stacks, and where there is no room."""
     span = heap.spans[s]
     if span.state != SPAN_IN_USE:
         return False
@@ -61,7 +62,8 @@ def exile(heap, s):
         return True
     old = page_of(heap, span)
     new = heap.end_page
-    ensure_grown(heap, new + span.npages)
+    if not ensure_grown(heap, new + span.npages):
+        return False
     alloc_range(heap, new, span.npages)
     free_range(heap, old, span.npages)
     move_span(heap, s, new)
@@ -70,9 +72,14 @@ def exile(heap, s):
 
 @inner
 def ensure_grown(heap, end):
-    """The heap reaches as far as the recording's."""
-    if end > heap.end_page:
-        add_range(heap, heap.end_page, (end - heap.end_page + CHUNK_PAGES - 1) // CHUNK_PAGES * CHUNK_PAGES)
+    """The heap reaches as far as the recording's; False where the model's cannot."""
+    if end <= heap.end_page:
+        return True
+    grown = heap.end_page + (end - heap.end_page + CHUNK_PAGES - 1) // CHUNK_PAGES * CHUNK_PAGES
+    if grown > heap.most_pages:
+        return False
+    add_range(heap, heap.end_page, grown - heap.end_page)
+    return True
 
 
 @inner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
+from goalloc_cli.model.heap import NO_SPAN, NONE, SPAN_STACK
 from goalloc_cli.model.stack import contains, cut, insert, is_pooled, order_of, pool_free, remove, span_of_piece
 
 MISSING = -3
@@ -19,7 +19,7 @@ def place_stack(heap, stacks, handle, p, piece):
     """
     wrong = stacks[handle, 0]
     order = order_of(heap, stacks[handle, 1])
-    if order == NONE or order >= STACK_ORDERS or not is_pooled(heap, order):
+    if not is_pooled(heap, order):
         return
     q = take_piece(heap, order, piece)
     if q == MISSING:
@@ -48,6 +48,9 @@ def take_piece(heap, order, piece):
     if s == NO_SPAN or heap.spans[s].state != SPAN_STACK:
         return MISSING
     span = heap.spans[s]
+    if span.npages << heap.knobs.page_shift != heap.knobs.stack_span_bytes:
+        # No pool cuts spans of another length.
+        return MISSING
     is_announced = contains(heap, heap.stacks.announced, s)
     if is_announced:
         heap.stacks.announced = remove(heap, heap.stacks.announced, s)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from goalloc_cli.choices import Pages
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import (
+    FAULT_LIVE_HANDLE,
     FAULT_PAGES,
     FAULT_SNAPSHOT,
     NO_SPAN,
     NONE,
-    PAGES,
     SPAN_IN_USE,
     SPAN_STACK,
     SPAN_WORKBUF,
 )
 from goalloc_cli.model.mcentral import file_cached, file_found
 from goalloc_cli.model.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
-from goalloc_cli.model.objects import name_object
+from goalloc_cli.model.objects import OBJECT_LIVE, name_object
 from goalloc_cli.model.pagealloc import add_range, alloc_range
 from goalloc_cli.model.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pagecache import take_block
@@ -28,7 +29,7 @@ from goalloc_cli.model.stack import insert, is_pooled, order_of
 def own_page(heap, page):
     """A page number of the recording, counted from the heap's base; NONE (and a fault) where it lies outside."""
     own = page - (heap.base_addr >> heap.knobs.page_shift)
-    if own < 0 or own >= PAGES:
+    if own < 0 or own >= heap.most_pages:
         heap.fault = FAULT_PAGES
         return NONE
     return own
@@ -36,15 +37,16 @@ def own_page(heap, page):
 
 @inner
 def take_range(heap, page, npages):
-    """The heap has been given these pages."""
+    """The heap has been given these pages, which follow those that it had."""
     page = own_page(heap, page)
-    if heap.fault or page + npages > PAGES or page < heap.end_page:
+    if heap.fault or page + npages > heap.most_pages:
         heap.fault = FAULT_PAGES
         return
-    if npages == 0:
+    is_first = heap.end_page == heap.first_page
+    if npages == 0 or (page != heap.end_page and not is_first):
         heap.fault = FAULT_SNAPSHOT
         return
-    if heap.end_page == heap.first_page:
+    if is_first:
         heap.first_page = page
         heap.search_page = page
     add_range(heap, page, npages)
@@ -56,7 +58,8 @@ def take_padding(heap, page, npages):
     page = own_page(heap, page)
     if heap.fault:
         return
-    if not is_free(heap, page, npages):
+    # Runs of free pages are beside the bitmap; no design with them has padding.
+    if heap.knobs.pages != Pages.BITMAP or not is_free(heap, page, npages):
         heap.fault = FAULT_SNAPSHOT
         return
     pad(heap, page, npages)
@@ -128,6 +131,10 @@ def mark_unswept(heap, s):
 @inner
 def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     """An object in a slot of span s; not live: dead, and to be freed by the sweep."""
+    row = objects[obj]
+    if row.label & OBJECT_LIVE:
+        heap.fault = FAULT_LIVE_HANDLE
+        return
     span = heap.spans[s]
     has_slot = s != NO_SPAN and span.state == SPAN_IN_USE and slot < span.nelems and size <= span.elem_size
     if not has_slot or is_allocated(heap, span, slot):
@@ -142,7 +149,6 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     if large:
         by.large_alloc_bytes += span.elem_size
         by.large_used_bytes += span.elem_size
-    row = objects[obj]
     name_object(row, (s << 16) | slot, span.elem_size - size, bound, type_id)
     if not live:
         row.label = 0
@@ -245,7 +251,8 @@ def take_page_cache(heap, p, page, mask):
     page = own_page(heap, page)
     if heap.fault:
         return
-    if page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page or heap.mcaches[p].page_cache_bits != ZERO:
+    outside = page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page
+    if outside or heap.knobs.page_cache == 0 or heap.mcaches[p].page_cache_bits != ZERO:
         heap.fault = FAULT_SNAPSHOT
         return
     take_block(heap, p, page >> 6)

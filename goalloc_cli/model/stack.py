@@ -26,8 +26,8 @@ def order_of(heap, stack_bytes):
 
 @inner
 def is_pooled(heap, order):
-    """True for stacks that are cut from shared spans."""
-    return order < STACK_ORDERS and heap.knobs.stack_min << order < heap.knobs.stack_span_bytes
+    """True for stacks that are cut from shared spans; no size that a stack cannot have is."""
+    return NONE < order < STACK_ORDERS and heap.knobs.stack_min << order < heap.knobs.stack_span_bytes
 
 
 @inner
@@ -244,6 +244,9 @@ def withdraw(heap, s):
     span = heap.spans[s]
     if contains(heap, heap.stacks.announced, s):
         heap.stacks.announced = remove(heap, heap.stacks.announced, s)
+        return
+    if span.elem_size == 0:
+        # A snapshot found no stack in it, and it has had none since: it is in no list.
         return
     order = order_of(heap, span.elem_size)
     if not is_pooled(heap, order):

@@ -21,7 +21,7 @@ from goalloc_cli.model.heap import CHUNK_PAGES, HEAP, OBJECT, PAGES, STACK_PIECE
 from goalloc_cli.model.limits import OBJECTS, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
 from goalloc_cli.model.newheap import new_heap
 from goalloc_cli.model.statecheck import problem_of
-from goalloc_cli.outcome import SAMPLE
+from goalloc_cli.outcome import SAMPLE, Reason
 from goalloc_cli.trace.event import TraceError
 
 FORMAT = "goalloc state"
@@ -170,7 +170,8 @@ def opened(data: bytes, design: Design) -> State:
     known = msgpack.unpackb(parts["known"], strict_map_key=False, max_ext_len=0)
     Known(**known).check()
     state = State(heap=heap, samples=rows_of(parts["samples"], SAMPLE, "samples"), known=known, **tables)
-    if problem := problem_of(heap, state.objects, state.stacks, state.manual_spans):
+    check_samples(state.samples, len(known["names"]))
+    if problem := problem_of(heap, state.objects, state.stacks, state.manual_spans, state.cursor, len(known["types"])):
         raise ValueError(problem)
     return state
 
@@ -205,7 +206,7 @@ def small_tables(part: bytes, design: Design) -> np.record:
     heap = new_heap(design, 1)
     if len(part) != SMALL:
         raise ValueError("its short tables have another length")
-    expected = {name: heap[name].tobytes() for name in ("knobs", "spanclasses", "size_to_class")}
+    expected = {name: heap[name].tobytes() for name in ("knobs", "spanclasses", "size_to_class", "most_pages")}
     row = np.frombuffer(part, SMALL_TABLES)[0]
     for name in SMALL_TABLES.names:
         heap[name] = row[name]
@@ -219,6 +220,12 @@ def small_tables(part: bytes, design: Design) -> np.record:
         if not least <= int(heap[name]) <= most:
             raise ValueError(f"its {name} is {int(heap[name])}; it must be {least} to {most}")
     return heap
+
+
+def check_samples(samples: np.ndarray, names: int) -> None:
+    """Raise ValueError where a sample was taken for no reason, or at a point without a name."""
+    if not np.isin(samples["reason"], list(Reason)).all() or not ((samples["name"] >= 0) & (samples["name"] < names)).all():
+        raise ValueError("a sample was taken for no reason that there is")
 
 
 def check_lengths(tables: dict[str, np.ndarray]) -> None:

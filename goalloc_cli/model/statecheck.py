@@ -8,34 +8,36 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import kernel
 from goalloc_cli.model.heap import (
+    NO_SPAN,
     NONE,
     PAGES,
     SPAN_DEAD,
     SPAN_IN_USE,
     SPANCLASSES,
     STACK_PIECES,
+    UNDER_WAY,
 )
-from goalloc_cli.model.objects import OBJECT_LIVE
+from goalloc_cli.model.malloc import TINY_BLOCK
+from goalloc_cli.model.scavengeindex import NOTHING_RELEASED
+from goalloc_cli.model.scavenger import LEAST_RATIO, MOST_RATIO, PARKED
+from goalloc_cli.model.statehandles import wrong_manual_spans, wrong_objects, wrong_slots, wrong_stacks
+from goalloc_cli.model.statelists import wrong_lists
 
 
-def problem_of(heap: np.record, objects: np.ndarray, stacks: np.ndarray, manual_spans: np.ndarray) -> str:
-    """What is wrong with the numbers in a heap, in words; "" if they can be followed."""
+def problem_of(
+    heap: np.record, objects: np.ndarray, stacks: np.ndarray, manual_spans: np.ndarray, cursor: np.ndarray, types: int
+) -> str:
+    """What is wrong with the numbers in a heap, in words; "" if they can be followed. `types`: how many it knows."""
     return (
         wrong_spans(heap)
         or wrong_references(heap)
-        or wrong_handles(heap, objects, stacks, manual_spans)
-        or ("" if all_ends(heap) else "a list of its never ends")
-    )
-
-
-def all_ends(heap: np.record) -> bool:
-    """Whether every list and every tree can be walked to its end."""
-    return (
-        all(lists_end(*chain) for chain in chains(heap))
-        and trees_end(heap.runs[: int(heap.run_rows)], heap.run_trees)
-        and words_end(heap.bits[: int(heap.slot_words)], heap.free_words)
+        or wrong_clocks(heap)
+        or wrong_lists(heap)
+        or wrong_slots(heap)
+        or wrong_objects(heap, objects, types)
+        or wrong_stacks(heap, stacks)
+        or wrong_manual_spans(heap, manual_spans, cursor)
     )
 
 
@@ -93,6 +95,8 @@ def wrong_references(heap: np.record) -> str:
         ("mcaches.alloc", caches["alloc"], 0, rows),
         ("mcaches.tiny_span", caches["tiny_span"], 0, rows),
         ("mcaches.tiny_slot", caches["tiny_slot"], 0, 1 << 16),
+        ("mcaches.tiny_offset", caches["tiny_offset"], 0, TINY_BLOCK + 1),
+        ("mcaches.reserved", caches["reserved"], 0, rows),
         ("mcaches.page_cache_base", caches["page_cache_base"], 0, max(pages, 1)),
         ("mcaches.stack_list", caches["stack_list"], NONE, pieces),
         ("stack_next", heap.stack_next[: min(4 * pages, pieces)], NONE, pieces),
@@ -112,7 +116,16 @@ def wrong_references(heap: np.record) -> str:
         ("gc.parity", np.array(heap.gc.parity), 0, 2),
         ("gc.sweep_class", np.array(heap.gc.sweep_class), 0, 2 * SPANCLASSES + 1),
         ("gc.reclaim_page", np.array(heap.gc.reclaim_page), NONE, 2 * PAGES),
-        ("gc.reclaim_end", np.array(heap.gc.reclaim_end), 0, 2 * PAGES),
+        ("gc.reclaim_end", np.array(heap.gc.reclaim_end), 0, PAGES + 1),
+        ("gc.under_way", heap.gc.under_way, 0, rows),
+        ("gc.named_sweeps", heap.gc.named_sweeps, 0, rows),
+        ("gc.under_way_count", np.array(heap.gc.under_way_count), 0, UNDER_WAY + 1),
+        ("gc.reclaimed_count", np.array(heap.gc.reclaimed_count), 0, UNDER_WAY + 1),
+        ("held", heap.held["offers"], 0, 1),
+        ("scavenge.cursor", np.array(heap.scavenge.cursor), NONE, max(pages, 1)),
+        ("scavenge.force_cursor", np.array(heap.scavenge.force_cursor), NONE, max(pages, 1)),
+        ("scavenge.free_high", np.array(heap.scavenge.free_high), NONE, max(pages, 1)),
+        ("scavenge.released_low", np.array(heap.scavenge.released_low), 0, NOTHING_RELEASED + 1),
         ("free_words", heap.free_words, NONE, max(int(heap.slot_words), 1)),
         ("run_trees", heap.run_trees, 0, runs),
         ("run_lists", heap.run_lists, 0, runs),
@@ -124,98 +137,54 @@ def wrong_references(heap: np.record) -> str:
     for name, values, least, end in found:
         if outside(values, least, end):
             return f"{name} names a row that is not there"
+    return wrong_caches(heap)
+
+
+def wrong_caches(heap: np.record) -> str:
+    """What Ps hold that they cannot."""
+    first, end, ps = int(heap.first_page), int(heap.end_page), int(heap.nprocs)
+    spans, caches = heap.spans[: int(heap.span_rows)], heap.mcaches
+    owned = spans[1:][spans[1:]["owner"] != NONE]
+    taken = caches["reserved"][caches["reserved"] != NO_SPAN]
+    reserved = spans[taken]
+    if (owned["state"] != SPAN_IN_USE).any() or (owned["spc"] < 2).any():
+        return "a P caches a span that is none of objects"
+    if len(np.unique(taken)) < len(taken) or (reserved["owner"] != NONE).any():
+        return "a P caches a span that is none of objects"
+    if (reserved["state"] != SPAN_IN_USE).any() or (reserved["sweepgen"] != int(heap.gc.sweepgen)).any():
+        return "a P has reserved a span that is not swept"
+    holds = caches["page_cache_bits"] != 0
+    base, bits = caches["page_cache_base"][holds], caches["page_cache_bits"][holds]
+    low = np.clip(first - base, 0, 64).astype(np.uint64)
+    high = np.clip(end - base, 0, 64).astype(np.uint64)
+    inside = [sum(1 << i for i in range(int(a), int(b))) for a, b in zip(low, high, strict=True)]
+    if (base % 64 != 0).any() or any(int(b) & ~mask for b, mask in zip(bits, inside, strict=True)):
+        return "a page cache holds pages that are not in the heap"
+    if (caches["page_cache_scav"] & ~caches["page_cache_bits"]).any() or caches[ps:]["alloc"].any():
+        return "a page cache has released pages that it does not hold"
+    if (caches[ps:]["stack_list"] != NONE).any() or caches[ps:]["tiny_span"].any() or holds[ps:].any():
+        return "a P holds something that there is not"
     return ""
 
 
-def wrong_handles(heap: np.record, objects: np.ndarray, stacks: np.ndarray, manual_spans: np.ndarray) -> str:
-    """Handles that stand for no slot, no piece and no span."""
-    loc = objects["loc"]
-    if (loc < NONE).any() or outside(loc >> 16, NONE, int(heap.span_rows)):
-        return "an object lies in no span"
-    live = loc[(objects["label"] & OBJECT_LIVE != 0) & (loc != NONE)]
-    held_by = heap.spans[live >> 16]
-    if (held_by["state"] != SPAN_IN_USE).any() or ((live & 0xFFFF) >= held_by["nelems"]).any():
-        return "an object lies in no slot"
-    if outside(stacks[:, 0], -2, STACK_PIECES) or outside(stacks[:, 1], 0, 1 << 48):
-        return "a goroutine stack lies nowhere"
-    if outside(manual_spans, 0, int(heap.span_rows)):
-        return "a manual span is none"
+def wrong_clocks(heap: np.record) -> str:
+    """Counters of cycles, times and floats that decide how long a loop runs."""
+    gc, scav = heap.gc, heap.scavenge
+    ended = int(gc.cycle) - int(gc.marking)
+    found = (
+        ("gc.marking", gc.marking, 0, 1), ("gc.sweeping", gc.sweeping, 0, 1), ("gc.placed", gc.placed, 0, 1),
+        ("gc.hinted", gc.hinted, 0, 1), ("gc.own_sweeper", gc.own_sweeper, 0, 0), ("gc.gogc", gc.gogc, -1, 1 << 31),
+        ("gc.cycle", gc.cycle, 0, 1 << 29), ("gc.sweepgen", gc.sweepgen, 2 * ended + 2, 2 * ended + 2),
+        ("gc.parity", gc.parity, (ended + 1) & 1, (ended + 1) & 1), ("time_ns", heap.time_ns, 0, PARKED - 1),
+        ("event", heap.event, 0, 1 << 62), ("event_in_batch", heap.event_in_batch, 0, 1 << 16),
+        ("scavenge.sleep_ratio", scav.sleep_ratio, LEAST_RATIO, MOST_RATIO), ("scavenge.error", scav.error, -1e18, 1e18),
+        ("scavenge.next_ns", scav.next_ns, 0, PARKED), ("scavenge.worked_ns", scav.worked_ns, 0, PARKED),
+        ("scavenge.slept_from_ns", scav.slept_from_ns, 0, PARKED), ("scavenge.growth", scav.growth, 0, 1 << 48),
+        ("scavenge.idle_check_ns", scav.idle_check_ns, 0, PARKED), ("scavenge_credit", heap.scavenge_credit, 0, PAGES),
+        ("gc.trigger_ratio", gc.trigger_ratio, -1e9, 1e9), ("gc.cons_mark", gc.cons_mark, -1e9, 1e9),
+        ("gc.cons_mark_error", gc.cons_mark_error, -1e18, 1e18), ("gc.pages_per_byte", gc.pages_per_byte, 0, 1e9),
+    )  # fmt: skip
+    for name, value, least, most in found:
+        if not least <= value <= most:  # nor where it is no number
+            return f"{name} is {value}"
     return ""
-
-
-def chains(heap: np.record) -> list[tuple[np.ndarray, np.ndarray, int]]:
-    """Every list of the heap: the column that links it, where lists of that column begin, and what ends them."""
-    rows, nodes, runs = int(heap.span_rows), int(heap.node_rows), int(heap.run_rows)
-    span_next, node_next = heap.spans[:rows]["next"], heap.nodes[:nodes]["next"]
-    run_next = heap.runs[:runs]["next"]
-    lists = [heap.central["nonempty"]["first"], heap.central["empty"]["first"], heap.busy["first"]]
-    pools = [heap.stacks.pool, heap.stacks.large, [heap.stacks.announced, heap.gc.workbuf_list, heap.free_spans]]
-    places = [heap.central["head"].ravel(), heap.sweep_stacks, [heap.free_nodes]]
-    pieces = [heap.mcaches["stack_list"].ravel(), heap.spans[1:rows]["free_list"]]
-    trees = [heap.run_lists, [heap.free_runs]]
-    return [
-        (span_next, starts_of([*lists, *pools]), 0),
-        (node_next, starts_of(places), NONE),
-        (heap.stack_next[: 4 * int(heap.end_page)], starts_of(pieces), NONE),
-        (run_next, starts_of(trees), 0),
-    ]
-
-
-def starts_of(parts: list) -> np.ndarray:
-    """Where lists begin, as one array."""
-    return np.concatenate([np.asarray(part, np.int64).ravel() for part in parts])
-
-
-@kernel
-def lists_end(column, starts, end):
-    """True where every list reaches `end` without leaving its column, all lists together in twice as many steps as rows."""
-    left = 2 * len(column) + len(starts)
-    for start in starts:
-        at = np.int64(start)
-        while at != end:
-            if at < 0 or at >= len(column) or left == 0:
-                return False
-            left -= 1
-            at = np.int64(column[at])
-    return True
-
-
-@kernel
-def trees_end(runs, roots):
-    """True where each run stands in a tree once, below its parent."""
-    waiting = np.zeros(len(runs) + 1, np.int64)
-    seen = 0
-    for root in roots:
-        n = 0
-        if root != 0:
-            if runs[root].parent != 0:
-                return False
-            waiting[0] = root
-            n = 1
-        while n > 0:
-            n -= 1
-            at = waiting[n]
-            seen += 1
-            if seen >= len(runs):
-                return False
-            for child in (runs[at].left, runs[at].right):
-                if child != 0:
-                    if runs[child].parent != at or n >= len(runs):
-                        return False
-                    waiting[n] = child
-                    n += 1
-    return True
-
-
-@kernel
-def words_end(words, firsts):
-    """True where every list of free bitmaps ends inside the words that were ever used."""
-    for first in firsts:
-        at = np.int64(first)
-        left = len(words)
-        while at != -1:
-            if at < 0 or at >= len(words) or left == 0:
-                return False
-            left -= 1
-            at = np.int64(words[at])
-    return True

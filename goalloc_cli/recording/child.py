@@ -6,20 +6,34 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
+from goalloc_cli.ending import taken_by
 from goalloc_cli.recording.command import Recorded, with_setting
 from goalloc_cli.recording.errors import RecordingError
 
 SIGNAL_EXIT = 128
 """A program that ended by signal n exits with this plus n, as in a shell."""
+LAST_SECONDS = 1.5
+"""How long a program that was told to end may take: it may have a trace to stop."""
 
 
-def run(command: Recorded, to_stderr: bool) -> int:
-    """Run it to its end; return its exit code. `to_stderr` sends its output to the standard error.
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended."""
+
+    code: int
+    was_killed: bool
+    """It did not end when it was told to."""
+    wrote: bool
+    """It wrote a trace."""
+
+
+def run(command: Recorded, to_stderr: bool) -> Ended:
+    """Run it to its end. `to_stderr` sends its output to the standard error.
 
     Raises:
         RecordingError: it ended without an error, but wrote no trace.
@@ -27,47 +41,83 @@ def run(command: Recorded, to_stderr: bool) -> int:
     """
     before = state(command.trace)
     environ = {**os.environ, "GODEBUG": with_setting(os.environ.get("GODEBUG", ""))}
-    with subprocess.Popen(command.args, env=environ, stdout=sys.stderr if to_stderr else None) as child, passing_on(child):
+    passing = Passing(alone=not from_terminal())
+    with taken_by(passing.take), subprocess.Popen(
+        command.args, env=environ, stdout=sys.stderr if to_stderr else None, process_group=0 if passing.alone else None
+    ) as child:
+        passing.to(child)
         code = child.wait()
+        passing.done()
     code = code if code >= 0 else SIGNAL_EXIT - code
-    if not code and state(command.trace) in (None, before):
+    wrote = state(command.trace) not in (None, before)
+    if not code and not wrote:
         raise RecordingError(
             f"{command.name} ended well, but wrote no trace to {command.trace}: does it start and stop one "
             "(runtime/trace), and is this the file?"
         )
-    return code
+    return Ended(code, passing.was_killed, wrote)
 
 
-def was_written(command: Recorded) -> bool:
-    return bool(state(command.trace))
-
-
-def state(path: Path) -> tuple[int, int] | None:
+def state(path: Path) -> tuple[int, ...] | None:
     """What tells whether a file was written again; None where there is nothing in it."""
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
-    return (found.st_mtime_ns, found.st_size) if found.st_size else None
+    return (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size) if found.st_size else None
 
 
-@contextmanager
-def passing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ctrl-C and kill are for the child: it may stop its trace then, and we are to read it."""
+@dataclass
+class Passing:
+    """Passes signals on to a program: it may stop its trace then, and we are to read it. Then it has to end."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if not from_terminal():  # the terminal has told the child already
-            child.send_signal(number)
+    alone: bool
+    """The terminal tells it nothing. It leads a process group: what it has started is told as well, as by a terminal."""
+    child: subprocess.Popen[bytes] | None = None
+    early: list[int] = field(default_factory=list)
+    """Signals that came before it was there."""
+    killer: threading.Timer | None = None
+    was_killed: bool = False
 
-    def terminate(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
+    def take(self, number: int) -> None:
+        """A signal has come."""
+        if self.child is None:
+            self.early.append(number)
+            return
+        if self.alone or number != signal.SIGINT:  # else the terminal has told the child already
+            self.send(number)
+        if self.killer is None:
+            self.killer = threading.Timer(LAST_SECONDS, self.kill)
+            self.killer.daemon = True
+            self.killer.start()
 
-    old = signal.signal(signal.SIGINT, interrupt), signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, old[0])
-        signal.signal(signal.SIGTERM, old[1])
+    def to(self, child: subprocess.Popen[bytes]) -> None:
+        """The program is there."""
+        self.child = child
+        while self.early:
+            self.take(self.early.pop())
+
+    def kill(self) -> None:
+        """It was told, and goes on."""
+        self.was_killed = True
+        self.send(signal.SIGKILL)
+
+    def done(self) -> None:
+        """The program has ended; what it started and left behind was told to end as well."""
+        if self.killer is None:
+            return
+        self.killer.cancel()
+        if self.alone:
+            self.send(signal.SIGKILL)
+
+    def send(self, number: int) -> None:
+        """Send it to the program and, where it leads a group, to all of it; whoever is no more is left alone."""
+        assert self.child is not None
+        with suppress(OSError):
+            if self.alone:
+                os.killpg(self.child.pid, number)
+            else:
+                self.child.send_signal(number)
 
 
 def from_terminal() -> bool:

@@ -26,7 +26,7 @@ def check_document(trace: Trace, bad: BadEvents) -> Document:
         "notes": [*trace.header.notes, *trace.remarks],
         "events": bad.events,
         "gc_cycles": bad.cycles,
-        "good": bad.total == 0,
+        "good": bad.is_good,
         "bad_events": bad.total,
         "by_problem": {MEANINGS[wrong].name: n for wrong, n in sorted(bad.counts.items())},
         "first": [
@@ -41,6 +41,7 @@ def check_document(trace: Trace, bad: BadEvents) -> Document:
             }
             for found in bad.first
         ],
+        "refused": bad.refused or None,
         "warnings": warnings(bad),
     }
 
@@ -71,6 +72,8 @@ def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     name, events = document["trace"]["name"], plural(document["events"], "event")
     told = f"{name}: {events}, none of them bad" if n == 0 else f"{name}: {n:,} bad of {events}"
     found: list[Block] = [Text(told, "headline")]
+    if document["refused"]:
+        found.append(Text(f"But they cannot all be true: {document['refused']}"))
     if n:
         found += [first(document), by_problem(document)]
         found.append(Text("goalloc replay --lenient leaves them out, and counts them."))

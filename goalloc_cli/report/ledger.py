@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from goalloc_cli.outcome import LEDGER
+from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.trace import Header
 
 EXACT, BOUNDED, UNKNOWN = "exact", "bounded", "unknown"
@@ -40,13 +41,13 @@ MEANINGS = {
 """What each row is, in a few words."""
 
 
-def ledger(sample: np.void, header: Header) -> list[dict[str, Any]]:
+def ledger(sample: np.void, header: Header, lost: Lost) -> list[dict[str, Any]]:
     """The rows that sum to HeapInuse. A bounded one lies in `low` to `high`; `high` is None if unknown."""
     inuse = int(sample["heap_inuse"])
     rows = []
     for name in LEDGER:
         value = int(sample[name])
-        figure, low, high = certainty(name, value, sample, header)
+        figure, low, high = with_losses(*certainty(name, value, sample, header), lost)
         share = value / inuse if inuse else None
         rows.append({"name": name, "bytes": value, "share": share, "figure": figure, "low": low, "high": high})
     return rows
@@ -66,6 +67,19 @@ def certainty(name: str, value: int, sample: np.void, header: Header) -> tuple[s
     if name == "tiny_waste" and header.sizes == "slot":
         return UNKNOWN, value, None
     return EXACT, value, value
+
+
+def with_losses(figure: str, low: int, high: int | None, lost: Lost) -> tuple[str, int, int | None]:
+    """The same where events of the recording are missing: nothing is exact.
+
+    What was inferred may be wrong by what it is about; of what was left out the size is not known.
+    """
+    if not lost:
+        return figure, low, high
+    figure = BOUNDED if figure == EXACT else figure
+    if high is not None:
+        high = None if lost.left_out or lost.numbers else high + lost.bytes + lost.unnamed
+    return figure, max(0, low - lost.bytes), high
 
 
 def heap_sys(sample: np.void) -> dict[str, int]:

@@ -114,7 +114,8 @@ def ledger_table(document: Document, meanings: bool = False) -> Table:
             )
         )
     sums = (peak["ledger_sum"], whole(peak), end["ledger_sum"], whole(end))
-    rows.append(("= HeapInuse", *sums, "exact", "the sum of the rows above", *(None,) * 4))
+    figure = "bounded" if document["lost"] else "exact"
+    rows.append(("= HeapInuse", *sums, figure, "the sum of the rows above", *(None,) * 4))
     columns = (
         text("row", "row"),
         size("peak_bytes", "at the peak"),
@@ -125,18 +126,21 @@ def ledger_table(document: Document, meanings: bool = False) -> Table:
         Column("meaning", "what it is", "text" if meanings else "machine", 1),
         *(Column(f"{when}_{bound}_bytes", "", "machine") for when in ("peak", "end") for bound in ("low", "high")),
     )
-    return Table("ledger", "Where HeapInuse goes", columns, rows, ledger_notes(peak, end), total=True)
+    return Table("ledger", "Where HeapInuse goes", columns, rows, ledger_notes(document), total=True)
 
 
 def whole(part: dict[str, Any]) -> float | None:
     return 1.0 if part["heap_inuse"] else None
 
 
-def ledger_notes(peak: dict[str, Any], end: dict[str, Any]) -> list[str]:
+def ledger_notes(document: Document) -> list[str]:
+    peak, end = document["fragmentation"]["peak"], document["fragmentation"]["end"]
     adds_up = all(part["ledger_sum"] == part["heap_inuse"] for part in (peak, end))
     notes = ["The rows add up to HeapInuse." if adds_up else "The rows do NOT add up to HeapInuse: please report it."]
     asked = end["ledger"][0]
-    if asked["figure"] == "bounded":
+    if document["lost"]:
+        notes.append("bounded: events of the recording are missing; no figure is exact (see the notes).")
+    elif asked["figure"] == "bounded":
         notes.append(
             "bounded: the recording names the slot of some objects, not the size asked for. At the end up to "
             f"{iec(asked['high'] - asked['low'])} of what counts as requested may be rounding."

@@ -37,9 +37,9 @@ FREED_ID, UNKNOWN_ID = 0xFFFFFFFE, 0xFFFFFFFF
 FIRST_SNAP, FIRST_HINT = 16, 32
 """Kinds of the snapshot stand between them."""
 
-MARKING, TIME_NS, BEGUN, CYCLES, EMPTY, HIGHEST_P = range(6)
+MARKING, TIME_NS, BEGUN, CYCLES, EMPTY, HIGHEST_P, HINTED = range(7)
 """What is known of the events so far: whether a GC cycle marks, the last time, whether an event came that belongs to no
-snapshot, how many cycles ended, allocations of no size, the highest P."""
+snapshot, how many cycles ended, allocations of no size, the highest P; and whether hints are followed at all."""
 
 
 class Wrong(IntEnum):
@@ -62,6 +62,7 @@ class Wrong(IntEnum):
     P = 14
     ARG = 15
     HANDLE = 16
+    MANUAL_LIVE = 17
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ MEANINGS = {
         "time going backwards", "it is earlier than the time before", "sort the events by time before they are written"
     ),
     Wrong.MANUAL_UNKNOWN: Meaning("free of an unknown manual span", "no event allocated the span", _OTHER_TRACE),
+    Wrong.MANUAL_LIVE: Meaning(
+        "manual span on a live handle", "another manual span has the handle", "its free is missing, or comes too late"
+    ),
     Wrong.LATE_SNAPSHOT: Meaning(
         "late event of the snapshot", "the program's events have begun", "the snapshot stands before all other events"
     ),
@@ -188,12 +192,16 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.TIME_BACK
             else:
                 known[TIME_NS] = size[i]
-        elif k == Kind.MANUAL_ALLOC:
+        elif k == Kind.MANUAL_ALLOC and known[HINTED]:
             if h >= FREED_ID:
                 wrong[i] = Wrong.HANDLE
+            elif spans[h] == LIVE:
+                wrong[i] = Wrong.MANUAL_LIVE
+            elif size[i] == 0:
+                wrong[i] = Wrong.SIZE
             else:
                 spans[h] = LIVE
-        elif k == Kind.MANUAL_FREE:
+        elif k == Kind.MANUAL_FREE and known[HINTED]:
             if h >= FREED_ID or spans[h] != LIVE:
                 wrong[i] = Wrong.MANUAL_UNKNOWN
             else:
@@ -203,6 +211,8 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.LATE_SNAPSHOT
             elif k == Kind.SNAP_STACK_SPAN and h >= FREED_ID:
                 wrong[i] = Wrong.HANDLE
+            elif k == Kind.SNAP_STACK_SPAN and spans[h] == LIVE:
+                wrong[i] = Wrong.MANUAL_LIVE
             elif k == Kind.SNAP_STACK_SPAN:
                 spans[h] = LIVE
         if wrong[i]:
@@ -230,11 +240,19 @@ class BadEvents:
     counts: dict[Wrong, int] = field(default_factory=dict)
     first: list[BadEvent] = field(default_factory=list)
     """The first `SHOWN`."""
+    refused: str = ""
+    """What the model refuses though no event is bad by itself, in a line; "" where it takes all (`examine.py`)."""
 
     def __post_init__(self) -> None:
         self._ranges = RangeCheck(self.header.gomaxprocs, lenient=True)
         self._objects, self._stacks, self._spans = (np.zeros(1 << 16, np.uint8) for _ in range(3))
-        self._known = np.zeros(6, np.int64)
+        self._known = np.zeros(7, np.int64)
+        self._known[HINTED] = self.header.hints
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong so far."""
+        return not self.total and not self.refused
 
     @property
     def total(self) -> int:

@@ -11,6 +11,7 @@ and `exectrace_start` (the heap at the start), `exectrace_emit` (everything afte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -19,14 +20,15 @@ from numpy.typing import NDArray
 from goalloc_cli.trace.event import BATCH, Batch, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace_check import check
 from goalloc_cli.trace.exectrace_cycles import NEVER, Act
+from goalloc_cli.trace.exectrace_damage import Break, BrokenError
 from goalloc_cli.trace.exectrace_emit import emit
 from goalloc_cli.trace.exectrace_late import GO_RUNNING
+from goalloc_cli.trace.exectrace_marks import INLINE_MARK_BYTES, has_inline_marks
 from goalloc_cli.trace.exectrace_reader import Reader
 from goalloc_cli.trace.exectrace_slots import TINY_SPC
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
 from goalloc_cli.trace.exectrace_source import OUT, STATE, Source, make_held, make_source, take_caches
 from goalloc_cli.trace.exectrace_start import snapshot_events
-from goalloc_cli.trace.exectrace_survey import survey
 from goalloc_cli.trace.exectrace_window import Window
 from goalloc_cli.trace.exectrace_wire import Wire, read_wire
 from goalloc_cli.trace.source import Bytes, TruncatedTrace
@@ -56,43 +58,60 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
     Args:
         stream: the recording. A plain file is read a generation at a time while the batches are walked, all else at once.
         name: what messages call it.
-        partial: accept a recording that was cut off and use its whole generations.
+        partial: take what stands before a break, and infer what must have been where events were lost.
 
     Raises:
-        TraceError: not an execution trace, without alloc/free events, damaged, incomplete, or contradicting itself.
+        TraceError: not an execution trace, without alloc/free events, or contradicting itself.
+        TruncatedTrace: it breaks off, and `partial` was not said.
     """
+    recording = Bytes(stream, name)
+    reader = _open(recording, name, partial)
     try:
-        recording = Bytes(stream)
-        wire = read_wire(recording, name, partial)
-    except TruncatedTrace as error:
-        if not error.chunks:
-            raise
-        whole = read_wire(recording, name, partial=True)
-        try:
-            events = int(survey(whole).events.sum())
-        except TraceError as damage:
-            raise TraceError(f"{name}: {damage}") from None
-        taken = f"{error}; or take the {events:,} events of those, with --partial"
-        raise TruncatedTrace(taken, error.chunks, events) from None
-    try:
-        return _read(wire, name, recording.length)
+        return _read(reader, name, recording.length, partial)
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from None
 
 
-def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
-    reader = Reader(wire)
-    reader.read(0)
-    while not reader.whole and not _can_start(reader):
-        reader.read(0)
+def _open(recording: Bytes, name: str, partial: bool) -> Reader:
+    """A reader of the recording, up to its break where it is `partial`."""
+    broken: Break | None = None
+    while True:
+        wire = read_wire(recording, name, broken)
+        try:
+            reader = Reader(wire, inline_marks=wire.release == "1.26")
+            break
+        except BrokenError as error:
+            broken = error.broken
+        except TraceError as error:
+            where = f"{wire.broken}; before that: " if wire.broken else ""
+            raise TraceError(f"{name}: {where}{error}") from None
+    if wire.broken and not partial:
+        events, seconds = reader.usable()
+        raise TruncatedTrace(
+            f"{name}: {wire.broken}. {events:,} events of {seconds:.2f} s before it are whole: --partial takes them",
+            chunks=len(wire.generations) - wire.open,
+            events=events,
+        )
+    return reader
+
+
+def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
+    wire = reader.wire
+    _read_start(reader)
+    usual = reader.inline_marks
+    if has_inline_marks(reader.window, usual) != usual:
+        reader = Reader(wire, not usual)
+        _read_start(reader)
     window, ps = reader.window, reader.survey.ps
     version, certain = _version(wire, window)
-    found = _checked(reader, _has_snapshot(window), version == "1.23" or not certain)
+    notes = _wire_notes(reader)
+    found = check(reader.seen, _has_snapshot(window), version == "1.23" or not certain, partial)
     snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
     # Where more is to be read, they are counted at the end.
-    notes = found if reader.whole else []
-    if wire.cut_off:
-        notes.append(f"The recording was cut off: it is read up to the end of generation {wire.generations[-1]}.")
+    notes += found if reader.whole else []
+    if reader.inline_marks != usual:
+        said = "on" if reader.inline_marks else "off"
+        notes.append(f"The slots show that Green Tea was {said} (GOEXPERIMENT): inline_mark_bytes is set so.")
     if version == "1.23":
         notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     from_start = snapshot is not None and _starts_with_program(window)
@@ -109,12 +128,31 @@ def _read(wire: Wire, name: str, size_bytes: int) -> Trace:
         heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
         hints=True,
         witnesses=True,
+        knobs=() if reader.inline_marks == usual else (("inline_mark_bytes", INLINE_MARK_BYTES * reader.inline_marks),),
         notes=tuple(notes),
     )
     room = _room(window, ps)
-    remarks: list[str] = []
-    batches = _named(name, _batches(reader, snapshot, room, remarks))
-    return Trace(name=name, header=header, batches=batches, size_bytes=size_bytes, remarks=remarks)
+    trace = Trace(name=name, header=header, batches=iter(()), size_bytes=size_bytes, lost=reader.lost)
+    return replace(trace, batches=_named(name, _batches(reader, snapshot, room, partial, trace.remarks)))
+
+
+def _wire_notes(reader: Reader) -> list[str]:
+    """What the container of a recording gives to know."""
+    wire = reader.wire
+    notes = []
+    if wire.copies:
+        notes.append(f"Batches that stand in the file twice, to the byte, were read once: {wire.copies}.")
+    if wire.broken:
+        events, seconds = reader.usable()
+        notes.append(f"The recording breaks off at {wire.broken}. These are its first {events:,} events, {seconds:.2f} s.")
+    return notes
+
+
+def _read_start(reader: Reader) -> None:
+    """Read as much as tells what the heap at the start was, and of which release it is."""
+    reader.read(0)
+    while not reader.whole and not _can_start(reader):
+        reader.read(0)
 
 
 def _can_start(reader: Reader) -> bool:
@@ -125,13 +163,6 @@ def _can_start(reader: Reader) -> bool:
 
 def _has_snapshot(window: Window) -> bool:
     return bool((window.kind == 128).any())
-
-
-def _checked(reader: Reader, has_snapshot: bool, may_lose_spans: bool) -> list[str]:
-    allocs, times = int(reader.survey.kinds[132]), reader.times
-    if not reader.whole:
-        times = [times[0], max(times[1], int(reader.wire.time.max()))]
-    return check(reader.window, times, allocs, has_snapshot, may_lose_spans, reader.survey.ps)
 
 
 def _objects(window: Window) -> int:
@@ -167,7 +198,7 @@ def _room(window: Window, ps: int) -> int:
     """
     room = BATCH - SPARE - 2 * ps - int(np.bincount(window.spans["over"] + 1)[1:].max(initial=0))
     if room < LEAST_ROOM:
-        raise TraceError("too many spans lie over one another: the recording is damaged; record it again")
+        raise TraceError("too many spans lie over one another: the recording is damaged")
     return room
 
 
@@ -184,7 +215,9 @@ def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> B
     return Batch(**columns, new_types=types, new_names=names)
 
 
-def _batches(reader: Reader, snapshot: Snapshot | None, room: int, remarks: list[str]) -> Iterator[Batch]:
+def _batches(
+    reader: Reader, snapshot: Snapshot | None, room: int, partial: bool, remarks: list[str]
+) -> Iterator[Batch]:
     """The whole trace, batch by batch; `remarks` gets what shows only behind the header."""
     wire, window, cycles, ps, infos = reader.wire, reader.window, reader.cycles, reader.survey.ps, reader.types.infos
     base_addr, tick_ns = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr, 1e9 / wire.ticks_per_second
@@ -232,8 +265,8 @@ def _batches(reader: Reader, snapshot: Snapshot | None, room: int, remarks: list
             break
         st["q"] -= reader.drop(until)
         reader.read(int(st["q"]))
-        later = _checked(reader, has_snapshot=True, may_lose_spans=False)
-    remarks += later
+        later = check(reader.seen, has_snapshot=True, may_lose_spans=False, partial=partial)
+    remarks += [*later, *reader.lost.sentences()]
     if st["count"]:
         yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.exectrace_damage import tracer_died
 from goalloc_cli.trace.exectrace_slots import (
     BAD_SPAN,
+    FAR,
+    FAULTS,
     LIVE_IN_FREED,
     LIVE_SLOT,
     MISPLACED,
@@ -17,11 +22,8 @@ from goalloc_cli.trace.exectrace_slots import (
     UNKNOWN_SPAN_FREE,
 )
 from goalloc_cli.trace.exectrace_window import Window
+from goalloc_cli.trace.lost import Lost
 
-TRACER_BUG = (
-    "Go's tracer loses events when goroutine stacks grow while it writes (a known bug of several releases): record it again "
-    "(a second run is often good)"
-)
 SPEECH = {
     UNKNOWN_SPAN_ALLOC: "allocations in spans that do not exist",
     UNKNOWN_SLOT_FREE: "frees of objects that do not exist",
@@ -32,6 +34,10 @@ SPEECH = {
     MISPLACED: "objects outside the slots of their span",
     BAD_SPAN: "spans that cannot be",
 }
+OF_SPANS = (UNKNOWN_SPAN_ALLOC, UNKNOWN_SLOT_FREE, SPAN_OVERLAP, UNKNOWN_SPAN_FREE, LIVE_IN_FREED)
+"""What follows where the events of spans are lost."""
+HANDFUL = 16
+"""So many missing events are inferred, and told, without --partial."""
 LOST_SHARE = 0.05
 """Share of spans whose events Go 1.23 may have lost: its tracer skips them when it is busy (traceTryAcquire). They are
 mostly stacks'; the programs recorded lost up to 1.5 %."""
@@ -55,40 +61,103 @@ def went_unseen(spans: NDArray[np.void]) -> tuple[Array, Array]:
     return head, link
 
 
-def check(
-    window: Window, times: list[int], allocs: int, has_snapshot: bool, may_lose_spans: bool, ps: int
-) -> list[str]:
+def is_pardoned(faults: Array, may_lose_spans: bool, ps: int) -> bool:
+    """Whether what contradicts itself in a generation may be no loss at all, or one that Go 1.23 is known for."""
+    wrong = set(np.flatnonzero(faults).tolist())
+    if ps > 1:
+        wrong.discard(LIVE_SLOT)
+    return wrong <= ({FAR} if not may_lose_spans else {FAR, *OF_SPANS})
+
+
+def count_left_out(faults: Array, lost: Lost) -> None:
+    """Count what no inference could place."""
+    lost.nowhere += int(faults[UNKNOWN_SPAN_ALLOC])
+    lost.unborn += int(faults[UNKNOWN_SLOT_FREE])
+    lost.spanless += int(faults[UNKNOWN_SPAN_FREE] + faults[SPAN_OVERLAP] + faults[LIVE_IN_FREED])
+    lost.misplaced += int(faults[MISPLACED])
+    lost.impossible += int(faults[BAD_SPAN])
+
+
+class Evidence(NamedTuple):
+    """What was read of a recording so far."""
+
+    window: Window
+    lost: Lost
+    allocs: int
+    """How many allocations there are in all."""
+    ps: int
+    """Number of Ps."""
+    begin: int
+    """Time of the first event in ticks."""
+    end: int
+    """Of the last one."""
+
+
+def check(seen: Evidence, has_snapshot: bool, may_lose_spans: bool, partial: bool) -> list[str]:
     """Refuse a recording that contradicts itself; return the notes on one that may pass.
 
     Args:
-        window: all of it, where it may lose spans.
-        times: of its first event and its last, in ticks.
-        allocs: how many there are.
+        seen: all of it, where it may lose spans.
         has_snapshot: the recording holds the heap that it starts with.
         may_lose_spans: it may be of Go 1.23.
-        ps: number of Ps.
+        partial: whatever is lost, take the rest.
 
     Raises:
         TraceError: events were lost; the message counts what does not fit and names the time of the first.
     """
+    window, lost = seen.window, seen.lost
     faults = dict(enumerate(window.heap.faults.tolist()))
-    if not any(faults.values()):
+    if not any(faults.values()) and not lost:
         return []
     if not has_snapshot:
         return _without_snapshot(faults)
-    notes = []
-    if faults[LIVE_SLOT] and ps > 1 and faults[LIVE_SLOT] <= MISORDERED * allocs:
-        notes.append(f"{faults[LIVE_SLOT]} of {allocs} allocations could not be put in order with the frees before them.")
+    notes = _far(faults)
+    if faults[LIVE_SLOT] and seen.ps > 1 and faults[LIVE_SLOT] <= MISORDERED * seen.allocs:
+        few = f"{faults[LIVE_SLOT]} of {seen.allocs} allocations"
+        notes.append(f"{few} could not be put in order with the frees before them.")
         faults[LIVE_SLOT] = 0
     if may_lose_spans:
         notes += _lost_spans(window, faults)
     wrong = [code for code, count in faults.items() if count]
-    if not wrong:
+    missing = sum(faults[code] for code in wrong) + lost.inferred + lost.numbers + lost.types
+    if partial or missing <= HANDFUL:
+        count_left_out(np.array([faults[code] for code in range(FAULTS)]), lost)
         return notes
-    first = min(int(window.heap.first[code]) for code in wrong)
-    listing = ", ".join(f"{faults[code]} {SPEECH[code]}" for code in wrong)
-    at = 100 * float(first - times[0]) / max(1.0, float(times[1] - times[0]))
-    raise TraceError(f"the recording contradicts itself: {listing}; the first after {at:.1f} % of its time. {TRACER_BUG}")
+    raise TraceError(
+        f"the recording contradicts itself: {_listing(faults, lost)}{_first(seen, wrong)}. {tracer_died()}; "
+        "--partial takes it all the same, infers what must have been, and says how much that is"
+    )
+
+
+def _listing(faults: dict[int, int], lost: Lost) -> str:
+    found = [f"{count} {SPEECH[code]}" for code, count in faults.items() if count]
+    if lost.numbers:
+        found.insert(0, f"{lost.numbers} numbered events of the Ps missing or doubled")
+    if lost.types:
+        found.append(f"{lost.types} allocations of types that are not named")
+    if lost.inferred:
+        found.append(f"{lost.inferred} births and deaths that must have been are not there")
+    return ", ".join(found)
+
+
+def _first(seen: Evidence, wrong: list[int]) -> str:
+    """How far into the recording the first contradiction is."""
+    if not wrong:
+        return ""
+    first = min(int(seen.window.heap.first[code]) for code in wrong)
+    return f"; the first after {100 * float(first - seen.begin) / max(1.0, float(seen.end - seen.begin)):.1f} % of its time"
+
+
+def _far(faults: dict[int, int]) -> list[str]:
+    """Note, and pardon, objects far from the heap: chunks of user arenas, whose births Go does not trace."""
+    count = faults[FAR]
+    faults[FAR] = 0
+    if not count:
+        return []
+    return [
+        f"{count} frees are of memory far from all other objects, as user arenas are (GOEXPERIMENT=arenas): Go does not "
+        "record their chunks of 8 MiB, which are missing in all figures."
+    ]
 
 
 def _lost_spans(window: Window, faults: dict[int, int]) -> list[str]:

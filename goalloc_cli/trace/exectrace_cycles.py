@@ -108,11 +108,21 @@ class Cycles:
     """GOMAXPROCS, as far as its Ps do anything."""
     begun: int | None = None
     """Code of the GCBegin whose stop has not ended."""
+    begun_at: int = 0
+    """Its place."""
     running: bool = False
     named: list[int] = field(default_factory=list)
     """Checkpoints that were named, until the stop of ReadMemStats ends."""
     stopping: set[int] = field(default_factory=set)
     """Ms that ended a cycle, until their stop ends."""
+
+    def start(self, q: int, p: int, starts: list[int]) -> None:
+        """The cycle that was begun starts at place `q`. One that never ended goes on instead: its end was lost."""
+        if not self.running:
+            starts.append(q)
+            self.explicit.append(int(self.begun in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
+            self.actions.append((q, Act.GC_START, self.explicit[-1], p))
+        self.begun, self.running = None, True
 
     def move(self, by: int, until: int) -> None:
         """Follow the window: everything moves down, and what was done before place `until` is dropped."""
@@ -121,6 +131,7 @@ class Cycles:
         self.actions = [(q - by, what, value, p) for q, what, value, p in self.actions if q >= until]
         self.stops_ended = []
         self.asked = {m: (code, q - by) for m, (code, q) in self.asked.items()}
+        self.begun_at = max(self.begun_at - by, 0)
 
 
 NEVER = -(1 << 60)
@@ -287,15 +298,12 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
         if kind == Ev.STW_BEGIN:
             cycles.asked[m] = code, q
         elif kind == Ev.GC_BEGIN:
-            cycles.begun = code
+            cycles.begun, cycles.begun_at = code, q
         elif kind == Ev.PROCS_CHANGE:
             reason, asked_at = cycles.asked.pop(m, (0, q))
             find_gone(cycles, int(window.a[q]), q)
             if reason == Code.STOP_SWEEP_TERMINATION and cycles.begun is not None:
-                starts.append(q)
-                cycles.explicit.append(int(cycles.begun in (Code.GC_EXPLICIT, Code.GC_FREE_OS)))
-                cycles.actions.append((q, Act.GC_START, cycles.explicit[-1], p))
-                cycles.begun, cycles.running = None, True
+                cycles.start(q, p, starts)
             elif reason == Code.STOP_MEMSTATS:
                 cycles.actions.append((q, Act.FLUSH, 0, p))
                 cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in cycles.named]
@@ -303,6 +311,9 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
             elif reason == Code.STOP_HEAP_DUMP:
                 find_dump(cycles, window, max(asked_at, 0), q)
         elif kind == Ev.GC_END:
+            if not cycles.running and (cycles.begun is not None or starts or len(cycles.starts)):
+                # The events of its stop are missing, or what they are called, or GCBegin itself.
+                cycles.start(q if cycles.begun is None else cycles.begun_at, p, starts)
             if not cycles.running:
                 # Marking was under way when the recording started.
                 starts.append(NEVER)

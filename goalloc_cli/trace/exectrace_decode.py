@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.exectrace_scan import NO_M
 from goalloc_cli.trace.exectrace_tables import uvarint_at
-from goalloc_cli.trace.exectrace_wire import LOST_EVENTS, NO_M, RECORD_AGAIN, Wire
+from goalloc_cli.trace.exectrace_wire import Wire
 
 
 class Ev(IntEnum):
@@ -63,7 +64,7 @@ class Ev(IntEnum):
 ARGUMENTS = {
     9: 2, 10: 2, 11: 0, 12: 3, 13: 2, 14: 3, 15: 1, 16: 2, 17: 0, 18: 0, 19: 2, 20: 2, 21: 3, 22: 2, 23: 0, 24: 0,
     25: 3, 26: 2, 27: 0, 28: 1, 29: 2, 30: 1, 31: 1, 32: 1, 33: 2, 34: 1, 35: 1, 36: 0, 37: 1, 38: 1, 39: 1, 40: 4,
-    41: 2, 42: 4, 43: 4, 44: 4, 45: 2, 46: 2, 47: 3, 48: 4, 128: 3, 129: 3, 130: 1, 131: 2, 132: 2, 133: 1, 134: 2,
+    41: 2, 42: 3, 43: 3, 44: 4, 45: 2, 46: 2, 47: 3, 48: 4, 128: 3, 129: 3, 130: 1, 131: 2, 132: 2, 133: 1, 134: 2,
     135: 2, 136: 1,
 }  # fmt: skip
 """Arguments of every timed event, without the time."""
@@ -245,14 +246,13 @@ def decode(wire: Wire, generation: int, count: int, streams: Streams, room: Even
         nobody = int(np.searchsorted(wire.m_ids, np.uint64(NO_M)))
         events.kind[events.bounds[nobody] : events.bounds[nobody + 1]] = 0
     if len(events) and int(events.time.min()) < 0:
-        raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged; {RECORD_AGAIN}")
-    check_sequences(events)
+        raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged")
     return events
 
 
 @kernel
-def find_numbers(kind, a, b, p, group, number):
-    """Write the P and the number of every event that has one; return how many."""
+def find_numbers(kind, a, b, p, group, number, at):
+    """Write the P, the number and the index of every event that has one; return how many."""
     count = 0
     for i in range(len(kind)):
         if kind[i] == PROC_START or kind[i] == PROC_STEAL:
@@ -261,27 +261,27 @@ def find_numbers(kind, a, b, p, group, number):
             group[count], number[count] = p[i], a[i]
         else:
             continue
+        at[count] = i
         count += group[count] >= 0 and number[count] > 0
     return count
 
 
-def check_sequences(events: Events) -> None:
-    """Each P numbers its starts, steals and system calls within a generation (runtime/tracestatus.go, nextSeq).
+def numbered_events(events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """P, number and index of every numbered event, by P and number.
 
-    Raises:
-        TraceError: a number is missing or comes twice, so that batches were lost or doubled.
+    Each P numbers its starts, steals and system calls within a generation (runtime/tracestatus.go, nextSeq).
     """
-    group, values = np.empty(len(events) + 1, np.int64), np.empty(len(events) + 1, np.int64)
-    count = int(find_numbers(events.kind, events.a, events.b, events.p, group, values))
-    by_group = np.lexsort((values[:count], group[:count]))
-    group, values = group[by_group], values[by_group]
-    if len(values) < 2:
-        return
+    group, number, at = (np.empty(len(events) + 1, np.int64) for _ in range(3))
+    count = int(find_numbers(events.kind, events.a, events.b, events.p, group, number, at))
+    by_group = np.lexsort((number[:count], group[:count]))
+    return group[by_group], number[by_group], at[by_group]
+
+
+def lost_numbers(events: Events) -> int:
+    """How many numbers of Ps are missing or come twice, so that events were lost or doubled."""
+    group, number, _at = numbered_events(events)
+    if len(number) < 2:
+        return 0
     same = group[1:] == group[:-1]
-    step = values[1:] - values[:-1]
-    doubled = int(np.sum(same & (step == 0)))
-    missing = int(np.sum(np.where(same & (step > 1), step - 1, 0)))
-    if doubled or missing:
-        raise TraceError(
-            f"of {len(values)} numbered events of the Ps {missing} are missing and {doubled} come twice: {LOST_EVENTS}"
-        )
+    step = number[1:] - number[:-1]
+    return int(np.sum(same & (step == 0))) + int(np.sum(np.where(same & (step > 1), step - 1, 0)))

@@ -134,6 +134,7 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
             held.cached_by[r] = p
     handle = take_handle(held.low, held.middle, held.top)
     held.handle[i] = handle
+    held.told[handle] = 0
     put(out, st, ALLOC | noscan | bound, p, handle, size, arg, base_addr + span.base * PAGE + src.slot[i] * span.size)
 
 
@@ -348,6 +349,7 @@ def emit(out, st, src, held, until, room, several_ps, base_addr, first_key, ns_p
     while st.count < room and (st.q < until or st.free_next < st.free_end):
         if st.free_next < st.free_end:
             put(out, st, FREE, NO_P, held.dying[st.free_next], 0, 0, 0)
+            held.told[held.dying[st.free_next]] = 1
             st.free_next += 1
             continue
         i = src.order[st.q]
@@ -380,6 +382,9 @@ def emit(out, st, src, held, until, room, several_ps, base_addr, first_key, ns_p
         elif k == OBJECT_FREE:
             if src.owner[i] >= 0 and held.handle[src.owner[i]] >= 0:
                 handle = held.handle[src.owner[i]]
+                if not held.told[handle]:
+                    # It came after the start of the cycle that freed it: events were lost, or stand in a wrong order.
+                    put(out, st, FREE, NO_P, handle, 0, 0, 0)
                 put_sweep_hint(out, st, src, held, i, handle, several_ps)
                 give_handle(held.low, held.middle, held.top, handle)
                 held.handle[src.owner[i]] = -1

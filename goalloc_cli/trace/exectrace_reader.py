@@ -9,18 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.ahead import later
+from goalloc_cli.trace.exectrace_check import Evidence, is_pardoned
+from goalloc_cli.trace.exectrace_cover import covered_until, cut
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
-from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
+from goalloc_cli.trace.exectrace_decode import Ev, Events, decode, lost_numbers, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
+from goalloc_cli.trace.exectrace_infer import missing_events
 from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, split_moves, told_late
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
-from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, copied, new_heap, restore, walk
+from goalloc_cli.trace.exectrace_slots import PAGES_OF, SIZE_OF, TINY_SPC, Copy, copied, new_heap, restore, walk
 from goalloc_cli.trace.exectrace_survey import survey
 from goalloc_cli.trace.exectrace_sweepers import find_sweepers, find_sweeps, follow_sweeps, new_sweeps
 from goalloc_cli.trace.exectrace_types import read_types
 from goalloc_cli.trace.exectrace_window import SPARE, Window
 from goalloc_cli.trace.exectrace_wire import Wire
+from goalloc_cli.trace.lost import Lost
 
 ROUNDS = 8
 """Most attempts at correcting the order of a generation."""
@@ -47,9 +51,10 @@ class Reader:
     While one generation is written, the next is decoded in a thread of its own.
     """
 
-    def __init__(self, wire: Wire) -> None:
-        """Raise TraceError for what no recording holds."""
+    def __init__(self, wire: Wire, inline_marks: bool) -> None:
+        """Raise TraceError for what no recording holds. `inline_marks`: spans of small objects hold their mark bits."""
         self.wire = wire
+        self.inline_marks = inline_marks
         self.survey = survey(wire)
         ms, ps, most = len(wire.m_ids), self.survey.ps, int(self.survey.events.max())
         self._streams = new_streams(ms)
@@ -64,6 +69,8 @@ class Reader:
         """Generations that have been read."""
         self.times = [1 << 62, 0]
         """Of the first event and the last, in ticks."""
+        self.lost = Lost()
+        self.has_snapshot = self.packs_tiny = False
         self._late = new_late(self.survey.spans + 1, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
         self.moved: Array = np.zeros(0, np.int64)
@@ -85,6 +92,27 @@ class Reader:
     def whole(self) -> bool:
         """Whether the last generation has been read."""
         return self.generation == len(self.wire.generations)
+
+    @property
+    def seen(self) -> Evidence:
+        """What was read so far, to be checked."""
+        end = self.times[1] if self.whole else max(self.times[1], int(self.wire.time.max()))
+        allocs = int(self.survey.kinds[Ev.OBJECT_ALLOC])
+        return Evidence(self.window, self.lost, allocs, self.survey.ps, self.times[0], end)
+
+    def usable(self) -> tuple[int, float]:
+        """How many events a recording that breaks off has before that, and seconds."""
+        wire, counts, last = self.wire, self.survey.events, len(self.wire.generations) - 1
+        if not len(wire.time):
+            return 0, 0.0
+        events, begin, end = int(counts.sum()), int(wire.time.min()), int(wire.time.max())
+        if wire.open:
+            count, ms = int(counts[last]), len(wire.m_ids)
+            first = decode(wire, last, count, new_streams(ms), new_events(count, ms))
+            kept = cut(first, covered_until(first, self.survey.ps))
+            events += len(kept) - len(first)
+            end = int(kept.time.max(initial=begin))
+        return events, (end - begin) / wire.ticks_per_second
 
     @property
     def late(self) -> Array:
@@ -112,7 +140,10 @@ class Reader:
         assert self._clock is not None
         name, count = self.wire.generations[generation], int(self.survey.events[generation])
         events = decode(self.wire, generation, count, self._streams, self._room)
-        self.types.translate(events, name)
+        if self.wire.open and generation == len(self.wire.generations) - 1:
+            events = cut(events, covered_until(events, self.survey.ps))
+        self.lost.numbers += lost_numbers(events)
+        self.lost.types += self.types.translate(events)
         code = code_events(events, name, self.wire.tables)
         swept_bytes(events)
         name_sweeps(events, code)
@@ -159,48 +190,85 @@ class Reader:
         )
         if len(events):
             self.times = [min(self.times[0], int(events.time.min())), max(self.times[1], int(events.time.max()))]
-        order, found = self._ordered(decoded)
-        columns: dict[str, NDArray[Any]] = {"code": code, "key": self._clock.key, **found}
-        columns |= {column: getattr(events, column) for column in ("kind", "a", "b", "m", "p", "next_p")}
+        columns: dict[str, NDArray[Any]] = {"code": code, "key": self._clock.key}
+        columns |= {column: getattr(events, column) for column in ("kind", "time", "a", "b", "m", "p", "next_p")}
+        columns, order = self._ordered(decoded, columns)
+        del columns["time"]
         self.generation += 1
         if self.whole:
             # Nothing is decoded any more: the memory of each column is free once it has been appended.
             self._room = self._clock = None
             self._found = {}
-        del decoded, events, code, found
+        del decoded, events, code
         self.window.append(columns, order)
 
-    def _ordered(self, decoded: Decoded) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
-        """The order of a generation in which fewest events contradict each other, and what the walk found in it."""
+    def _ordered(
+        self, decoded: Decoded, columns: dict[str, NDArray[Any]]
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
+        """The columns of a generation with what the walk found in it, and the order in which fewest events contradict each
+        other. Where some do in every order, events that must have been are put in."""
         assert self._clock is not None
-        events, clock, heap, release = decoded.events, self._clock, self.window.heap, self.wire.release
+        events, clock, heap = decoded.events, self._clock, self.window.heap
         before = copied(heap)
-        columns = {name: column[: len(events)] for name, column in self._found.items()}
+        found = {name: column[: len(events)] for name, column in self._found.items()}
         pairs = np.zeros((MOST_PAIRS, 2), np.int64)
-
-        def follow(order: NDArray[np.int32]) -> int:
-            return int(
-                walk(
-                    events.kind, events.time, events.a, events.b, order, len(self.window), release == "1.26",
-                    release == "1.23", SIZE_OF, PAGES_OF, heap, *columns.values(), pairs,
-                )
-            )  # fmt: skip
-
         best, wrong_in_best, orders = 0, -1, [decoded.order]
         for attempt in range(ROUNDS):
             if attempt:
                 restore(heap, before)
                 orders.append(clock.order())
-            wrong = np.concatenate([clock.stuck, pairs[: follow(orders[attempt])]])
+            wrong = np.concatenate([clock.stuck, pairs[: self._walk(columns, orders[attempt], found, pairs)]])
             if wrong_in_best < 0 or len(wrong) < wrong_in_best:
                 best, wrong_in_best = attempt, len(wrong)
             if not len(wrong) or not clock.correct(wrong):
                 break
         if best != len(orders) - 1:
             restore(heap, before)
-            follow(orders[best])
+            self._walk(columns, orders[best], found, pairs)
         clock.end(best)
-        return orders[best], columns
+        self._look_at(columns, found)
+        may_lose_spans = self.wire.release == "1.23" and not self.packs_tiny
+        if not self.has_snapshot or is_pardoned(heap.faults - before.heap.faults, may_lose_spans, self.survey.ps):
+            return columns | found, orders[best]
+        return self._inferred(columns, orders[best], found, before)
+
+    def _walk(
+        self, columns: dict[str, NDArray[Any]], order: NDArray[np.int32], found: dict[str, NDArray[Any]], pairs: Array
+    ) -> int:
+        """Follow every slot through a generation in an order; return how many of `pairs` stand in the wrong one."""
+        return int(
+            walk(
+                columns["kind"], columns["time"], columns["a"], columns["b"], order, len(self.window), self.inline_marks,
+                self.wire.release == "1.23", SIZE_OF, PAGES_OF, self.window.heap, *found.values(), pairs,
+            )
+        )  # fmt: skip
+
+    def _look_at(self, columns: dict[str, NDArray[Any]], found: dict[str, NDArray[Any]]) -> None:
+        """Note whether the recording holds the heap that it starts with, and allocations packed into a tiny block."""
+        kind, owner = columns["kind"], found["owner"]
+        self.has_snapshot = self.has_snapshot or bool((kind == Ev.SPAN).any())
+        if not self.packs_tiny:
+            allocs = np.flatnonzero((kind == Ev.OBJECT_ALLOC) & (owner >= 0))
+            tiny = allocs[self.window.spans["spc"][found["row"][allocs]] == TINY_SPC]
+            self.packs_tiny = bool((owner[tiny] != tiny + len(self.window)).any())
+
+    def _inferred(
+        self, columns: dict[str, NDArray[Any]], order: NDArray[np.int32], found: dict[str, NDArray[Any]], before: Copy
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
+        """The columns and the order of a generation with the events that must have been; the heap as it is after them."""
+        heap = self.window.heap
+        ends = self.wire.release != "1.23" or self.packs_tiny
+        missing = missing_events(columns["kind"], order, found, heap, before.heap.pool, len(self.window), ends)
+        restore(heap, before)
+        columns, order = missing.put_in(columns, order)
+        found = {name: np.empty(len(order), column.dtype) for name, column in found.items()}
+        self._walk(columns, order, found, np.zeros((MOST_PAIRS, 2), np.int64))
+        self.lost.births += missing.count(Ev.OBJECT_ALLOC)
+        self.lost.deaths += missing.count(Ev.OBJECT_FREE)
+        self.lost.spans += missing.count(Ev.SPAN_FREE)
+        about = found["row"][len(order) - len(missing) :]
+        self.lost.bytes += int(self.window.spans["size"][about[about >= 0]].sum())
+        return columns | found, order
 
     def hold(self) -> int:
         """The place that what is written may not pass before the next generation is read."""

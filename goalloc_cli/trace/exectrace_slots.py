@@ -63,7 +63,8 @@ GC_END = int(Ev.GC_END)
 UNKNOWN_SPAN_ALLOC, UNKNOWN_SLOT_FREE, LIVE_SLOT, SPAN_OVERLAP, UNKNOWN_SPAN_FREE, LIVE_IN_FREED, MISPLACED, BAD_SPAN = (
     range(8)
 )
-FAULTS = 8
+FAR = 8
+FAULTS = 9
 
 SPAN_COLUMNS = (
     "base",
@@ -169,7 +170,10 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
             continue
         if k in (OBJECT_ALLOC, OBJECT_FREE, HEAP_OBJECT):
             page = a[i] >> 10
-            r = page_span[page] - 1 if 0 <= page < pages else -1
+            if not 0 <= page < MOST_PAGES:
+                fault(heap, FAR, time[i])
+                continue
+            r = page_span[page] - 1 if page < pages else -1
             if r < 0 or spans[r].spc < 0:
                 fault(heap, UNKNOWN_SLOT_FREE if k == OBJECT_FREE else UNKNOWN_SPAN_ALLOC, time[i])
                 continue
@@ -254,7 +258,10 @@ def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_o
                 fault(heap, SPAN_OVERLAP, time[i])
             base_span[base] = r + 1
         elif k == SPAN_FREE:
-            r = base_span[a[i]] - 1 if 0 <= a[i] < pages else -1
+            if not 0 <= a[i] < MOST_PAGES:
+                fault(heap, FAR, time[i])
+                continue
+            r = base_span[a[i]] - 1 if a[i] < pages else -1
             if r >= 0 and spans[r].under >= 0 and not (lossy and spans[r].used and not spans[r].live):
                 # The free of the span below stands too late; or (Go 1.23) it was lost, and the upper one is empty now.
                 inner = spans[r].under

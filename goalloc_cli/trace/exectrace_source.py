@@ -81,6 +81,8 @@ class Held(NamedTuple):
     top: NDArray[np.uint64]
     handle: NDArray[np.int32]
     """Per event of the window: handle of the object; -1."""
+    told: NDArray[np.uint8]
+    """Per handle: the death of its object has been written."""
     span_low: NDArray[np.uint64]
     span_middle: NDArray[np.uint64]
     span_top: NDArray[np.uint64]
@@ -136,11 +138,13 @@ def make_held(survey: Survey, ms: int, types: int) -> Held:
     """The state of the walk in `exectrace_emit` before its first event. Only what is used of it takes memory, but for a bit
     for each object and a few words for each span that there ever were."""
     kinds, spans, ps = survey.kinds, survey.spans + 1, survey.ps
-    objects = new_handles(int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC]) + 1)
+    # An object whose birth was lost shows at its free.
+    most = int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC] + kinds[Ev.OBJECT_FREE]) + 1
+    objects = new_handles(most)
     manual = new_handles(spans)
     stacks = new_handles(int(kinds[Ev.STACK] + kinds[Ev.STACK_ALLOC]) + 1)
     return Held(
-        low=objects.low, middle=objects.middle, top=objects.top, handle=np.zeros(0, np.int32),
+        low=objects.low, middle=objects.middle, top=objects.top, handle=np.zeros(0, np.int32), told=np.zeros(most, np.uint8),
         span_low=manual.low, span_middle=manual.middle, span_top=manual.top, span_handle=np.full(spans, -1, np.int64),
         stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
         stack_at=np.zeros(survey.pages * 4, np.int32), dying=np.zeros(0, np.int64), swept=np.full(spans, -1, np.int64),

@@ -37,6 +37,7 @@ def put_objects(out, at, objects, dead, src, held, base_addr):
         event = out[at[k]]
         if dead[k]:
             event.kind = SNAP_DEAD
+            held.told[handle] = 1
         else:
             event.kind = SNAP_OBJECT | bound | (NOSCAN if span.spc & 1 else 0)
             event.arg = held.number[src.b[i]]

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.exectrace_damage import SET_GODEBUG, Break, BrokenError
 from goalloc_cli.trace.exectrace_decode import ARITY, KEPT, MOST_PS, Ev
+from goalloc_cli.trace.exectrace_scan import NO_M
 from goalloc_cli.trace.exectrace_tables import uvarint_at
-from goalloc_cli.trace.exectrace_wire import NO_M, RECORD_AGAIN, SET_GODEBUG, Wire
+from goalloc_cli.trace.exectrace_wire import Wire
 
 CLASSES = 136
 
@@ -124,8 +126,8 @@ def survey(wire: Wire) -> Survey:
     """Look at every event of a recording.
 
     Raises:
-        TraceError: an event that no release has, or that its batch cuts off (the message names the byte); none of an
-            allocation; more events or Ps than any recording has.
+        BrokenError: an event that no release has, or that its batch cuts off.
+        TraceError: no event of an allocation; more events or Ps than any recording has.
     """
     counts, kinds = np.zeros(len(wire.generations), np.int64), np.zeros(256, np.int64)
     found, made = np.zeros(9, np.int64), np.zeros(CLASSES // 2, np.int64)
@@ -141,8 +143,8 @@ def survey(wire: Wire) -> Survey:
             )
         )  # fmt: skip
         if at >= 0:
-            where = f"byte {batches.base + at}: event {int(batches.data[at])}"
-            raise TraceError(f"{where} is not known or cut off: damaged; {RECORD_AGAIN}")
+            why = f"event {int(batches.data[at])} is not known, or cut off: the file is damaged"
+            raise BrokenError(Break(batches.base + at, why))
     if int(counts.sum()) >= 1 << 31:
         raise TraceError(f"{int(counts.sum())} events are more than can be held; record for a shorter time")
     if not kinds[Ev.SPAN :].any():
@@ -150,7 +152,7 @@ def survey(wire: Wire) -> Survey:
     of_ps = found[MOST_P] >= 0 or found[LEAST_P] < 0
     if of_ps and not 0 <= found[LEAST_P] <= found[MOST_P] < MOST_PS:
         wrong = int(found[LEAST_P]) if found[LEAST_P] < 0 else int(found[MOST_P])
-        raise TraceError(f"an event of P {wrong}: the recording is damaged; {RECORD_AGAIN}")
+        raise TraceError(f"an event of P {wrong}: the recording is damaged")
     return Survey(
         events=counts, kinds=kinds, ps=int(found[SEEN_P]) + 1, gomaxprocs=max(int(found[PROCS]), 1),
         lowest_page=int(found[LEAST_BASE]), least=int(found[LEAST]), most=int(found[MOST]), pages=int(found[END]) + 1,

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
-from goalloc_cli.trace.event import TraceError, TypeInfo
+from goalloc_cli.trace.event import TypeInfo
+from goalloc_cli.trace.exectrace_damage import DamageError
 from goalloc_cli.trace.ranges import MAX_BYTES
 
 STRING, STACK = 5, 3
@@ -140,29 +141,29 @@ class Tables:
         self._texts: dict[tuple[int, int], str] = {}
         self._types: dict[int, list[tuple[bytes, Index]]] = {}
 
-    def add_strings(self, data: bytes, at: int, generation: int) -> None:
-        """Index the strings of a generation, `data`, which stand at byte `at` of the recording.
+    def add_strings(self, data: bytes, generation: int) -> None:
+        """Index the strings of a generation.
 
         Raises:
-            TraceError: the bytes are not a table of strings.
+            DamageError: the bytes are not a table of strings.
         """
-        for key, first, length in self._index(index_strings, data, at, 3, "strings").tolist():
+        for key, first, length in self._index(index_strings, data, 3, "strings").tolist():
             self._strings[generation, key] = (data, first, length)
 
-    def add_stacks(self, data: bytes, at: int, generation: int) -> None:
+    def add_stacks(self, data: bytes, generation: int) -> None:
         """Index the stacks of a generation, as `add_strings`."""
-        for key, first, frames in self._index(index_stacks, data, at, 3, "stacks").tolist():
+        for key, first, frames in self._index(index_stacks, data, 3, "stacks").tolist():
             self._stacks[generation, key] = (data, first, frames)
 
-    def add_types(self, data: bytes, at: int, generation: int) -> None:
+    def add_types(self, data: bytes, generation: int) -> None:
         """Index the types of a generation, as `add_strings`."""
-        self._types.setdefault(generation, []).append((data, self._index(index_types, data, at, 5, "types")))
+        self._types.setdefault(generation, []).append((data, self._index(index_types, data, 5, "types")))
 
-    def _index(self, index_table: object, data: bytes, at: int, width: int, what: str) -> Index:
+    def _index(self, index_table: object, data: bytes, width: int, what: str) -> Index:
         out = np.zeros((len(data) // 3 + 1, width), np.int64)
         count = int(index_table(np.frombuffer(data, np.uint8), 0, len(data), out))  # type: ignore[operator]
         if count < 0:
-            raise TraceError(f"byte {at - count - 1}: the table of {what} is damaged; record it again")
+            raise DamageError(f"the table of {what} is damaged at its byte {-count - 1}")
         return out[:count]
 
     def string(self, generation: int, key: int) -> str:

@@ -21,13 +21,16 @@ MOST_TYPE_IDS = 64
 
 @kernel
 def map_types(kind, b, index):
-    """Replace the type ids of allocs by indices; return the first event whose type is not in the table, -1."""
+    """Replace the type ids of allocs by indices, 0 for those that are not in the table; return how many are not."""
+    missing = 0
     for i in range(len(kind)):
         if kind[i] == 131 or kind[i] == 132:
             if b[i] < 0 or b[i] >= len(index) or index[b[i]] < 0:
-                return i
-            b[i] = index[b[i]]
-    return -1
+                b[i] = 0
+                missing += 1
+            else:
+                b[i] = index[b[i]]
+    return missing
 
 
 @dataclass
@@ -43,26 +46,20 @@ class Types:
         """The size of each."""
         return np.array([info.size for info in self.infos], np.int64)
 
-    def translate(self, events: Events, generation: int) -> None:
-        """Make the type ids of a generation's events indices of `infos`; `generation` is the name that messages call it.
+    def translate(self, events: Events) -> int:
+        """Make the type ids of a generation's events indices of `infos`; return how many its tables do not hold.
 
-        Raises:
-            TraceError: an event has a type that its generation's tables do not hold.
+        The type of those is not known.
         """
         index = self.index[events.generation]
         if index is None:
             events.b[(events.kind == 131) | (events.kind == 132)] = 0
-            return
-        missing = int(map_types(events.kind, events.b, index))
-        if missing >= 0:
-            raise TraceError(
-                f"type {int(events.b[missing])} of generation {generation} is not in the recording: batches are lost, or it "
-                "was cut off; record it again"
-            )
+            return 0
+        return int(map_types(events.kind, events.b, index))
 
 
 def read_types(wire: Wire) -> Types:
-    """The types of all generations.
+    """The types of all generations; none of one whose tables are missing.
 
     Raises:
         TraceError: ids are no numbers of types.
@@ -71,12 +68,12 @@ def read_types(wire: Wire) -> Types:
     index_of: dict[TypeInfo, int] = {}
     for generation in wire.generations:
         ids, infos = wire.tables.types(generation)
-        if wire.min_addr is None and not infos:
-            # A flight recorder keeps no tables of types.
+        if not infos and (wire.min_addr is None or (wire.open and generation == wire.generations[-1])):
+            # A flight recorder keeps no tables of types, and Go writes them last.
             types.index.append(None)
             continue
         if int(ids.min(initial=0)) < 0 or int(ids.max(initial=0)) > MOST_TYPE_IDS * (len(ids) + 1):
-            raise TraceError(f"generation {generation} has types with ids up to {ids.max()}: damaged; record it again")
+            raise TraceError(f"generation {generation} has types with ids up to {ids.max()}: the file is damaged")
         index = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
         index[0] = 0
         for key, info in zip(ids.tolist(), infos, strict=True):

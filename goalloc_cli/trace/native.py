@@ -20,6 +20,7 @@ from goalloc_cli.trace.codec import (
     whole_number,
 )
 from goalloc_cli.trace.event import BATCH, COLUMNS, KIND_MASK, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReader, pack_header, pack_record
 from goalloc_cli.trace.trace import Header, Trace
@@ -40,7 +41,8 @@ def read_native(stream: BinaryIO, name: str, lenient: bool = False) -> Trace:
     """
     records = RecordReader(stream, name)
     header = _read_header(records.header())
-    return Trace(name, header, _read_batches(records, RangeCheck(header.gomaxprocs, lenient)))
+    trace = Trace(name, header, iter(()))
+    return replace(trace, batches=_read_batches(records, RangeCheck(header.gomaxprocs, lenient), trace))
 
 
 def _read_header(record: Record) -> Header:
@@ -90,7 +92,7 @@ def _header_problem(header: Header) -> str | None:
     return next(filter(None, (knob_problem(name, str(value)) for name, value in header.knobs)), None)
 
 
-def _read_batches(records: RecordReader, ranges: RangeCheck) -> Iterator[Batch]:
+def _read_batches(records: RecordReader, ranges: RangeCheck, trace: Trace) -> Iterator[Batch]:
     while "chunk" in (record := records.next()).fields:
         where = f"{record.where}: chunk {records.chunks}"
         if record.fields["chunk"] != records.chunks:
@@ -101,6 +103,7 @@ def _read_batches(records: RecordReader, ranges: RangeCheck) -> Iterator[Batch]:
         records.events += len(batch)
         yield batch
     _check_footer(record, records)
+    _read_lost(record, trace)
     records.expect_end()
 
 
@@ -150,15 +153,27 @@ def _check_footer(record: Record, records: RecordReader) -> None:
         )
 
 
+def _read_lost(record: Record, trace: Trace) -> None:
+    """Take up what the footer says is missing of the recording."""
+    lost = record.head.get("lost", {})
+    if not isinstance(lost, dict) or not all(type(n) is int and 0 <= n <= MAX_VALUE for n in lost.values()):
+        raise TraceError(f"{record.where}: what it says was lost is {brief(lost)}, no counts")
+    for name in vars(trace.lost).keys() & lost:
+        setattr(trace.lost, name, lost[name])
+    trace.remarks.extend(trace.lost.sentences())
+
+
 # Writing
 
 
 def write_native(
-    header: Header, batches: Iterable[Batch], stream: BinaryIO, codec: str = "zstd", witnesses: bool = True
-) -> int:
+    header: Header, batches: Iterable[Batch], stream: BinaryIO, codec: str = "zstd", witnesses: bool = True,
+    lost: Lost | None = None,
+) -> int:  # fmt: skip
     """Write a trace, chunk by chunk; return its number of events. What is written can be read again.
 
-    Without `witnesses` the trace loses what the real runtime chose. Raise ValueError for an unknown codec,
+    Without `witnesses` the trace loses what the real runtime chose. `lost` is what is missing once the batches have been
+    walked. Raise ValueError for an unknown codec,
     TraceError for what a reader would refuse.
     """
     header = replace(header, witnesses=header.witnesses and witnesses)
@@ -182,6 +197,8 @@ def write_native(
         "kinds": {kind.name: int(counts[kind]) for kind in Kind if counts[kind]},
         "duration_ns": duration_ns,
     }
+    if lost:
+        footer["lost"] = lost.counts()
     stream.write(pack_record({"footer": True}, footer))
     return int(counts.sum())
 

@@ -18,6 +18,9 @@ MAX_BYTES = 1 << 48
 MAX_PAGE = 1 << 35
 """Highest page number, and most pages: `MAX_BYTES` in pages of 8 KiB."""
 
+MAX_NS = (1 << 62) - 1
+"""Latest time, 146 years, and most of what is counted: the model's own "never" lies behind (model/scavenger.py, PARKED)."""
+
 MAX_PROCS = 1024
 """Most Ps: Go's own limit up to 1.9 (runtime2.go, _MaxGomaxprocs); it has none since, but the model has (model/heap.py)."""
 
@@ -83,7 +86,7 @@ class RangeCheck:
         self._most_arg = np.full(256, (1 << 32) - 1, "u4")
         self._most_p = np.full(256, max(gomaxprocs, MAX_PROCS), "u2")  # of p + 1, where NO_P has become 0
         self._set(self._most_size, _SIZED_IN_PAGES, MAX_PAGE)
-        self._set(self._most_size, _COUNTED, (1 << 63) - 1)
+        self._set(self._most_size, _COUNTED, MAX_NS)
         self._set(self._most_arg, _YES_NO, 1)
         self._set(self._most_arg, _SPAN_CLASSED, MAX_SPAN_CLASS)
         self._set(self._most_size, (Kind.SET_GOGC,), MAX_PERCENT)

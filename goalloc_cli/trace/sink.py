@@ -5,15 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
+
+from goalloc_cli.ending import undone_by
 
 T = TypeVar("T")
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a write fails with where there is no more room."""
+REMOVALS = 3
+"""Tries to remove a folder: a file may come to it meanwhile, once."""
 
 
 def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -> T:
@@ -33,20 +40,41 @@ def write_file(path: str | Path, force: bool, writer: Callable[[BinaryIO], T]) -
             return writer(device)
     _refuse_existing(path, force)
     temporary = path.with_name(f".goalloc-{secrets.token_hex(8)}.tmp")
-    file = temporary.open("xb")  # exclusive: it never follows a link that sits at this name
-    try:
-        with file:
-            result = writer(file)
-        _put(temporary, path, force)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in FULL:
-            raise OSError(error.errno, f"{error.strerror}; nothing was written: make room", path) from error
-        raise
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with undone_by(lambda: temporary.unlink(missing_ok=True)):
+        file = temporary.open("xb")  # exclusive: it never follows a link that sits at this name
+        try:
+            with file:
+                result = writer(file)
+            _put(temporary, path, force)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if error.errno in FULL:
+                raise OSError(error.errno, f"{error.strerror}; nothing was written: make room", path) from error
+            raise
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     return result
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of our own that does not outlive the block, however it ends."""
+    folder = Path(tempfile.gettempdir(), f"goalloc-{secrets.token_hex(8)}")
+    with undone_by(lambda: _remove(folder)):
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, which another thread may still be writing to."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
 
 
 def _put(temporary: Path, path: Path, force: bool) -> None:

@@ -34,6 +34,12 @@ MOST_RATIO = 200
 MOST_UNPACKED = 64 << 30
 """And to this in all."""
 
+MOST_HELD = 2 << 30
+"""Bytes of an input that is no plain file, where all of it has to be held at once."""
+
+MARKED = 64
+"""First bytes of a file, which tell what it is."""
+
 TAIL = 4096
 """Bytes at the end of a plain file that are kept, for formats that end with a summary."""
 
@@ -50,11 +56,21 @@ class TruncatedTrace(TraceError):  # noqa: N818 (it names what the input is)
 class Bytes:
     """All bytes of a stream. Those of a plain file stay there until they are asked for."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """The stream is at its beginning, and stays open."""
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        """The stream is at its beginning, and stays open.
+
+        Raises:
+            TraceError: it is no plain file, and has more bytes than can be held.
+        """
         raw = getattr(stream, "raw", None)
         self._file = raw.plain.fileno() if isinstance(raw, _Pieces) and raw.plain and hasattr(os, "pread") else -1
-        self._data = b"" if self._file >= 0 else stream.read()
+        found = b"" if self._file >= 0 else at_most(stream, MOST_HELD)
+        if found is None:
+            raise TraceError(
+                f"{name}: is longer than {MOST_HELD >> 30} GiB, and comes packed or through a pipe; unpack it to a file: "
+                "of that no more is held than is needed"
+            )
+        self._data = found
         self.length = os.fstat(self._file).st_size if self._file >= 0 else len(self._data)
 
     def piece(self, at: int, length: int) -> bytes:
@@ -73,6 +89,42 @@ class Bytes:
         if wanted:
             raise TraceError(f"byte {at}: the file ends here, and was longer before: it was changed while it was read")
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def at_most(stream: BinaryIO, most: int) -> bytes | None:
+    """All bytes of a stream; None if there are more than `most`, of which no more are read."""
+    pieces, length = [], 0
+    while piece := stream.read(PIECE):
+        pieces.append(piece)
+        length += len(piece)
+        if length > most:
+            return None
+    return b"".join(pieces)
+
+
+def read_whole(path: str, most: int, mark: bytes = b"") -> bytes:
+    """All bytes of a file that goes beside a trace.
+
+    Args:
+        path: where it is.
+        most: the most bytes that it can have.
+        mark: stands in its first bytes. Where it does not, no more than those are read: they tell what the file is not.
+
+    Raises:
+        TraceError: it is a device, or longer than that.
+        OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            raise TraceError(f"{path}: is a device; name a file")
+        head = file.read(MARKED)
+        if mark not in head:
+            return head
+        rest = at_most(file, most - len(head)) if status.st_size <= most else None
+    if rest is None:
+        raise TraceError(f"{path}: is longer than {most >> 20:,} MiB, which no such file is")
+    return head + rest
 
 
 @dataclass

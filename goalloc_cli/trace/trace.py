@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from goalloc_cli.trace.event import Batch
+from goalloc_cli.trace.lost import Lost
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,5 @@ class Trace:
     """What shows only while the batches are walked, a sentence each: that the trace was cut short."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Bad events that were left out of the batches walked so far: how many, by what is wrong (`badevents`)."""
+    lost: Lost = field(default_factory=Lost)
+    """What is missing of the recording, as far as the batches have been walked."""

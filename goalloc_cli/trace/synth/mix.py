@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from goalloc_cli.trace.event import NOSCAN, TraceError, TypeInfo
+from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.synth.world import MAX_SHAPES
 
 ALWAYS = 1 << 32
 """A chance that no draw of 32 bits reaches."""
 LARGEST = 1 << 40
 """Largest object that a histogram may hold."""
+MOST_SIZES = 16 << 20
+"""Bytes of what `goalloc stats` prints as JSON."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ def read_sizes(path: str) -> tuple[Shape, ...]:
         TraceError: the file is something else.
     """
     try:
-        found = json.loads(Path(path).read_text("utf-8"))
+        found = json.loads(read_whole(path, MOST_SIZES))
         if found["schema"] != "goalloc stats":
             raise ValueError(f"its schema is {found['schema']!r}")
         return shapes_of(found)
-    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
         told = f"it has no {error}" if isinstance(error, KeyError) else error
         raise TraceError(f"{path}: not what `goalloc stats TRACE --format json` prints ({told})") from error
 
