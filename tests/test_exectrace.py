@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.exectrace import read_exectrace
-from goalloc_cli.trace.exectrace_cycles import Code, find_reclaims
+from goalloc_cli.trace.exectrace_cycles import Code, name_sweeps
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_scan import EVENT_BATCH, uvarint
 from goalloc_cli.trace.exectrace_scan import HEADER_BYTES as FILE_HEADER
@@ -418,7 +418,16 @@ def test_a_flipped_byte_is_read_or_refused_but_never_crashes(seed: int) -> None:
 
 @pytest.mark.parametrize(("swept_bytes", "told"), [(4 << 20, Code.SWEEP_RECLAIM), (8192, Code.SWEEP_OTHER)])
 def test_a_sweep_of_whole_windows_is_the_reclaimers_where_the_stack_does_not_say(swept_bytes: int, told: Code) -> None:
-    begin: Any = SimpleNamespace(kind=np.array([Ev.GC_SWEEP_BEGIN]), b=np.array([swept_bytes]))
+    begin: Any = SimpleNamespace(kind=np.array([Ev.GC_SWEEP_BEGIN]), b=np.array([swept_bytes]), m=np.array([0]))
     code = np.array([Code.SWEEP_OTHER], np.uint8)
-    find_reclaims(begin, code)
+    name_sweeps(begin, code)
     assert code[0] == told
+
+
+@pytest.mark.parametrize(("between", "told"), [(Ev.GC_SWEEP_END, Code.SWEEP_CACHE), (Ev.HEAP_ALLOC, Code.SWEEP_OTHER)])
+def test_a_sweep_right_behind_another_is_the_refills_where_the_stack_does_not_say(between: Ev, told: Code) -> None:
+    kinds = np.array([between, Ev.GC_SWEEP_BEGIN])
+    events: Any = SimpleNamespace(kind=kinds, b=np.array([0, 8192]), m=np.array([0, 0]))
+    code = np.array([0, Code.SWEEP_OTHER], np.uint8)
+    name_sweeps(events, code)
+    assert code[1] == told

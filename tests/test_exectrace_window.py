@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_scan, exectrace_window
 from goalloc_cli.trace.event import COLUMNS, TraceError
 from goalloc_cli.trace.exectrace import read_exectrace
-from goalloc_cli.trace.exectrace_late import follow_window, new_late
+from goalloc_cli.trace.exectrace_late import follow_window, new_late, split_moves
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Trace
@@ -70,6 +70,12 @@ def test_what_is_known_of_late_allocs_moves_with_the_window() -> None:
     assert late.before[:6].tolist() == [-1, -1, 1, 2, 3, 4]
     assert late.position[:6].tolist() == [-5, -1, 2, 3, 4, 5]
     assert late.moved[:6].tolist() == [False, True, False, False, False, True]
+
+
+def test_an_alloc_that_was_written_where_it_belongs_is_not_written_again_at_its_own_place_in_a_later_window() -> None:
+    found = np.array([(7, 3, 0), (12, 5, 0), (13, 9, 0)])
+    written, waiting = split_moves(np.array([6, 14]), found, found, until=8)
+    assert (sorted(written.tolist()), waiting.tolist()) == ([12, 14], [[13, 9, 0]])
 
 
 def test_what_is_told_of_the_next_sweep_moves_with_the_window_but_for_objects_that_are_gone() -> None:

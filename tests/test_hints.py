@@ -87,3 +87,9 @@ def test_a_count_counts_spans():
     told = Recording(dead_in_a=0, dead_in_b=0)
     told.apply(Kind.SWEEP_COUNT, NO_P, 0, 2, BACKGROUND)
     assert told.waiting() == ["c"]
+
+
+def test_a_count_sweeps_no_span_that_would_have_left_a_trace():
+    told = Recording(dead_in_a=0, dead_in_b=1)
+    told.apply(Kind.SWEEP_COUNT, NO_P, 0, 3, BACKGROUND)
+    assert told.waiting() == ["b", "c"]

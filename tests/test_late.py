@@ -18,7 +18,7 @@ class Told:
     carried = 0
     spans = SPANS
 
-    def __init__(self, *events: Ev | tuple[Ev, Code]) -> None:
+    def __init__(self, *events: Ev | tuple[Ev, Code], slots: tuple[int, ...] = ()) -> None:
         told = [event if isinstance(event, tuple) else (event, 0) for event in events]
         for name, dtype in COLUMNS.items():
             setattr(self, name, np.zeros(len(told), dtype))
@@ -29,7 +29,7 @@ class Told:
         self.a = np.where(self.kind == Ev.GO_START, 7, 0).astype(np.int64)
         allocs = np.flatnonzero(self.kind == Ev.OBJECT_ALLOC)
         self.owner[allocs], self.slot = allocs, np.zeros(len(told), np.int16)
-        self.slot[allocs] = np.arange(len(allocs))
+        self.slot[allocs] = slots or np.arange(len(allocs))
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -37,7 +37,7 @@ class Told:
 
 def late(window: Told, cycle_starts: int) -> list[list[int]]:
     """(event, place that it belongs before, P) of each that is late, where a cycle starts at a place."""
-    cycles = Cycles(starts=np.array([cycle_starts], np.int64))
+    cycles = Cycles(ps=1, starts=np.array([cycle_starts], np.int64))
     _, found = late_allocs(new_late(spans=1, ms=1, ps=1), window, 0, 0, cycles)  # type: ignore[arg-type]
     return found.tolist()
 
@@ -61,3 +61,42 @@ def test_the_alloc_of_a_goroutine_that_was_preempted_after_its_refill_belongs_th
 def test_an_alloc_right_after_its_refill_is_not_late() -> None:
     told = Told(Ev.GO_START, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC)
     assert late(told, cycle_starts=9) == []
+
+
+FLUSHES = [(Ev.STW_BEGIN, Code.STOP_MEMSTATS), Ev.STW_END]
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_was_made_before_it_where_lower_slots_follow() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.GO_START, Ev.OBJECT_ALLOC, Ev.OBJECT_ALLOC, slots=(0, 72, 1))
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == [[9, 1, 0]]
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_is_not_late_where_higher_slots_follow() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.GO_START, Ev.OBJECT_ALLOC, Ev.OBJECT_ALLOC, slots=(0, 1, 2))
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == []
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_was_made_before_it_where_higher_slots_were_taken() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC, Ev.OBJECT_ALLOC]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 2, 1))
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == [[10, 1, 0]]
+
+
+def test_a_goroutine_is_known_to_be_preempted_however_many_others_stop_meanwhile() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK] * 100
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, *FLUSHES, Ev.GO_START, Ev.OBJECT_ALLOC)
+    told.a[2:202] = 8
+    assert late(told, cycle_starts=999) == [[205, 1, 0]]
+
+
+def test_the_alloc_that_starts_a_cycle_was_made_at_its_refill_though_preempted_before_the_start() -> None:
+    begin = (Ev.GC_BEGIN, Code.GC_MALLOC)
+    told = Told(
+        Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP, Ev.GO_START, begin, Ev.STW_BEGIN, Ev.STW_END, Ev.OBJECT_ALLOC
+    )  # fmt: skip
+    assert late(told, cycle_starts=6) == [[7, 2, 0]]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, NO_P, NOSCAN, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.native import read_native, without_witnesses, write_native
-from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, pack_header, pack_record
+from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, footer_head, pack_header, pack_record
 from goalloc_cli.trace.source import TruncatedTrace
 from goalloc_cli.trace.trace import Header
 from tests.batches import NODE, SMALL, TWO_PS, Row, batch, equal, read, same, written
@@ -195,3 +195,8 @@ def test_a_footer_that_disagrees_is_noticed():
 def test_what_follows_the_footer_is_noticed():
     with pytest.raises(TraceError, match="more follows the footer"):
         read(written(SMALL) * 2)
+
+
+@pytest.mark.parametrize("tail", [b"", b"\x01\x02\x91\x03", b"\x91\xa6footer", b"\xa6footer", b"\x81\xa6footer\xc3"])
+def test_the_last_bytes_of_something_else_are_no_footer(tail: bytes) -> None:
+    assert footer_head(tail) is None

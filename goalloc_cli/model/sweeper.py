@@ -165,12 +165,31 @@ def is_ahead(heap, wanted, most):
 
 @inner
 def make_up(heap, sweeper, nspans):
-    """A sweeper of the recording has swept nspans spans since this was last said: sweep the ones that left no trace."""
+    """A sweeper of the recording has swept nspans spans since this was last said: sweep the ones that left no trace.
+
+    A sweep that frees something leaves one. Where such a span comes next, the model has swept the missing ones before.
+    """
     gc = heap.gc
     missing = nspans - gc.swept_by[sweeper]
-    while missing > 0 and sweep_one(heap, SWEPT_BACKGROUND) > 0:
+    while missing > 0 and not next_has_dead(heap) and sweep_one(heap, SWEPT_BACKGROUND) > 0:
         missing -= 1
     gc.swept_by[sweeper] = 0
+
+
+@inner
+def next_has_dead(heap):
+    """Whether the sweep of the next span in order frees anything."""
+    gc = heap.gc
+    for sweep_class in range(gc.sweep_class, 2 * len(heap.central)):
+        spc = sweep_class >> 1
+        fill = PARTIAL if sweep_class & 1 else FULL
+        n = heap.central[spc].head[fill, 1 - gc.parity]
+        while n != NONE:
+            span = heap.spans[heap.nodes[n].span]
+            if is_unswept(heap, span) and span.spc == spc:
+                return has_dead(heap, span)
+            n = heap.nodes[n].next
+    return False
 
 
 @inner

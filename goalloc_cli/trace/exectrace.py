@@ -233,7 +233,8 @@ def _batches(
 
     def source() -> Source:
         late, swept_next, whole = reader.late, reader.swept_next, reader.whole
-        return make_source(window, cycles, late, swept_next, reader.sweepers, reader.sweep, reader.types.bytes, whole)
+        sweepers, sweep, moved = reader.sweepers, reader.sweep, reader.moved
+        return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, reader.types.bytes, whole)
 
     def full(rows: NDArray[np.void], fresh: Array) -> Batch:
         nonlocal names

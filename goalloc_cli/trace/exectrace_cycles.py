@@ -12,6 +12,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import Ev, Events
 from goalloc_cli.trace.exectrace_tables import Tables
 from goalloc_cli.trace.exectrace_window import Window
@@ -20,6 +21,8 @@ Array = NDArray[np.int64]
 
 WINDOW_BYTES = 4 << 20
 """What the page reclaimer counts for a window of 512 pages, less those that it frees (mheap.go, reclaimChunk)."""
+MOST_ACTIONS = 1 << 22
+"""Actions that are held at once: a thousand cycles of a program with thousands of Ps."""
 CHECKPOINT_KEY = "memstats"
 """Category of the trace.Log messages that name a checkpoint."""
 
@@ -55,6 +58,7 @@ class Code(IntEnum):
     """GoBlock: it found nothing to do"""
     GC_FREE_OS = 16
     """GCBegin: debug.FreeOSMemory, which releases everything when that cycle is swept"""
+    STOP_HEAP_DUMP = 17
 
 
 class Act(IntEnum):
@@ -71,12 +75,18 @@ class Act(IntEnum):
     """the page cache of P `value` was given back while it was idle"""
     SWEPT_NEXT = 5
     """the next cycle will come to the span of the object of event `value` after those told before"""
+    SWEPT_ALL = 6
+    """nothing is left to sweep"""
+    GONE = 7
+    """P `value` is no more: its caches were given back"""
 
 
 @dataclass
 class Cycles:
     """Places in the window (`exectrace_window`) of what the collector did; below 0 where it lies behind."""
 
+    ps: int
+    """Ps that do anything."""
     starts: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     """Of the start of the cycle that each GC_END ends, or that no one ended; the first is NEVER where marking was under
     way."""
@@ -92,8 +102,10 @@ class Cycles:
     """Of the end of each stop with a GCEnd."""
 
     # Between two events:
-    asked: dict[int, int] = field(default_factory=dict)
-    """Code of the stop that each M has asked for, until its ProcsChange."""
+    asked: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Code of the stop that each M has asked for, and where, until its ProcsChange."""
+    procs: int = 0
+    """GOMAXPROCS, as far as its Ps do anything."""
     begun: int | None = None
     """Code of the GCBegin whose stop has not ended."""
     begun_at: int = 0
@@ -118,6 +130,7 @@ class Cycles:
         self.ends -= by
         self.actions = [(q - by, what, value, p) for q, what, value, p in self.actions if q >= until]
         self.stops_ended = []
+        self.asked = {m: (code, q - by) for m, (code, q) in self.asked.items()}
         self.begun_at = max(self.begun_at - by, 0)
 
 
@@ -133,7 +146,11 @@ STOP_CODES = {
     "read mem stats": Code.STOP_MEMSTATS,
     "GC sweep termination": Code.STOP_SWEEP_TERMINATION,
     "GC mark termination": Code.STOP_MARK_TERMINATION,
+    "write heap dump": Code.STOP_HEAP_DUMP,
 }
+FLUSHES = np.zeros(256, np.bool_)
+"""Codes of the stops in which every mcache is flushed (mstats.go, readmemstats_m)."""
+FLUSHES[[Code.STOP_MEMSTATS, Code.STOP_HEAP_DUMP]] = True
 DENSE = 1 << 24
 """Ids up to here are looked up in an array; they count up from 1, so larger ones are rare."""
 
@@ -225,17 +242,45 @@ def swept_bytes(events: Events) -> None:
     events.b[begin[paired]] = events.a[end[paired]]
 
 
-def find_reclaims(events: Events, code: NDArray[np.uint8]) -> None:
-    """Tell the sweeps of the page reclaimer among those whose stacks do not.
+def name_sweeps(events: Events, code: NDArray[np.uint8]) -> None:
+    """Tell the sweeps of the page reclaimer, and of refills, among those whose stacks do not.
 
     Where `newproc` allocates on the system stack, its own frame is the last that is recorded. The reclaimer counts whole
-    windows, which no other sweep comes near.
+    windows, which no other sweep comes near. A sweep right behind another, no refill between, is that of the refill itself:
+    it pays its debt first (mcentral.go, cacheSpan).
     """
     unnamed = np.flatnonzero(code == Code.SWEEP_OTHER)
-    code[unnamed[events.b[unnamed] >= WINDOW_BYTES // 2]] = Code.SWEEP_RECLAIM
+    whole = events.b[unnamed] >= WINDOW_BYTES // 2
+    code[unnamed[whole]] = Code.SWEEP_RECLAIM
+    unnamed = unnamed[~whole & (unnamed > 0)]
+    follows = (events.kind[unnamed - 1] == Ev.GC_SWEEP_END) & (events.m[unnamed - 1] == events.m[unnamed])
+    code[unnamed[follows]] = Code.SWEEP_CACHE
 
 
 _WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)
+
+
+def find_gone(cycles: Cycles, procs: int, q: int) -> None:
+    """At place q GOMAXPROCS became `procs`: the caches of the Ps beyond are given back (proc.go, procresize).
+
+    Raises:
+        TraceError: they would be more than can be held.
+    """
+    procs = min(max(procs, 0), cycles.ps)
+    if len(cycles.actions) + cycles.procs - procs > MOST_ACTIONS:
+        raise TraceError(f"GOMAXPROCS changes too often for {cycles.ps} Ps to be held; record for a shorter time")
+    cycles.actions += [(q, Act.GONE, p, p) for p in range(procs, cycles.procs)]
+    cycles.procs = procs
+
+
+def find_dump(cycles: Cycles, window: Window, begin: int, end: int) -> None:
+    """A heap dump stopped the world between two places: it flushes every mcache, then sweeps all that is left
+    (heapdump.go, mdump)."""
+    inside = slice(begin, end)
+    swept = np.flatnonzero((window.kind[inside] == Ev.OBJECT_FREE) & (window.m[inside] == window.m[end]))
+    p = int(window.p[end])
+    cycles.actions.append((begin + int(swept[0]) if len(swept) else end, Act.FLUSH, 0, p))
+    cycles.actions.append((end, Act.SWEPT_ALL, 0, p))
 
 
 def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tables: Tables) -> None:
@@ -251,17 +296,20 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
     for q in (np.flatnonzero(walked[window.kind[first:]]) + first).tolist():
         kind, m, p, code = int(window.kind[q]), int(window.m[q]), int(window.p[q]), int(window.code[q])
         if kind == Ev.STW_BEGIN:
-            cycles.asked[m] = code
+            cycles.asked[m] = code, q
         elif kind == Ev.GC_BEGIN:
             cycles.begun, cycles.begun_at = code, q
         elif kind == Ev.PROCS_CHANGE:
-            reason = cycles.asked.pop(m, 0)
+            reason, asked_at = cycles.asked.pop(m, (0, q))
+            find_gone(cycles, int(window.a[q]), q)
             if reason == Code.STOP_SWEEP_TERMINATION and cycles.begun is not None:
                 cycles.start(q, p, starts)
             elif reason == Code.STOP_MEMSTATS:
                 cycles.actions.append((q, Act.FLUSH, 0, p))
                 cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in cycles.named]
                 cycles.named = []
+            elif reason == Code.STOP_HEAP_DUMP:
+                find_dump(cycles, window, max(asked_at, 0), q)
         elif kind == Ev.GC_END:
             if not cycles.running and (cycles.begun is not None or starts or len(cycles.starts)):
                 # The events of its stop are missing, or what they are called, or GCBegin itself.

@@ -54,6 +54,7 @@ STACK_ALLOC, STACK_FREE = int(Ev.STACK_ALLOC), int(Ev.STACK_FREE)
 
 LATE_ALLOC, GC_START, FLUSH = int(Act.LATE_ALLOC), int(Act.GC_START), int(Act.FLUSH)
 CHECKPOINT, IDLE_FLUSH, SWEPT_NEXT = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH), int(Act.SWEPT_NEXT)
+SWEPT_ALL, GONE = int(Act.SWEPT_ALL), int(Act.GONE)
 CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
 SCAVENGED, SCAVENGED_NOTHING, GC_FREE_OS = int(Code.SCAVENGED), int(Code.SCAVENGED_NOTHING), int(Code.GC_FREE_OS)
@@ -273,6 +274,12 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         put(out, st, PAGE_CACHE_FLUSH, value, 0, 0, 0, 0)
     elif what == SWEPT_NEXT and held.handle[value] >= 0:
         put(out, st, K_SWEPT_NEXT, NO_P, held.handle[value], 0, 0, 0)
+    elif what == SWEPT_ALL:
+        put(out, st, SWEEP_DRAINED, p, 0, 0, 0, 0)
+    elif what == GONE:
+        put(out, st, MCACHE_FLUSH, value, 0, 0, 0, 0)
+        put(out, st, PAGE_CACHE_FLUSH, value, 0, 0, 0, 0)
+        uncache(held, value, CLASSES - 1)
 
 
 @bare

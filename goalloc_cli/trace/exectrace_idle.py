@@ -11,12 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.exectrace_cycles import Act, Cycles
+from goalloc_cli.trace.exectrace_cycles import MOST_ACTIONS, Act, Cycles
 from goalloc_cli.trace.exectrace_decode import IDLE, RUNNING, SYSCALL, Ev
 from goalloc_cli.trace.exectrace_window import Window
 
-MOST_ACTIONS = 1 << 22
-"""A thousand cycles of a program with thousands of Ps."""
 WATCHED = (Ev.PROC_START, Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS)
 
 

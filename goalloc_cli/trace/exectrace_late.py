@@ -9,7 +9,8 @@ event can stand much later, on another M and P. What gives it away, and where it
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
 - a slot of a span that its P had left for another: before the refill;
-- an alloc of a class that its P has not refilled since its mcache was flushed: before its goroutine was preempted;
+- the first alloc of a goroutine that was preempted before all mcaches were flushed, from a span that its P does not hold,
+  below a slot already taken, or above others that come next: before it was preempted;
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
@@ -24,21 +25,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare, kernel
-from goalloc_cli.trace.exectrace_cycles import NEVER, Code, Cycles
+from goalloc_cli.trace.exectrace_cycles import FLUSHES, NEVER, Code, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_window import SPARE, Window
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STW_BEGIN, STW_END, GO_STOP = int(Ev.STW_BEGIN), int(Ev.STW_END), int(Ev.GO_STOP)
-GC_MALLOC, STOP_MEMSTATS = int(Code.GC_MALLOC), int(Code.STOP_MEMSTATS)
+GC_MALLOC, PROCS_CHANGE = int(Code.GC_MALLOC), int(Ev.PROCS_CHANGE)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
 Array = NDArray[np.int64]
 
 CLASSES = 136
 PREEMPTED = 64
-"""Goroutines that can be remembered as preempted between a refill and their event, and the last that were at all."""
+"""Goroutines that can be remembered as preempted between a refill and their event, and as preempted at all."""
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
@@ -65,12 +66,12 @@ def goroutine_after(kind, a, b, running):
 
 
 @bare
-def last_stop(stopped, stops, goroutine):
-    """Where this goroutine was preempted, if that is how it stopped last; -1."""
-    for back in range(min(stops, PREEMPTED)):
-        at = (stops - 1 - back) % PREEMPTED
-        if stopped[at, 0] == goroutine:
-            return stopped[at, 1]
+def take_place(waiting, goroutine):
+    """The place kept for a goroutine among those that wait, which it leaves; -1 where it is none of them."""
+    for at in range(len(waiting)):
+        if waiting[at, 0] == goroutine:
+            waiting[at, 0] = -1
+            return waiting[at, 1]
     return np.int64(-1)
 
 
@@ -81,6 +82,9 @@ class Late(NamedTuple):
     """Per span: the highest slot taken since it was swept, -1."""
     last: NDArray[np.int64]
     """Per span: the place where that was, -1."""
+    resumed: NDArray[np.int64]
+    """Per span: where the goroutine of that alloc had been preempted, if that was before the last flush and it had not
+    allocated since; -1."""
     left: NDArray[np.int64]
     """Per span: place of the refill at which its P left it, -1."""
     live: NDArray[np.int64]
@@ -102,9 +106,9 @@ class Late(NamedTuple):
     preempted: NDArray[np.int64]
     """(goroutine, place of its refill) of those preempted in between, -1."""
     stopped: NDArray[np.int64]
-    """(goroutine, place where it was preempted, -1 where it stopped otherwise) of the last STOPPED."""
-    fresh: NDArray[np.bool_]
-    """Per M: the goroutine that it runs has not allocated since it started."""
+    """(goroutine, place where it was preempted) of the last that were and have not run since, -1."""
+    since: NDArray[np.int64]
+    """Per M: where the goroutine that it runs had been preempted, if it has not allocated since; -1."""
     state: NDArray[np.int64]
     """CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED."""
     moves: NDArray[np.int64]
@@ -113,7 +117,7 @@ class Late(NamedTuple):
 
 CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED = range(7)
 """Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
-goroutines that have stopped; those in `preempted`; the place of the last flush of all mcaches, -1."""
+goroutines that were preempted; those in `preempted`; the place of the last flush of all mcaches, -1."""
 MOST_MOVES = 1 << 16
 
 
@@ -124,9 +128,10 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     What does not fit into `late.moves` is dropped.
     """
     top, last, left, live, before = late.top, late.last, late.left, late.live, late.before
+    resumed = late.resumed
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
-    stopped, fresh = late.stopped, late.fresh
+    stopped, since = late.stopped, late.since
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
@@ -138,13 +143,21 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
                 starter, started = goroutine[m[i]], cycle
-                starter_at = refilled[m[i]] + 1 if refilled[m[i]] >= 0 else np.int64(q)
-            elif k == GC_END or (k == STW_BEGIN and code[i] == STOP_MEMSTATS):
+                starter_at = refilled[m[i]] + 1
+                for waiting in range(PREEMPTED if waiters and not starter_at else 0):
+                    if preempted[waiting, 0] == starter:
+                        starter_at = preempted[waiting, 1] + 1
+                if not starter_at:
+                    starter_at = np.int64(q)
+            elif k == GC_END or (k == STW_BEGIN and FLUSHES[code[i]]):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 for at in range(len(current)):
                     current[at] = -1
                 flushed = np.int64(q)
                 cycle += k == GC_END
+            elif k == PROCS_CHANGE:
+                for at in range(min(max(a[i], 0), len(current) // CLASSES) * CLASSES, len(current)):
+                    current[at] = -1
             elif k == HEAP_ALLOC:
                 refilled[m[i]] = q
             elif k == STW_BEGIN:
@@ -160,16 +173,16 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                         break
             elif EFFECT[k] == STARTS:
                 refilled[m[i]] = -1
-            if EFFECT[k] == STOPS:
-                stopped[stops % PREEMPTED, 0] = goroutine[m[i]]
-                stopped[stops % PREEMPTED, 1] = q if k == GO_STOP else -1
+            if k == GO_STOP:
+                stopped[stops % PREEMPTED, 0], stopped[stops % PREEMPTED, 1] = goroutine[m[i]], q
                 stops += 1
-            fresh[m[i]] = fresh[m[i]] or EFFECT[k] == STARTS
+            elif EFFECT[k] == STARTS:
+                since[m[i]] = take_place(stopped, a[i])
             goroutine[m[i]] = goroutine_after(k, a[i], b[i], goroutine[m[i]])
             continue
         if k == OBJECT_FREE and owner[i] >= 0:
             r = row[i]
-            top[r], last[r], left[r] = -1, -1, -1
+            top[r], last[r], left[r], resumed[r] = -1, -1, -1, -1
             live[r] -= 1
             alloc = owner[i]
             start = starts[cycle - 1] if cycle else NEVER
@@ -185,7 +198,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             continue
         position[i] = q
         target, target_p = np.int64(-1), p[i]
-        first, fresh[m[i]] = fresh[m[i]], False
+        stop, since[m[i]] = since[m[i]], -1
         if starter >= 0 and goroutine[m[i]] == starter and started < len(starts) and q > starts[started] > starter_at:
             # What gcStart itself allocates (its workers) comes before the world stops.
             starter = np.int64(-1)
@@ -202,6 +215,19 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         r = row[i]
         at = p[i] * CLASSES + spc_of[r]
         live[r] += 1
+        if stop >= flushed or p[i] < 0 or spc_of[r] <= 1 or refilled[m[i]] >= 0:
+            stop = np.int64(-1)
+        if target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r]):
+            target, target_p = stop, p[order[stop]]
+        if target < 0 and slot[i] < top[r] and resumed[r] >= floor:
+            # It is the one before that came late.
+            wrong = order[last[r]]
+            if count < len(moves):
+                moves[count, 0], moves[count, 1], moves[count, 2] = wrong, resumed[r], p[order[resumed[r]]]
+                count += 1
+            moved[wrong] = True
+            last[r], resumed[r] = before[last[r]], -1
+            top[r] = slot[order[last[r]]] if last[r] >= 0 else -1
         if target < 0 and slot[i] < top[r]:
             t = last[r]
             while t >= 0 and slot[order[t]] > slot[i]:
@@ -211,10 +237,6 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if (target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0
                 and slots_of[r] - live[r] < LATE_SLOTS):  # fmt: skip
             target = left[r]
-        if target < 0 and first and p[i] >= 0 and current[at] < 0 and spc_of[r] > 1 and refilled[m[i]] < 0:
-            stop = last_stop(stopped, stops, goroutine[m[i]])
-            if 0 <= stop < flushed:
-                target, target_p = stop, p[order[stop]]
         if target >= floor:
             if count < len(moves):
                 moves[count, 0], moves[count, 1], moves[count, 2] = i, target, target_p
@@ -226,7 +248,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 left[current[at]] = refilled[m[i]]
             current[at] = r
         refilled[m[i]] = -1
-        top[r] = slot[i]
+        top[r], resumed[r] = slot[i], stop
         before[q] = last[r]
         last[r] = q
     late.state[CYCLE], late.state[STARTER], late.state[STARTED] = cycle, starter, starter_at
@@ -242,10 +264,11 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         return np.full(shape, -1, np.int64)
 
     return Late(
-        top=none(spans), last=none(spans), left=none(spans), live=np.zeros(spans, np.int64), before=np.empty(0, np.int32),
-        position=np.empty(0, np.int32), moved=np.empty(0, np.bool_), goroutine=none(ms), refilled=none(ms),
+        top=none(spans), last=none(spans), resumed=none(spans), left=none(spans), live=np.zeros(spans, np.int64),
+        before=np.empty(0, np.int32), position=np.empty(0, np.int32), moved=np.empty(0, np.bool_),
+        goroutine=none(ms), refilled=none(ms),
         stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        stopped=none(PREEMPTED, 2), fresh=np.zeros(ms, np.bool_), state=np.array([0, -1, 0, 0, 0, 0, -1]),
+        stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
@@ -283,10 +306,25 @@ def told_late(found: Array, window: Window) -> Array:
     return kept
 
 
+def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Array, Array]:
+    """What has been written of the late allocs where place `until` is reached, and what is still to be.
+
+    Args:
+        moved: events that had been written earlier, and whose own places were still to come.
+        told: (event, place that it belongs before, P) of those of `found` that are taken for late.
+
+    Returns:
+        The events behind `until` that have been written before it; the late allocs that belong behind it.
+    """
+    moved = np.concatenate([moved, told[told[:, 1] < until, 0]])
+    return moved[moved >= until], found[found[:, 1] >= until]
+
+
 def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
-    for places in (late.last, late.left, late.refilled, late.preempted[:, 1], late.stopped[:, 1], late.state[FLUSHED:]):
+    by_span = (late.last, late.resumed, late.left)
+    for places in (*by_span, late.refilled, late.since, late.preempted[:, 1], late.stopped[:, 1], late.state[FLUSHED:]):
         # What lies behind is not forgotten, but nothing can be moved there.
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from goalloc_cli.trace.ahead import later
 from goalloc_cli.trace.exectrace_check import Evidence, is_pardoned
 from goalloc_cli.trace.exectrace_cover import covered_until, cut
-from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
+from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Ev, Events, decode, lost_numbers, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
 from goalloc_cli.trace.exectrace_infer import missing_events
-from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, told_late
+from goalloc_cli.trace.exectrace_late import follow_window, late_allocs, new_late, split_moves, told_late
 from goalloc_cli.trace.exectrace_next import NextSweeps
 from goalloc_cli.trace.exectrace_order import Clock
 from goalloc_cli.trace.exectrace_slots import (
@@ -79,7 +79,7 @@ class Reader:
         self.types = read_types(wire)
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
-        self.cycles = Cycles()
+        self.cycles = Cycles(ps)
         self.generation = 0
         """Generations that have been read."""
         self.times = [1 << 62, 0]
@@ -88,6 +88,8 @@ class Reader:
         self.has_snapshot = self.packs_tiny = False
         self._late = new_late(self.survey.spans + 1, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
+        self.moved: Array = np.zeros(0, np.int64)
+        """Late allocs that were written where they belong, behind the window, and are still to come at their own place."""
         # Of Go 1.26 on, and of one P: others sweep at once, in an order of their own.
         self._next_sweeps = NextSweeps() if wire.release == "1.26" and ps == 1 else None
         self._sweeps = new_sweeps(self.survey.spans + 1)
@@ -161,7 +163,7 @@ class Reader:
         tables, ms = self.wire.tables, len(self.wire.m_ids)
         code = code_unnamed(events, ms) if tables.are_missing(name) else code_events(events, name, tables)
         swept_bytes(events)
-        find_reclaims(events, code)
+        name_sweeps(events, code)
         self._clock.begin(events)
         return Decoded(events, code, self._clock.order())
 
@@ -315,10 +317,12 @@ class Reader:
 
     def drop(self, until: int) -> int:
         """Forget the events before place `until`; return by how much all others move."""
+        self.moved, self._moves = split_moves(self.moved, self.late, self._moves, until)
         by = self.window.drop(until)
+        self.moved -= by
+        self._moves -= np.array([by, by, 0])
         self.cycles.move(by, until)
         follow_window(self._late, self.window, by, until)
-        self._moves = self._moves[self._moves[:, 1] >= until] - np.array([by, by, 0])
         if self._next_sweeps:
             self._next_sweeps.follow_window(self.window, by, until)
         follow_sweeps(self._sweeps, self._sweep, self.window, by, until)

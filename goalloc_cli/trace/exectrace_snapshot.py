@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import NO_P
-from goalloc_cli.trace.exectrace_cycles import Code, Cycles
+from goalloc_cli.trace.exectrace_cycles import FLUSHES, Cycles
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_pagecache import MOST_EVENTS, MOST_PAGES, search
 from goalloc_cli.trace.exectrace_slots import MANUAL
@@ -31,7 +31,6 @@ NEVER = np.int64(1) << 60
 
 OBJECT_ALLOC, SPAN_ALLOC = int(Ev.OBJECT_ALLOC), int(Ev.SPAN_ALLOC)
 HEAP_ALLOC, GC_END, STW_BEGIN = int(Ev.HEAP_ALLOC), int(Ev.GC_END), int(Ev.STW_BEGIN)
-STOP_MEMSTATS = int(Code.STOP_MEMSTATS)
 
 Array = NDArray[np.int64]
 
@@ -77,7 +76,7 @@ def first_uses(kind, m, p, code, order, row, slot, owner, spc_of, snapshot_rows,
         k = kind[i]
         if k == GC_END:
             return
-        if k == STW_BEGIN and code[i] == STOP_MEMSTATS:
+        if k == STW_BEGIN and FLUSHES[code[i]]:
             flushed = True
         elif k == SPAN_ALLOC:
             r = row[i]

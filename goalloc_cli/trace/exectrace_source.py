@@ -114,15 +114,15 @@ class Held(NamedTuple):
 
 
 def make_source(
-    window: Window, cycles: Cycles, late: Array, swept_next: Array, sweepers: Array, sweep: NDArray[np.uint8],
-    type_bytes: Array, whole: bool,
+    window: Window, cycles: Cycles, late: Array, moved: Array, swept_next: Array, sweepers: Array,
+    sweep: NDArray[np.uint8], type_bytes: Array, whole: bool,
 ) -> Source:  # fmt: skip
     """Everything that the walk in `exectrace_emit` reads of a window; `whole` where the recording ends with it."""
     actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
     actions += [(q, int(Act.SWEPT_NEXT), i, -1) for q, i in swept_next.tolist()]
     actions.sort(key=lambda action: action[:2])
     is_late = np.zeros(len(window), np.bool_)
-    is_late[late[:, 0]] = True
+    is_late[late[:, 0]] = is_late[moved] = True
     lost_by, lost_next = went_unseen(window.spans)
     return Source(
         order=window.order, kind=window.kind, a=window.a, b=window.b, m=window.m, p=window.p, next_p=window.next_p,

@@ -171,7 +171,10 @@ def pack_header(head: dict[str, Any]) -> bytes:
 def footer_head(tail: bytes) -> dict[Any, Any] | None:
     """The head of the footer that a file's last bytes end with; None where they do not."""
     start = tail.rfind(b"\xa6footer") - 1  # before the key stands the byte that starts the map
+    if start < 0:
+        return None
     try:
-        return _checked("", msgpack.unpackb(tail[start:])).head
-    except (ValueError, msgpack.UnpackException, AttributeError, TraceError):
+        fields = msgpack.unpackb(tail[start:])
+        return _checked("", fields).head if isinstance(fields, dict) else None
+    except (ValueError, msgpack.UnpackException, TraceError):
         return None
