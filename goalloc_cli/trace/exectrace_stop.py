@@ -20,7 +20,7 @@ SPAN, HEAP_OBJECT, OBJECT_ALLOC = int(Ev.SPAN), int(Ev.HEAP_OBJECT), int(Ev.OBJE
 HEAP_ALLOC = int(Ev.HEAP_ALLOC)
 STOPPED = np.zeros(256, np.bool_)
 """Events that are written from the snapshot's first to the end of its stop (runtime/proc.go, procresize)."""
-STOPPED[[Ev.SPAN, Ev.HEAP_OBJECT, Ev.STACK, Ev.HEAP_GOAL, Ev.PROCS_CHANGE]] = True
+STOPPED[[Ev.SPAN, Ev.HEAP_OBJECT, Ev.STACK, Ev.HEAP_GOAL, Ev.PROC_STATUS, Ev.GO_STATUS, Ev.PROCS_CHANGE]] = True
 STARTS = np.zeros(256, np.bool_)
 """Events after which an M runs another goroutine."""
 STARTS[[Ev.GO_START, Ev.GO_SWITCH, Ev.GO_SWITCH_DESTROY]] = True
