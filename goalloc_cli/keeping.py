@@ -31,7 +31,7 @@ PACKAGE = Path(__file__).parent
 
 COMPILER = "jit"
 REACHED = {
-    "model": ("model/*", "choices", "design*", "knobs", "outcome", "sizeclass", "trace/event", "trace/trace"),
+    "model": ("model/*", "choices", "design*", "knobs", "outcome", "sizeclass", "trace/event", "trace/lost", "trace/trace"),
     "trace": ("trace/*", "handles"),
     "synth": ("trace/*", "trace/synth/*"),
 }

@@ -140,7 +140,7 @@ def test_what_a_reader_would_refuse_is_not_written():
 
 
 def test_a_full_batch_is_written():
-    full = batch([(Kind.TIME, 0, 0, (1 << 63) - 1, 0, 0)] * BATCH)
+    full = batch([(Kind.TIME, 0, 0, (1 << 62) - 1, 0, 0)] * BATCH)
     assert exported(TWO_PS, [full], "csv").count(b"\n") == BATCH + 2
 
 

@@ -210,7 +210,7 @@ def test_lengths_near_2_to_the_63_are_damage(data: bytes) -> None:
     ("data", "said"),
     [
         (recording(types=b"\x00" + uvarint(1 << 40, 0x4000, 24, 16, 1) + b"T"), "ids up to 1099511627776"),
-        (recording(info=b"\x01" + uvarint(1 << 60, 8192, 8, 2048)), "heap begins at address 0x1000000000000000"),
+        (recording(info=b"\x01" + uvarint(1 << 60, 8192, 8, 2048)), "the alloc/free parameters are damaged"),
         (recording(events=event(Ev.PROCS_CHANGE, 1 << 40, 1)), "an event of P 1099511627775"),
         (recording(events=event(Ev.PROC_STATUS, 1 << 63, 1)), "an event of P -9223372036854775808"),
         (recording(events=event(Ev.SPAN_ALLOC, 1 << 40, 1, 14)), "a span at page"),

@@ -39,7 +39,7 @@ def rows(draw: st.DrawFn) -> Row:
         kind | (flags.get(kind, 0) if draw(st.booleans()) else 0),
         draw(st.sampled_from([0, 1, NO_P])),
         draw(st.integers(0, 20) | st.integers(0, (1 << 32) - 1)),
-        draw(st.integers(0, 300) | st.integers(0, (1 << 63) - 1 if kind == Kind.TIME else 1 << 35)),
+        draw(st.integers(0, 300) | st.integers(0, (1 << 62) - 1 if kind == Kind.TIME else 1 << 35)),
         draw(st.integers(0, 1)),
         draw(st.sampled_from([0, 8, 0xC000000000, (1 << 63) - 1])),
     )

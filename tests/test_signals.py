@@ -31,7 +31,7 @@ def spin(go_on):
     while go_on[0]:
         pass
 
-def write_native(header, batches, file, witnesses):
+def write_native(header, batches, file, **others):
     file.write(b"half")
     file.flush()
     print("spinning", file=sys.stderr, flush=True)

@@ -249,10 +249,11 @@ def complete_stack_span(heap, s):
 def take_page_cache(heap, p, page, mask):
     """P holds those pages of a 64-page block whose bits are set in mask."""
     page = own_page(heap, page)
-    if heap.fault:
+    if heap.fault or heap.knobs.page_cache == 0:
+        # A design without page caches has those pages where all free ones are.
         return
     outside = page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page
-    if outside or heap.knobs.page_cache == 0 or heap.mcaches[p].page_cache_bits != ZERO:
+    if outside or heap.mcaches[p].page_cache_bits != ZERO:
         heap.fault = FAULT_SNAPSHOT
         return
     take_block(heap, p, page >> 6)

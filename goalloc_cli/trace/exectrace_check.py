@@ -120,7 +120,7 @@ def check(seen: Evidence, has_snapshot: bool, may_lose_spans: bool, partial: boo
         notes += _lost_spans(window, faults)
     wrong = [code for code, count in faults.items() if count]
     missing = sum(faults[code] for code in wrong) + lost.inferred + lost.numbers + lost.types
-    if partial or missing <= HANDFUL:
+    if partial or (missing <= HANDFUL and not faults[MISPLACED] and not faults[BAD_SPAN]):
         count_left_out(np.array([faults[code] for code in range(FAULTS)]), lost)
         return notes
     raise TraceError(

@@ -106,7 +106,7 @@ def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_s
         lowest: the first page that any span will lie on.
         random_start: the heap starts at a random page of its first chunk (Go 1.26+).
     """
-    count = int(np.count_nonzero(window.kind == Ev.SPAN))
+    count = int(np.count_nonzero((window.kind == Ev.SPAN) & (window.row >= 0)))
     if not count:
         return None
     spans = window.spans
