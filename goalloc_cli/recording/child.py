@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -18,24 +18,32 @@ SIGNAL_EXIT = 128
 """A program that ended by signal n exits with this plus n, as in a shell."""
 
 
-def run(command: Recorded, to_stderr: bool) -> int:
+def run(command: Recorded, to_stderr: bool, environ: Mapping[str, str]) -> int:
     """Run it to its end; return its exit code. `to_stderr` sends its output to the standard error.
+
+    Args:
+        environ: what its environment has beside ours.
 
     Raises:
         RecordingError: it ended without an error, but wrote no trace.
         FileNotFoundError, PermissionError: there is no such program.
     """
     before = state(command.trace)
-    environ = {**os.environ, "GODEBUG": with_setting(os.environ.get("GODEBUG", ""))}
-    with subprocess.Popen(command.args, env=environ, stdout=sys.stderr if to_stderr else None) as child, passing_on(child):
-        code = child.wait()
-    code = code if code >= 0 else SIGNAL_EXIT - code
+    code = build(command.args, {**environ, "GODEBUG": with_setting(os.environ.get("GODEBUG", ""))}, to_stderr)
     if not code and state(command.trace) in (None, before):
         raise RecordingError(
             f"{command.name} ended well, but wrote no trace to {command.trace}: does it start and stop one "
             "(runtime/trace), and is this the file?"
         )
     return code
+
+
+def build(args: Sequence[str], environ: Mapping[str, str], to_stderr: bool = False) -> int:
+    """Run a command that records nothing to its end; return its exit code."""
+    stdout = sys.stderr if to_stderr else None
+    with subprocess.Popen(args, env={**os.environ, **environ}, stdout=stdout) as child, passing_on(child):
+        code = child.wait()
+    return code if code >= 0 else SIGNAL_EXIT - code
 
 
 def was_written(command: Recorded) -> bool:
