@@ -62,7 +62,7 @@ def is_go_test(args: Sequence[str]) -> bool:
 
 
 def is_go(args: Sequence[str]) -> bool:
-    return bool(GO.fullmatch(PurePath(args[0]).name))
+    return bool(args and GO.fullmatch(PurePath(args[0]).name))
 
 
 def builds(args: Sequence[str]) -> bool:
