@@ -14,6 +14,7 @@ import numpy as np
 
 from goalloc_cli.jit import bare
 from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.exectrace_asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.trace.exectrace_cycles import Act, Code
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
@@ -114,14 +115,20 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write the alloc of event `i` by P `p`."""
     r = src.row[i]
     span = src.spans[r]
-    arg = numbered(st, held, src.b[i])
+    u = src.b[i] & TYPE_MASK
+    told = src.b[i] >> TYPE_BITS != 0
+    out[st.count].stack = src.b[i] >> STACK_AT
+    arg = numbered(st, held, u)
     noscan = NOSCAN if span.spc & 1 else 0
     if src.owner[i] != i:
-        known = 0 < src.type_bytes[src.b[i]] < 16
+        size = asked_size(src.b[i], span.spc, span.npages) if told else src.type_bytes[u]
+        known = 0 < size < 16
         put(out, st, TINY if known else TINY | BOUND, p, held.handle[src.owner[i]],
-            src.type_bytes[src.b[i]] if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
+            size if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
         return
-    size, bound = request(span.spc, span.size, span.npages, src.type_bytes[src.b[i]], src.slot_of)
+    size, bound = request(span.spc, span.size, span.npages, src.type_bytes[u], src.slot_of)
+    if told:
+        size, bound = asked_size(src.b[i], span.spc, span.npages), 0
     if p != NO_P and span.spc > 1:
         if several_ps and st.ends:
             flush_once(out, st, held, p)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.ahead import later
+from goalloc_cli.trace.exectrace_asked import Stacks
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, find_reclaims, swept_bytes
 from goalloc_cli.trace.exectrace_decode import Events, decode, new_events, new_streams
 from goalloc_cli.trace.exectrace_idle import idle_flushes
@@ -39,6 +40,8 @@ class Decoded(NamedTuple):
     code: NDArray[np.uint8]
     order: NDArray[np.int32]
     """The first attempt at it."""
+    stacks: tuple[int, int]
+    """Functions and calls that are known then."""
 
 
 class Reader:
@@ -57,6 +60,9 @@ class Reader:
         self._coming: Callable[[], Decoded] | None = None
         """Waits for the next generation, once it is being decoded."""
         self.types = read_types(wire)
+        self.stacks = Stacks()
+        self.known_stacks = self.stacks.known
+        """Functions and calls of what has been read."""
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
         self.cycles = Cycles()
@@ -108,14 +114,15 @@ class Reader:
         """Decode a generation. What the window holds and what was found out so far is left alone."""
         assert self._room is not None
         assert self._clock is not None
-        name, count = self.wire.generations[generation], int(self.survey.events[generation])
-        events = decode(self.wire, generation, count, self._streams, self._room)
+        name = self.wire.generations[generation]
+        events = decode(self.wire, generation, self._streams, self._room)
         self.types.translate(events, name)
+        self.stacks.translate(events.kind, events.b, self.wire.tables, name)
         code = code_events(events, name, self.wire.tables)
         swept_bytes(events)
         find_reclaims(events, code)
         self._clock.begin(events)
-        return Decoded(events, code, self._clock.order())
+        return Decoded(events, code, self._clock.order(), self.stacks.known)
 
     def read(self, floor: int) -> None:
         """Read the next generation; `floor` is the first place of the window that can still be changed.
@@ -149,7 +156,7 @@ class Reader:
         assert self._clock is not None
         decoded = self._coming() if self._coming else self._decode(self.generation)
         self._coming = None
-        events, code = decoded.events, decoded.code
+        events, code, self.known_stacks = decoded.events, decoded.code, decoded.stacks
         self._sweeper_count = int(
             find_sweepers(
                 events.kind, events.a, events.b, events.m, code, self._running, self._sweepers, self._sweeper_count
