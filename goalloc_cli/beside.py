@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from goalloc_cli.design import Design
 from goalloc_cli.outcome import Outcome, Reason
 from goalloc_cli.replay import replay
-from goalloc_cli.trace.event import COLUMNS, KIND_MASK, Batch, Kind
+from goalloc_cli.trace.event import ALL_COLUMNS, KIND_MASK, Batch, Kind
 from goalloc_cli.trace.gctrace import Collection, GCTrace
 from goalloc_cli.trace.trace import Trace
 
@@ -110,7 +110,9 @@ def inserted(batch: Batch, at: NDArray[np.intp]) -> Batch:
     """The batch with a CHECKPOINT without a name before each of the events `at`."""
     fill = {"kind": int(Kind.CHECKPOINT)}
     columns: dict[str, Any] = {
-        name: np.insert(column, at, fill.get(name, 0)) for name in COLUMNS if (column := getattr(batch, name)) is not None
+        name: np.insert(column, at, fill.get(name, 0))
+        for name in ALL_COLUMNS
+        if (column := getattr(batch, name)) is not None
     }
     return replace(batch, **columns)
 

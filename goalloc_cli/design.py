@@ -41,22 +41,20 @@ class Design(MemoryKnobs):
         512, 0, 512, "Size up to which a span holds its own pointer bitmap, one bit a word of its page (mbitmap.go, 1.22+)."
     )
     inline_mark_bytes: int = knob(
-        128,
-        0,
-        1024,
+        128, 0, 1024,
         "Bytes at the end of one-page spans of 16 to 512 byte slots for Green Tea's mark bits: since Go 1.26; 0 before "
         "(mgcmark_greenteagc.go).",
-    )
+    )  # fmt: skip
     marks_that_meet: int = knob(
-        2,
-        0,
-        1 << 16,
+        2, 0, 1 << 16,
         "With inline marks: so many marked pointerful objects of a span are scanned together, which sets the span's page "
         "mark; 0: each is scanned alone, as in a linked list (mgcmark_greenteagc.go, spanSetScans).",
-    )
+    )  # fmt: skip
     tiny_size: int = knob(
         16, 0, 16, "Pointer-free objects below this share a block of 16 bytes; 0 turns the tiny allocator off (malloc.go)."
     )
+
+    tiny_as_told: int = switch(0, "Tiny objects are packed where the trace says so (TINY), not where the model would.")
 
     # mcentral.
     central: int = choice(

@@ -13,7 +13,7 @@ import pytest
 
 from goalloc_cli.trace import event
 from goalloc_cli.trace.codec import DESCRIPTOR_KEYS
-from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, COLUMNS, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.records import MAX_DATA, MAX_ENTRIES, MAX_HEAD
 from goalloc_cli.trace.trace import Header
 from tests.batches import NODE, batch, equal, read
@@ -71,14 +71,14 @@ def test_the_table_of_the_header_has_every_field_with_its_default():
     defaults = {field.name: getattr(Header(), field.name) for field in fields(Header) if field.name != "extra"}
     written = {True: "true", False: "false", (): "empty"}
     assert described == {
-        key: written[value] if isinstance(value, bool | tuple) else str(value) for key, value in defaults.items()
+        key: written[value] if isinstance(value, bool | tuple) else str(value) or "empty" for key, value in defaults.items()
     }
 
 
 def test_the_table_of_columns_has_every_column_with_its_largest_value():
     bits = {"<u1": 8, "<u2": 16, "<u4": 32, "<i8": 63}
     described = [(name.strip("`"), most) for name, most, _ in table("## Columns")]
-    assert described == [(name, f"2^{bits[dtype]} - 1") for name, dtype in COLUMNS.items()]
+    assert described == [(name, f"2^{bits[dtype]} - 1") for name, dtype in ALL_COLUMNS.items()]
 
 
 def test_the_page_names_every_key_of_a_descriptor_and_every_limit():

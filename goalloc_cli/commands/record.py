@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import bytes_of, refuse_early
 from goalloc_cli.commands.show import say
 from goalloc_cli.ending import INTERRUPTED
+from goalloc_cli.recording.command import builds, only_builds
 
 SECONDS = 5.0
 PATIENCE = 60.0
@@ -39,6 +41,13 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
     return found
 
 
+def detail(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    """What --full adds to a recording."""
+    if value not in (None, "stacks", "sizes"):
+        raise click.BadParameter(f"{value!r} is not =sizes; a command comes after --", ctx, param)
+    return value or "nothing"
+
+
 @click.command(
     short_help="Record a Go program or a running server, as a trace.",
     context_settings={"allow_interspersed_args": False},
@@ -53,6 +62,10 @@ def size(ctx: click.Context, param: click.Parameter, value: str) -> int:
 @click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
               metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
 @click.option("--keep", metavar="FILE", help="Keep the execution trace itself, for go tool trace.")
+@click.option("--full", is_flag=False, flag_value="stacks", metavar="[=sizes]", callback=detail,
+              help="Record the size asked for and the call stack of every allocation; =sizes: no stacks.")  # fmt: skip
+@click.option("--no-mend", is_flag=True, help="Let COMMAND build with Go as it is, whose recordings may break.")
+@click.option("--overlay", metavar="DIR", help="Write the mended runtime to DIR, and print the flag to build with it.")
 @click.option("--snippet", is_flag=True, help="Print the lines of Go with which a program records itself.")
 @click.option("--force", is_flag=True, help="Replace existing FILEs.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
@@ -62,14 +75,16 @@ def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: 
     """Record every allocation of a Go program, and make a trace of it.
 
     \b
+    goalloc record --full -o t.msgpack -- go test -bench=Decode ./pkg
     goalloc record -o t.msgpack -- ./pkg.test -test.bench=Decode
-    goalloc record -o t.msgpack -- go test -bench=Decode ./pkg
     goalloc record -o t.msgpack --trace app.trace -- ./app -trace app.trace
     goalloc record -o t.msgpack --url http://127.0.0.1:6060/debug/pprof/trace --seconds 5
+    goalloc record --full -- go build -o app ./cmd/app
     goalloc record --snippet
 
     COMMAND runs with GODEBUG=traceallocfree=1; its exit code is that of goalloc. A server has to be
-    started with GODEBUG=traceallocfree=1. Go 1.23 or newer.
+    started with GODEBUG=traceallocfree=1. Go 1.23 or newer. What COMMAND builds with go test, run,
+    build or install has a mended runtime: as Go is, recordings break when goroutine stacks grow.
     """
     if snippet:
         from goalloc_cli.recording.snippet import SNIPPET
@@ -77,19 +92,34 @@ def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: 
         click.echo(SNIPPET, nl=False)
         return 0
     check(output, options)
+    if options["overlay"] is not None:
+        return write_overlay(options)
     from goalloc_cli.trace.sink import temporary_folder
 
     with temporary_folder() as folder:
         temporary = folder / "recording.trace"
         if options["url"] is not None:
             return from_server(ctx, temporary, output, options)
+        if only_builds(options["command"]):
+            return from_build(temporary, options)
         return from_command(ctx, temporary, output, options)
 
 
 def check(output: str | None, options: dict[str, Any]) -> None:
     """Refuse what could not work before anything is run."""
-    if bool(options["command"]) == (options["url"] is not None):
+    if bool(options["command"]) + (options["url"] is not None) + (options["overlay"] is not None) != 1:
         raise click.UsageError("give either a command to run (-- ./pkg.test ...) or the --url of a server")
+    if options["full"] != "nothing" and options["overlay"] is None and not builds(options["command"]):
+        raise click.UsageError(
+            "--full has to be built in: it goes with go test, run or build, or build the program with the flag that "
+            "goalloc record --full --overlay DIR prints"
+        )
+    if options["full"] != "nothing" and options["no_mend"]:
+        raise click.UsageError("--full needs the mended runtime, so it does not go with --no-mend")
+    if options["overlay"] is not None or only_builds(options["command"]):
+        if output is not None:
+            raise click.UsageError("a build makes no recording, so it goes without -o; run what was built, and record that")
+        return
     if output is None:
         raise click.UsageError("name the trace to write with -o FILE")
     if options["url"] is None and options["seconds"] is not None:
@@ -113,7 +143,9 @@ def from_command(ctx: click.Context, temporary: Path, output: str | None, option
         command = recorded(options["command"], options["trace"], temporary)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    ended = run(command, to_stderr=output == "-")
+    args, environ = mended(command.args, temporary, options)
+    command = replace(command, args=args)
+    ended = run(command, output == "-", environ)
     if ended.was_killed:
         say(f"goalloc: {command.name} was told to end and did not; it was killed, and its recording is left out")
         return INTERRUPTED
@@ -128,6 +160,60 @@ def from_command(ctx: click.Context, temporary: Path, output: str | None, option
             raise
         say(f"goalloc: {command.name} ended with exit code {code}; {error}")
     return code
+
+
+def from_build(temporary: Path, options: dict[str, Any]) -> int:
+    """Build a program whose recordings are whole; return the exit code of the go command."""
+    from goalloc_cli.recording.child import build
+
+    code = build(*mended(options["command"], temporary, options))
+    if not code and not options["quiet"]:
+        say("goalloc: built; start it with GODEBUG=traceallocfree=1, and record it with --trace FILE or --url")
+    return code
+
+
+def mended(args: Sequence[str], temporary: Path, options: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    """The command, and what its environment gets, so that Go builds with a mended runtime; as it is where that cannot be."""
+    from goalloc_cli.recording import overlay
+    from goalloc_cli.recording.command import flag_value
+    from goalloc_cli.recording.mend import Detail
+    from goalloc_cli.recording.toolchain import toolchain
+
+    if options["no_mend"] or not builds(args):
+        return [*args], {}
+    go = None
+    try:
+        go = toolchain(args[0], flag_value(args, "C"))
+        theirs = overlay.theirs(go, args)
+        list_file = overlay.write(temporary.with_name("overlay"), go, Detail(options["full"]), theirs)
+        args, goflags = overlay.passed(list_file, go, args)
+    except (OSError, ValueError) as error:
+        if go is None and isinstance(error, FileNotFoundError | PermissionError):
+            raise
+        say(f"goalloc: Go is left as it is, and its recordings may break: {error}")
+        return [*args], {}
+    if not options["quiet"]:
+        say("goalloc: Go builds with a runtime whose recordings are whole; the first time takes a minute")
+    return args, {"GOFLAGS": goflags}
+
+
+def write_overlay(options: dict[str, Any]) -> int:
+    """Write the mended runtime of the go command on the PATH, and print the flag."""
+    from goalloc_cli.recording import overlay
+    from goalloc_cli.recording.errors import RecordingError
+    from goalloc_cli.recording.mend import Detail
+    from goalloc_cli.recording.toolchain import toolchain
+
+    folder = Path(options["overlay"])
+    if (folder / overlay.LIST).exists() and not options["force"]:
+        raise click.UsageError(f"{folder / overlay.LIST}: exists already; choose another DIR, or pass --force to replace it")
+    go = toolchain("go", None)
+    try:
+        list_file = overlay.write(folder, go, Detail(options["full"]), overlay.theirs(go))
+    except ValueError as error:
+        raise RecordingError(str(error)) from None
+    click.echo(overlay.flag(list_file))
+    return 0
 
 
 def from_server(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:

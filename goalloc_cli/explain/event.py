@@ -48,7 +48,7 @@ def explain_event(
 def part(batch: Batch, start: int, end: int) -> Batch:
     """Events start .. end-1 of a batch; it brings all the names of the batch."""
     columns = {name: getattr(batch, name)[start:end] for name in ("kind", "p", "id", "size", "arg")}
-    return replace(batch, **columns, addr=None if batch.addr is None else batch.addr[start:end])
+    return replace(batch, **columns, addr=None if batch.addr is None else batch.addr[start:end], stack=None)
 
 
 def explained(run: Run, event: Batch, number: int) -> Document:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from goalloc_cli.jit import inner
 from goalloc_cli.model.heap import LOCK_SMALL, NO_SPAN, NONE, SPAN_IN_USE
 from goalloc_cli.model.loop import BOUND, NOSCAN
-from goalloc_cli.model.malloc import born, malloc_large
+from goalloc_cli.model.malloc import TINY_SPC, born, malloc_large
 from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
 from goalloc_cli.model.mheap import alloc_span, free_span, page_of
 from goalloc_cli.model.objects import name_object
@@ -95,7 +95,9 @@ def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
 
 @inner
 def spanclass_of(heap, size, noscan):
-    """The span class of a small request (malloc.malloc_small)."""
+    """The span class of a small request (malloc.malloc_small, malloc_tiny)."""
+    if noscan and size < heap.knobs.tiny_size:
+        return TINY_SPC
     header = 0
     if not noscan and heap.knobs.malloc_header and size > heap.knobs.header_above:
         header = 8

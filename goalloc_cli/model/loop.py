@@ -19,7 +19,7 @@ from goalloc_cli.model.heap import (
     PS,
 )
 from goalloc_cli.model.ledger import take_sample
-from goalloc_cli.model.malloc import free, malloc
+from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
 from goalloc_cli.model.objects import OBJECT_LIVE
 from goalloc_cli.model.pacer import begin_pacing, set_gogc
@@ -132,6 +132,8 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
     if k == TINY:
         heap.mcaches[who].tiny_allocs += 1
         heap.stats.tiny_packed += 1
+        if heap.knobs.tiny_as_told:
+            pack_told(heap, objects[obj], size)
     elif k == TIME:
         if size < heap.time_ns:
             heap.fault = FAULT_TIME

@@ -86,7 +86,7 @@ def malloc_tiny(heap, p, size):
         offset = (offset + 3) & ~3
     elif size & 1 == 0:
         offset = (offset + 1) & ~1
-    if cache.tiny_span != NO_SPAN and offset + size <= TINY_BLOCK:
+    if not heap.knobs.tiny_as_told and cache.tiny_span != NO_SPAN and offset + size <= TINY_BLOCK:
         cache.tiny_offset = offset + size
         cache.tiny_allocs += 1
         heap.stats.tiny_packed += 1
@@ -104,6 +104,14 @@ def malloc_tiny(heap, p, size):
         cache.tiny_slot = loc & 0xFFFF
         cache.tiny_offset = size
     return loc
+
+
+@inner
+def pack_told(heap, row, size):
+    """A tiny object of this size was packed into the block of an object; one that the snapshot brought is full already."""
+    if row.label & OBJECT_LIVE and size <= row.unused:
+        row.unused -= size
+        heap.by_spc[TINY_SPC].requested += size
 
 
 @inner

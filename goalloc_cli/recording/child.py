@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,30 +33,44 @@ class Ended:
     """It wrote a trace."""
 
 
-def run(command: Recorded, to_stderr: bool) -> Ended:
+def run(command: Recorded, to_stderr: bool, environ: Mapping[str, str]) -> Ended:
     """Run it to its end. `to_stderr` sends its output to the standard error.
+
+    Args:
+        environ: what its environment has beside ours.
 
     Raises:
         RecordingError: it ended without an error, but wrote no trace.
         FileNotFoundError, PermissionError: there is no such program.
     """
     before = state(command.trace)
-    environ = {**os.environ, "GODEBUG": with_setting(os.environ.get("GODEBUG", ""))}
-    passing = Passing(alone=not from_terminal())
-    with taken_by(passing.take), subprocess.Popen(
-        command.args, env=environ, stdout=sys.stderr if to_stderr else None, process_group=0 if passing.alone else None
-    ) as child:
-        passing.to(child)
-        code = child.wait()
-        passing.done()
-    code = code if code >= 0 else SIGNAL_EXIT - code
+    godebug = {"GODEBUG": with_setting(os.environ.get("GODEBUG", ""))}
+    code, was_killed = ended(command.args, {**environ, **godebug}, to_stderr)
     wrote = state(command.trace) not in (None, before)
     if not code and not wrote:
         raise RecordingError(
             f"{command.name} ended well, but wrote no trace to {command.trace}: does it start and stop one "
             "(runtime/trace), and is this the file?"
         )
-    return Ended(code, passing.was_killed, wrote)
+    return Ended(code, was_killed, wrote)
+
+
+def build(args: Sequence[str], environ: Mapping[str, str], to_stderr: bool = False) -> int:
+    """Run a command that records nothing to its end; return its exit code."""
+    return ended(args, environ, to_stderr)[0]
+
+
+def ended(args: Sequence[str], environ: Mapping[str, str], to_stderr: bool) -> tuple[int, bool]:
+    """The exit code of a command, and whether it had to be killed; its environment has `environ` beside ours."""
+    passing = Passing(alone=not from_terminal())
+    stdout, group = sys.stderr if to_stderr else None, 0 if passing.alone else None
+    with taken_by(passing.take), subprocess.Popen(
+        args, env={**os.environ, **environ}, stdout=stdout, process_group=group
+    ) as child:
+        passing.to(child)
+        code = child.wait()
+        passing.done()
+    return (code if code >= 0 else SIGNAL_EXIT - code), passing.was_killed
 
 
 def state(path: Path) -> tuple[int, ...] | None:

@@ -10,6 +10,10 @@ from pathlib import Path, PurePath
 SETTING = "traceallocfree=1"
 """What GODEBUG must hold for a trace to have allocations in it (Go: runtime/extern.go)."""
 
+GO = re.compile(r"go(\d[\w.]*)?(\.exe)?")
+"""How the go command is called; go1.26.6 is what golang.org/dl installs."""
+BUILDS = ("test", "run", "build", "install")
+"""Its subcommands that build a program."""
 TEST_BINARY = re.compile(r".*\.test(\.exe)?", re.IGNORECASE)
 TEST_FLAG = re.compile(r"--?test\.")
 
@@ -54,7 +58,21 @@ def is_test_binary(args: Sequence[str]) -> bool:
 
 
 def is_go_test(args: Sequence[str]) -> bool:
-    return PurePath(args[0]).name in ("go", "go.exe") and list(args[1:2]) == ["test"]
+    return is_go(args) and list(args[1:2]) == ["test"]
+
+
+def is_go(args: Sequence[str]) -> bool:
+    return bool(args and GO.fullmatch(PurePath(args[0]).name))
+
+
+def builds(args: Sequence[str]) -> bool:
+    """Whether the go command is to build something."""
+    return is_go(args) and args[1:2] != [] and args[1] in BUILDS
+
+
+def only_builds(args: Sequence[str]) -> bool:
+    """Whether the go command is to build a program, and not to run it."""
+    return is_go(args) and (list(args[1:2]) in (["build"], ["install"]) or (is_go_test(args) and "-c" in args))
 
 
 def told(args: Sequence[str], at: int, flag: str, folder_flag: str, temporary: Path) -> Recorded:

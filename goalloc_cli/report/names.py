@@ -17,7 +17,7 @@ REPLAY_REPORTS = (
     "marks",
     "timeline",
 )
-STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "stacks", "cycles")
+STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "sites", "stacks", "cycles")
 GCTRACE_REPORTS = ("cycles", "released", "scans", "beside")
 REPORTS_OF = {"goalloc replay": REPLAY_REPORTS, "goalloc stats": STATS_REPORTS, "goalloc gctrace": GCTRACE_REPORTS}
 """By the schema of the document that they are made from."""

@@ -44,6 +44,7 @@ STATS: dict[str, Report] = {
     "sizes": trace_tables.sizes,
     "lifetimes": trace_tables.lifetimes,
     "types": trace_tables.types,
+    "sites": trace_tables.sites,
     "stacks": trace_tables.stacks,
     "cycles": trace_tables.cycles,
 }

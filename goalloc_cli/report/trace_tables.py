@@ -10,6 +10,8 @@ from goalloc_cli.report.units import duration, iec, millions, percent, plural, s
 
 Document = dict[str, Any]
 
+MOST_SITES = 12
+"""Sites shown in the terminal and in CSV."""
 TOP = 20
 """Types shown in the terminal and in CSV; JSON has them all."""
 
@@ -38,6 +40,7 @@ def overview(document: Document) -> list[Block]:
         *lifetimes(document),
         types_by(document, "alloc_bytes", "types_by_bytes", "Types by bytes allocated", 8),
         types_by(document, "allocs", "types_by_count", "Types by allocations", 5),
+        *sites(document),
         *stacks(document),
         cycle_summary(document),
         kinds(document),
@@ -189,6 +192,34 @@ def types_by(document: Document, key: str, name: str, title: str, most: int) -> 
     return Table(name, title, columns, cells, notes)
 
 
+def sites(document: Document) -> list[Block]:
+    """Where the program allocates, where the trace has stacks."""
+    found = document["sites"]
+    if not found:
+        return []
+    columns = (
+        text("function", "function"),
+        text("line", "line"),
+        count("allocs", "allocations"),
+        size("alloc_bytes", "bytes"),
+        share("share", "share"),
+    )
+    total = sum(site["alloc_bytes"] for site in found)
+    rows: list[Sequence[Cell]] = [
+        (s["function"], place(s), s["allocs"], s["alloc_bytes"], s["alloc_bytes"] / total if total else None)
+        for s in found[:MOST_SITES]
+    ]
+    notes = ["The innermost call outside of the runtime."]
+    if len(found) > len(rows):
+        notes.append(f"{plural(len(found) - len(rows), 'more site')}: see --format json.")
+    return [Table("sites", "Sites by bytes allocated", columns, rows, notes)]
+
+
+def place(site: dict[str, Any]) -> str:
+    """File and line, without the folders."""
+    return f"{site['file'].rpartition('/')[2]}:{site['line']}"
+
+
 def stacks(document: Document) -> list[Block]:
     found = document["stacks"]
     rows: list[Sequence[Cell]] = [(short_size(int(stack)), int(stack), allocs) for stack, allocs in found["by_size"].items()]
@@ -262,4 +293,4 @@ def kinds(document: Document) -> Table:
     return Table("events", "Events by kind", columns, rows)
 
 
-__all__ = ["cycles", "events", "headline", "lifetimes", "overview", "percent", "sizes", "stacks", "types"]
+__all__ = ["cycles", "events", "headline", "lifetimes", "overview", "percent", "sites", "sizes", "stacks", "types"]

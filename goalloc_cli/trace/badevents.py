@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.handles import longer
 from goalloc_cli.jit import kernel
-from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NO_P, Batch, Kind
+from goalloc_cli.trace.event import ALL_COLUMNS, KIND_MASK, NO_P, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
 from goalloc_cli.trace.trace import Header, Trace
 
@@ -328,7 +328,7 @@ def bad_event(batch: Batch, i: int, number: int, wrong: Wrong) -> BadEvent:
 
 def without(batch: Batch, bad: NDArray[np.bool_]) -> Batch:
     """The batch without some of its events."""
-    columns = {name: getattr(batch, name)[~bad] for name in COLUMNS if getattr(batch, name) is not None}
+    columns = {name: getattr(batch, name)[~bad] for name in ALL_COLUMNS if getattr(batch, name) is not None}
     return replace(batch, **columns)
 
 

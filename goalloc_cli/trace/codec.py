@@ -13,7 +13,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import COLUMNS
+from goalloc_cli.trace.event import ALL_COLUMNS, OPTIONAL
 
 WIDTHS = (1, 2, 4, 8)
 """Bytes that one value may be stored in."""
@@ -94,7 +94,7 @@ def decode_column(name: str, descriptor: object, data: memoryview, events: int, 
     if unknown := descriptor.keys() - DESCRIPTOR_KEYS:
         # Skipping it would misread the values.
         raise ValueError(f"its descriptor has unknown keys {brief(unknown)}; a newer goalloc may know them")
-    dtype = np.dtype(COLUMNS[name])
+    dtype = np.dtype(ALL_COLUMNS[name])
     if "value" in descriptor:
         value = whole_number(descriptor, "value", min(MAX_VALUE, (1 << 8 * dtype.itemsize) - 1))
         return np.full(events, value, dtype)
@@ -138,9 +138,9 @@ def decode_columns(descriptors: object, data: bytes, events: int, codec: object)
         raise ValueError("its columns are no map")
     decompress = decompressor(codec)
     columns = {}
-    for name in COLUMNS:
+    for name in ALL_COLUMNS:
         if name not in descriptors:
-            if name == "addr":
+            if name in OPTIONAL:
                 continue
             raise ValueError(f"column {name!r} is missing")
         try:

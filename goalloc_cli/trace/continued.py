@@ -53,6 +53,8 @@ def continued(trace: Trace, types: Sequence[TypeInfo], names: Sequence[str]) -> 
             arg = batch.arg.copy()
             for numbers, mine in ((type_numbers, _TYPED[batch.kind]), (name_numbers, _NAMED[batch.kind])):
                 arg[mine] = numbers.joint[arg[mine]]
-            yield replace(batch, arg=arg, new_types=fresh[0], new_names=fresh[1])
+            # A replay does not look at stacks, which would have to be numbered on as well.
+            kept = replace(batch, stack=None, new_functions=[], new_calls=[])
+            yield replace(kept, arg=arg, new_types=fresh[0], new_names=fresh[1])
 
     return replace(trace, batches=batches())

@@ -1,7 +1,8 @@
 """What an event is: its kind, its columns, and what each column means for each kind.
 
 A trace is a sequence of events, held and moved in batches. A batch is five parallel columns (and a sixth, the
-witness, where the trace came from a real recording), so that a kernel, a codec and NumPy can each take a column whole.
+witness, where the trace came from a real recording, and a seventh, the stack, where that has stacks), so that a kernel, a
+codec and NumPy can each take a column whole.
 
 | column | dtype | holds |
 |--------|-------|-------|
@@ -11,6 +12,7 @@ witness, where the trace came from a real recording), so that a kernel, a codec 
 | size   | i8    | bytes, pages, nanoseconds or a page number: see the kind |
 | arg    | u4    | type, name, span class, ...: see the kind |
 | addr   | i8    | witness: the address that the real runtime chose; 0 where there is none |
+| stack  | u4    | call stack of an allocation, a number of `Call`; 0 where it is not known |
 
 Objects, goroutine stacks and manual spans each have their own handles. The handle of a freed object stays its own until
 its slot has been swept, so that a hint can name it. Pages are numbered from address 0
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,7 +150,11 @@ HINT_KINDS = tuple(k for k in Kind if 32 <= k < 48)
 WITNESS_KINDS = tuple(k for k in Kind if k >= 48)
 
 COLUMNS: dict[str, str] = {"kind": "<u1", "p": "<u2", "id": "<u4", "size": "<i8", "arg": "<u4", "addr": "<i8"}
-"""Every column and its dtype; `addr` is the optional one."""
+"""The columns and their dtypes; `addr` is optional."""
+ALL_COLUMNS: dict[str, str] = {**COLUMNS, "stack": "<u4"}
+"""With the one that only recordings with stacks have."""
+OPTIONAL = ("addr", "stack")
+"""Columns that a batch may be without."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,26 @@ class TypeInfo:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A function of the program, and the file that it stands in."""
+
+    name: str
+    file: str
+
+
+class Call(NamedTuple):
+    """The innermost call of a stack. Stacks are numbered from 1, as `new_calls` brings them; 0 is the empty one."""
+
+    function: int
+    """Its number, counted from 1 as `new_functions` brings them."""
+    line: int
+    caller: int
+    """The number of the stack without this call, a lower one."""
+
+
+@dataclass(frozen=True)
 class Batch:
-    """At most `BATCH` events, as columns of equal length; and the types and names that they are the first to use.
+    """At most `BATCH` events, as columns of equal length; and the types, names and stacks that they are the first to use.
 
     A type or name id is an index into the table that all batches so far make up; entry 0 of both tables is empty and
     means "not known".
@@ -175,6 +200,9 @@ class Batch:
     addr: NDArray[np.int64] | None = None
     new_types: list[TypeInfo] = field(default_factory=list)
     new_names: list[str] = field(default_factory=list)
+    stack: NDArray[np.uint32] | None = None
+    new_functions: list[Function] = field(default_factory=list)
+    new_calls: list[Call] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.kind)

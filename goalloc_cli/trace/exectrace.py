@@ -10,14 +10,16 @@ stacks, types), `exectrace_survey` (a first look), `exectrace_decode` (events), 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import BATCH, Batch, TraceError, TypeInfo
+from goalloc_cli.trace.event import BATCH, Batch, TraceError
+from goalloc_cli.trace.exectrace_asked import KEY
 from goalloc_cli.trace.exectrace_check import check
 from goalloc_cli.trace.exectrace_cycles import NEVER, Act
 from goalloc_cli.trace.exectrace_damage import Break, BrokenError
@@ -104,6 +106,7 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
         _read_start(reader)
     window, ps = reader.window, reader.survey.ps
     version, certain = _version(wire, window)
+    full = _key(wire) != ""
     notes = _wire_notes(reader)
     found = check(reader.seen, _has_snapshot(window), version == "1.23" or not certain, partial)
     snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
@@ -112,7 +115,7 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
     if reader.inline_marks != usual:
         said = "on" if reader.inline_marks else "off"
         notes.append(f"The slots show that Green Tea was {said} (GOEXPERIMENT): inline_mark_bytes is set so.")
-    if version == "1.23":
+    if version == "1.23" and not full:
         notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
     from_start = snapshot is not None and _starts_with_program(window)
     if snapshot is not None:
@@ -122,18 +125,25 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
     header = Header(
         go_version=version,
         gomaxprocs=max(ps, reader.survey.gomaxprocs),
-        sizes="slot",
+        sizes="requested" if full else "slot",
+        recorded=("sizes and stacks" if reader.known_stacks[1] else "sizes") if full else "",
         source="execution trace",
         from_start=from_start,
         heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
         hints=True,
         witnesses=True,
-        knobs=() if reader.inline_marks == usual else (("inline_mark_bytes", INLINE_MARK_BYTES * reader.inline_marks),),
+        knobs=_knobs(full, reader.inline_marks if reader.inline_marks != usual else None),
         notes=tuple(notes),
     )
     room = _room(window, ps)
     trace = Trace(name=name, header=header, batches=iter(()), size_bytes=size_bytes, lost=reader.lost)
     return replace(trace, batches=_named(name, _batches(reader, snapshot, room, partial, trace.remarks)))
+
+
+def _knobs(full: bool, inline_marks: bool | None) -> tuple[tuple[str, int], ...]:
+    """The knobs that a recording calls for: one that tells every size, and one that shows other mark bits than usual."""
+    told = (("tiny_as_told", 1),) if full else ()
+    return told if inline_marks is None else (*told, ("inline_mark_bytes", INLINE_MARK_BYTES * inline_marks))
 
 
 def _wire_notes(reader: Reader) -> list[str]:
@@ -180,12 +190,20 @@ def _version(wire: Wire, window: Window) -> tuple[str, bool]:
 
     1.24 and later trace every tiny allocation, 1.23 only those that open a block (malloc.go, mallocgcTiny).
     """
+    if told := re.match(r"goalloc go(1\.\d+)", _key(wire)):
+        return told[1], True
     if wire.release != "1.23":
         return ("1.27" if wire.release == "1.26" else wire.release), True
     allocs = np.flatnonzero((window.kind == 132) & (window.owner >= 0))
     tiny = allocs[window.spans["spc"][window.row[allocs]] == TINY_SPC]
     packed = bool(np.any(window.owner[tiny] != tiny))
     return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
+
+
+def _key(wire: Wire) -> str:
+    """The key of the messages that tell of allocations, "" where there are none; it names the release."""
+    name = wire.generations[0]
+    return wire.tables.string(name, wire.tables.string_with(name, KEY))
 
 
 def _room(window: Window, ps: int) -> int:
@@ -210,9 +228,12 @@ def _named(name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
         raise TraceError(f"{name}: {error}") from None
 
 
-def _batch(rows: NDArray[np.void], types: list[TypeInfo], names: list[str]) -> Batch:
-    columns = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
-    return Batch(**columns, new_types=types, new_names=names)
+def _batch(rows: NDArray[np.void], has_stacks: bool, tables: dict[str, Any]) -> Batch:
+    """A batch of rows, which are left without stacks."""
+    columns: dict[str, Any] = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
+    stack = rows["stack"].copy() if has_stacks else None
+    rows["stack"] = 0
+    return Batch(**columns, stack=stack, **tables)
 
 
 def _batches(
@@ -228,7 +249,7 @@ def _batches(
     if len(cycles.starts) and cycles.starts[0] <= NEVER:
         cycles.actions.append((0, int(Act.GC_START), cycles.explicit[0], -1))
     first_key = float(window.key[0]) if len(window) else 0.0
-    names = 0
+    names = functions = calls = 0
     later: list[str] = []
 
     def source() -> Source:
@@ -237,9 +258,12 @@ def _batches(
         return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, reader.types.bytes, whole)
 
     def full(rows: NDArray[np.void], fresh: Array) -> Batch:
-        nonlocal names
-        named, names = cycles.names[names:], len(cycles.names)
-        return _batch(rows, [infos[u] for u in fresh.tolist()], named)
+        nonlocal names, functions, calls
+        tables: dict[str, Any] = {"new_types": [infos[u] for u in fresh.tolist()], "new_names": cycles.names[names:]}
+        known, stacks, names = reader.known_stacks, reader.stacks, len(cycles.names)
+        tables |= {"new_functions": stacks.functions[functions : known[0]], "new_calls": stacks.calls[calls : known[1]]}
+        functions, calls = known
+        return _batch(rows, calls > 0, tables)
 
     if snapshot is not None:
         take_caches(held, snapshot, window)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError
+from goalloc_cli.trace.exectrace_asked import KEY, TYPE_MASK, asked
 from goalloc_cli.trace.exectrace_scan import NO_M
 from goalloc_cli.trace.exectrace_tables import uvarint_at
 from goalloc_cli.trace.exectrace_wire import Wire
@@ -88,7 +89,7 @@ PROC_START, PROC_STOP = int(Ev.PROC_START), int(Ev.PROC_STOP)
 PROC_STEAL, PROC_STATUS = int(Ev.PROC_STEAL), int(Ev.PROC_STATUS)
 GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
 GO_SYSCALL_BEGIN, USER_LOG = int(Ev.GO_SYSCALL_BEGIN), int(Ev.USER_LOG)
-SPAN, SPAN_ALLOC = int(Ev.SPAN), int(Ev.SPAN_ALLOC)
+SPAN, SPAN_ALLOC, OBJECT_ALLOC = int(Ev.SPAN), int(Ev.SPAN_ALLOC), int(Ev.OBJECT_ALLOC)
 
 
 @dataclass
@@ -148,16 +149,21 @@ def second(ev, args):
 
 @kernel
 def decode_events(
-    data, start, stop, time, m, m_ids, arity, kept, streams, kind, ticks, chained, a, b, m_of, p_of
+    data, start, stop, time, m, m_ids, arity, kept, asked_key, streams, kind, ticks, chained, a, b, m_of, p_of
 ):
-    """Fill the columns of the kept events, and find the P of each.
+    """Fill the columns of the kept events, and find the P of each; return how many they are.
+
+    A message with `asked_key` is no event of its own: it tells of the allocation that follows.
 
     The P of an M is told on its own stream: ProcStart and ProcStatus(running) give it, ProcStop and a ProcSteal from
     itself take it away. A ProcStatus of another P (forEachP writes those) changes nothing.
     """
     count = 0
     args = np.zeros(6, np.int64)
+    told = np.int64(0)
     for k in range(len(start)):
+        if k == 0 or m[k] != m[k - 1]:
+            told = np.int64(0)
         p, now, chain = streams.p[m[k]], streams.now[m[k]], streams.chain[m[k]]
         chain = chain and 0 <= time[k] - now <= 1
         at, end, now = start[k], stop[k], time[k]
@@ -171,6 +177,9 @@ def decode_events(
                 args[j], at = uvarint_at(data, at, end)
             if not kept[ev]:
                 continue
+            if ev == USER_LOG and args[1] == asked_key:
+                told = asked(args[0], args[3])
+                continue
             if ev == PROC_START or (ev == PROC_STATUS and p < 0 and (args[1] == RUNNING or args[1] == SYSCALL)):
                 p = min(args[0], 32767)
             kind[count] = ev
@@ -181,12 +190,16 @@ def decode_events(
             b[count] = args[1] if arguments > 1 else 0
             if arguments > 2:
                 b[count] = second(ev, args)
+            if ev == OBJECT_ALLOC and told:
+                b[count] = told | (b[count] if 0 <= b[count] < TYPE_MASK else TYPE_MASK)
+                told = np.int64(0)
             m_of[count] = m[k]
             p_of[count] = p
             if ev == PROC_STOP or (ev == PROC_STEAL and args[0] == p and np.uint64(args[2]) == m_ids[m[k]]):
                 p = -1
             count += 1
         streams.p[m[k]], streams.now[m[k]], streams.chain[m[k]] = p, now, chain
+    return count
 
 
 @kernel
@@ -216,29 +229,31 @@ def new_events(most: int, ms: int) -> Events:
     )
 
 
-def decode(wire: Wire, generation: int, count: int, streams: Streams, room: Events) -> Events:
+def decode(wire: Wire, generation: int, streams: Streams, room: Events) -> Events:
     """The events of a generation that matter here.
 
     Args:
         wire: the recording.
         generation: which; one after the other.
-        count: how many they are.
         streams: where each M stands; changed.
         room: where to put them; what is returned lies there.
 
     Raises:
         TraceError: times or numbers that cannot be.
     """
+    batches = wire.batches(generation)
+    key = wire.tables.string_with(wire.generations[generation], KEY)
+    count = int(
+        decode_events(
+            batches.data, batches.start, batches.stop, batches.time, batches.m, wire.m_ids, ARITY, KEPT, key,
+            streams, room.kind, room.time, room.chained, room.a, room.b, room.m, room.p,
+        )
+    )  # fmt: skip
     events = Events(
         **{f.name: getattr(room, f.name)[:count] for f in fields(Events) if f.name not in ("bounds", "generation")},
         bounds=room.bounds,
         generation=generation,
     )
-    batches = wire.batches(generation)
-    decode_events(
-        batches.data, batches.start, batches.stop, batches.time, batches.m, wire.m_ids, ARITY, KEPT,
-        streams, events.kind, events.time, events.chained, events.a, events.b, events.m, events.p,
-    )  # fmt: skip
     find_next_p(events.kind, events.m, events.p, events.a, events.next_p)
     events.bounds[:] = np.searchsorted(events.m, np.arange(len(wire.m_ids) + 1))
     if NO_M in wire.m_ids:

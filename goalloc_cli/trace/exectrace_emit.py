@@ -14,6 +14,7 @@ import numpy as np
 
 from goalloc_cli.jit import bare
 from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
+from goalloc_cli.trace.exectrace_asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.trace.exectrace_cycles import Act, Code
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
@@ -29,29 +30,22 @@ BACKGROUND_SPANS, GC_SPANS = 10, 1
 """Spans swept between two yields (mgcsweep.go, bgsweep; mgc.go, GC)."""
 SWEEPS = 62
 """Numbers for sweeps that are under way at once."""
-
-ALLOC, FREE, TINY = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY)
-K_STACK_ALLOC, K_STACK_FREE = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE)
+ALLOC, FREE, TINY, K_TIME = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY), int(Kind.TIME)
+K_STACK_ALLOC, K_STACK_FREE, K_REFILL = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE), int(Kind.REFILL)
 K_GC_START, K_GC_END, K_FLUSH = int(Kind.GC_START), int(Kind.GC_END), int(Kind.FLUSH)
-K_CHECKPOINT, K_TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
 SWEEP_TO, SWEEP_COUNT, SWEEP_DRAINED = int(Kind.SWEEP_TO), int(Kind.SWEEP_COUNT), int(Kind.SWEEP_DRAINED)
-K_SWEEP_CREDIT, K_SWEEP_RECLAIM = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM)
-K_RECLAIM_BYTES, K_REFILL = int(Kind.RECLAIM_BYTES), int(Kind.REFILL)
+K_SWEEP_CREDIT, K_SWEEP_RECLAIM, K_RECLAIM_BYTES = int(Kind.SWEEP_CREDIT), int(Kind.SWEEP_RECLAIM), int(Kind.RECLAIM_BYTES)
 K_SWEEP_END, K_SWEEP_PAID, K_SWEPT_NEXT = int(Kind.SWEEP_END), int(Kind.SWEEP_PAID), int(Kind.SWEPT_NEXT)
 K_HEAP_GOAL, K_SCAVENGE, FREE_OS_MEMORY = int(Kind.HEAP_GOAL), int(Kind.SCAVENGE), int(Kind.FREE_OS_MEMORY)
-MCACHE_FLUSH, PAGE_CACHE_FLUSH = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH)
-MANUAL_ALLOC, MANUAL_FREE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE)
+MCACHE_FLUSH, PAGE_CACHE_FLUSH, K_CHECKPOINT = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH), int(Kind.CHECKPOINT)
+MANUAL_ALLOC, MANUAL_FREE, SAW_HEAP_LIVE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE), int(Kind.SAW_HEAP_LIVE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
-SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
-
 PROC_START, GO_STOP, GO_BLOCK, STW_END = int(Ev.PROC_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK), int(Ev.STW_END)
 GC_SWEEP_BEGIN, GC_SWEEP_END, GC_END = int(Ev.GC_SWEEP_BEGIN), int(Ev.GC_SWEEP_END), int(Ev.GC_END)
 HEAP_ALLOC, SPAN_ALLOC, SPAN_FREE = int(Ev.HEAP_ALLOC), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)
-HEAP_GOAL, GC_BEGIN = int(Ev.HEAP_GOAL), int(Ev.GC_BEGIN)
-USER_LOG, STW_BEGIN = int(Ev.USER_LOG), int(Ev.STW_BEGIN)
+HEAP_GOAL, GC_BEGIN, USER_LOG, STW_BEGIN = int(Ev.HEAP_GOAL), int(Ev.GC_BEGIN), int(Ev.USER_LOG), int(Ev.STW_BEGIN)
 OBJECT_ALLOC, OBJECT_FREE = int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STACK_ALLOC, STACK_FREE = int(Ev.STACK_ALLOC), int(Ev.STACK_FREE)
-
 LATE_ALLOC, GC_START, FLUSH = int(Act.LATE_ALLOC), int(Act.GC_START), int(Act.FLUSH)
 CHECKPOINT, IDLE_FLUSH, SWEPT_NEXT = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH), int(Act.SWEPT_NEXT)
 SWEPT_ALL, GONE = int(Act.SWEPT_ALL), int(Act.GONE)
@@ -116,14 +110,20 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write the alloc of event `i` by P `p`."""
     r = src.row[i]
     span = src.spans[r]
-    arg = numbered(st, held, src.b[i])
+    u = src.b[i] & TYPE_MASK
+    told = src.b[i] >> TYPE_BITS != 0
+    out[st.count].stack = src.b[i] >> STACK_AT
+    arg = numbered(st, held, u)
     noscan = NOSCAN if span.spc & 1 else 0
     if src.owner[i] != i:
-        known = 0 < src.type_bytes[src.b[i]] < 16
+        size = asked_size(src.b[i], span.spc, span.npages) if told else src.type_bytes[u]
+        known = 0 < size < 16
         put(out, st, TINY if known else TINY | BOUND, p, held.handle[src.owner[i]],
-            src.type_bytes[src.b[i]] if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
+            size if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
         return
-    size, bound = request(span.spc, span.size, span.npages, src.type_bytes[src.b[i]], src.slot_of)
+    size, bound = request(span.spc, span.size, span.npages, src.type_bytes[u], src.slot_of)
+    if told:
+        size, bound = asked_size(src.b[i], span.spc, span.npages), 0
     if p != NO_P and span.spc > 1:
         if several_ps and st.ends:
             flush_once(out, st, held, p)

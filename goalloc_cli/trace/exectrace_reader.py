@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.trace.ahead import later
+from goalloc_cli.trace.exectrace_asked import Stacks
 from goalloc_cli.trace.exectrace_check import Evidence, is_pardoned
 from goalloc_cli.trace.exectrace_cover import covered_until, cut
 from goalloc_cli.trace.exectrace_cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
@@ -58,6 +59,8 @@ class Decoded(NamedTuple):
     code: NDArray[np.uint8]
     order: NDArray[np.int32]
     """The first attempt at it."""
+    stacks: tuple[int, int]
+    """Functions and calls that are known then."""
 
 
 class Reader:
@@ -77,6 +80,9 @@ class Reader:
         self._coming: Callable[[], Decoded] | None = None
         """Waits for the next generation, once it is being decoded."""
         self.types = read_types(wire)
+        self.stacks = Stacks()
+        self.known_stacks = self.stacks.known
+        """Functions and calls of what has been read."""
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
         self.cycles = Cycles(ps)
@@ -123,9 +129,9 @@ class Reader:
         events, begin, end = int(counts.sum()), int(wire.time.min()), int(wire.time.max())
         if wire.open:
             count, ms = int(counts[last]), len(wire.m_ids)
-            first = decode(wire, last, count, new_streams(ms), new_events(count, ms))
+            first = decode(wire, last, new_streams(ms), new_events(count, ms))
             kept = cut(first, covered_until(first, self.survey.ps))
-            events += len(kept) - len(first)
+            events += len(kept) - count
             end = int(kept.time.max(initial=begin))
         return events, (end - begin) / wire.ticks_per_second
 
@@ -153,19 +159,20 @@ class Reader:
         """Decode a generation. What the window holds and what was found out so far is left alone."""
         assert self._room is not None
         assert self._clock is not None
-        name, count = self.wire.generations[generation], int(self.survey.events[generation])
-        events = decode(self.wire, generation, count, self._streams, self._room)
+        name = self.wire.generations[generation]
+        events = decode(self.wire, generation, self._streams, self._room)
         if self.wire.open and generation == len(self.wire.generations) - 1:
             events = cut(events, covered_until(events, self.survey.ps))
         begin_at_snapshot(events)
         self.lost.numbers += lost_numbers(events)
         self.lost.types += self.types.translate(events)
         tables, ms = self.wire.tables, len(self.wire.m_ids)
+        self.stacks.translate(events.kind, events.b, tables, name)
         code = code_unnamed(events, ms) if tables.are_missing(name) else code_events(events, name, tables)
         swept_bytes(events)
         name_sweeps(events, code)
         self._clock.begin(events)
-        return Decoded(events, code, self._clock.order())
+        return Decoded(events, code, self._clock.order(), self.stacks.known)
 
     def read(self, floor: int) -> None:
         """Read the next generation; `floor` is the first place of the window that can still be changed.
@@ -199,7 +206,7 @@ class Reader:
         assert self._clock is not None
         decoded = self._coming() if self._coming else self._decode(self.generation)
         self._coming = None
-        events, code = decoded.events, decoded.code
+        events, code, self.known_stacks = decoded.events, decoded.code, decoded.stacks
         self._sweeper_count = int(
             find_sweepers(
                 events.kind, events.a, events.b, events.m, code, self._running, self._sweepers, self._sweeper_count

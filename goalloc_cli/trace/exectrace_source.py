@@ -20,7 +20,8 @@ from goalloc_cli.trace.exectrace_window import Window
 Array = NDArray[np.int64]
 
 OUT = np.dtype(
-    [("size", np.int64), ("addr", np.int64), ("id", np.uint32), ("arg", np.uint32), ("p", np.uint16), ("kind", np.uint8)],
+    [("size", np.int64), ("addr", np.int64), ("id", np.uint32), ("arg", np.uint32), ("stack", np.uint32), ("p", np.uint16),
+     ("kind", np.uint8)],
     align=True,
 )
 """One event of a trace, as `event.COLUMNS`."""
@@ -43,7 +44,8 @@ class Source(NamedTuple):
     kind: NDArray[np.uint8]
     a: NDArray[np.int64]
     b: NDArray[np.int64]
-    """Of an alloc: the index of its type. Of a goroutine's state: the state."""
+    """Of an alloc: the index of its type, and what a message told of it (`exectrace_asked`). Of a goroutine's state: the
+    state."""
     m: NDArray[np.int32]
     p: NDArray[np.int16]
     next_p: NDArray[np.int16]

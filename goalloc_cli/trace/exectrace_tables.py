@@ -131,6 +131,16 @@ def function_ids(data, at, frames):
     return out
 
 
+@kernel
+def read_frames(data, at, frames):
+    """PC, function, file and line of the frames of a stack whose first is at `at`; shape (frames, 4)."""
+    out = np.zeros((frames, 4), np.int64)
+    for i in range(frames):
+        for j in range(4):
+            out[i, j], at = uvarint_at(data, at, len(data))
+    return out
+
+
 class Tables:
     """The tables of all generations, keyed by (generation, id)."""
 
@@ -189,6 +199,18 @@ class Tables:
         ids = function_ids(np.frombuffer(data, np.uint8), at, frames).tolist()
         names = self._functions[generation, key] = tuple(self.string(generation, i) for i in ids)
         return names
+
+    def frames(self, generation: int, key: int) -> Index:
+        """PC, function, file and line (ids of strings) of every frame of a stack, innermost first; shape (n, 4)."""
+        data, at, frames = self._stacks.get((generation, key), (b"", 0, 0))
+        return read_frames(np.frombuffer(data, np.uint8), at, frames)  # type: ignore[no-any-return]
+
+    def string_with(self, generation: int, start: bytes) -> int:
+        """The id of a string of a generation that begins so; -1: none does."""
+        for (of, key), (data, first, length) in self._strings.items():
+            if of == generation and length >= len(start) and data.startswith(start, first):
+                return key
+        return -1
 
     def types(self, generation: int) -> tuple[Index, list[TypeInfo]]:
         """The ids of a generation's types, and the types."""

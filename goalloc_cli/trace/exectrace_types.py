@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.jit import kernel
 from goalloc_cli.trace.event import TraceError, TypeInfo
+from goalloc_cli.trace.exectrace_asked import TYPE_BITS, TYPE_MASK
 from goalloc_cli.trace.exectrace_decode import Events
 from goalloc_cli.trace.exectrace_wire import Wire
 
@@ -25,11 +26,12 @@ def map_types(kind, b, index):
     missing = 0
     for i in range(len(kind)):
         if kind[i] == 131 or kind[i] == 132:
-            if b[i] < 0 or b[i] >= len(index) or index[b[i]] < 0:
-                b[i] = 0
+            u = b[i] & TYPE_MASK if kind[i] == 132 and b[i] >> TYPE_BITS else b[i]
+            if u < 0 or u >= len(index) or index[u] < 0:
+                b[i] -= u
                 missing += 1
             else:
-                b[i] = index[b[i]]
+                b[i] += index[u] - u
     return missing
 
 

@@ -19,14 +19,16 @@ from goalloc_cli.trace.codec import (
     encode_columns,
     whole_number,
 )
-from goalloc_cli.trace.event import BATCH, COLUMNS, KIND_MASK, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReader, pack_header, pack_record
-from goalloc_cli.trace.trace import Header, Trace
+from goalloc_cli.trace.trace import RECORDED, Header, Trace
 
 T = TypeVar("T")
 
+MOST_NUMBER = (1 << 32) - 1
+"""Of a function, a line or a stack."""
 MOST_DEEP = 16
 """Lists and maps inside others in a header."""
 
@@ -87,6 +89,8 @@ def _header_problem(header: Header) -> str | None:
         return f"page_size is {header.page_size}; Go's pages have 8192 bytes"
     if header.sizes not in ("requested", "slot"):
         return f"sizes is {header.sizes!r}; it must be requested or slot"
+    if header.recorded not in RECORDED:
+        return f"recorded is {header.recorded!r}; it must be one of {', '.join(filter(None, RECORDED))}"
     if not 0 <= header.heap_base <= MAX_VALUE:
         return f"heap_base is {header.heap_base}; it must be an address"
     return next(filter(None, (knob_problem(name, str(value)) for name, value in header.knobs)), None)
@@ -112,8 +116,13 @@ def _read_chunk(record: Record, where: str) -> Batch:
     try:
         events = whole_number(head, "events", BATCH)
         columns = decode_columns(head.get("columns"), record.data, events, head.get("codec"))
-        types, names = _read_types(head.get("types", [])), _read_names(head.get("names", []))
-        return Batch(**columns, new_types=types, new_names=names)
+        return Batch(
+            **columns,
+            new_types=_read_types(head.get("types", [])),
+            new_names=_read_names(head.get("names", [])),
+            new_functions=_read_functions(head.get("functions", [])),
+            new_calls=_read_calls(head.get("calls", [])),
+        )
     except ValueError as error:
         raise TraceError(f"{where}: {error}") from error
 
@@ -135,6 +144,22 @@ def _read_names(stored: object) -> list[str]:
     if not _is_list_of(stored, str):
         raise ValueError("its names are no list of texts")
     return stored
+
+
+def _read_functions(stored: object) -> list[Function]:
+    if not _is_list_of(stored, list) or not all(len(entry) == 2 and _is_list_of(entry, str) for entry in stored):
+        raise ValueError("its functions are no list of [name, file]")
+    return [Function(*entry) for entry in stored]
+
+
+def _read_calls(stored: object) -> list[Call]:
+    if not _is_list_of(stored, list) or not all(len(entry) == 3 for entry in stored):
+        raise ValueError("its calls are no list of [function, line, caller]")
+    return [_read_call(dict(zip(Call._fields, entry, strict=True))) for entry in stored]
+
+
+def _read_call(entry: dict[str, Any]) -> Call:
+    return Call(*(whole_number(entry, key, MOST_NUMBER) for key in Call._fields))
 
 
 def _is_list_of(value: object, kind: type[T]) -> TypeGuard[list[T]]:
@@ -180,7 +205,7 @@ def write_native(
     if problem := _header_problem(header):
         raise TraceError(f"header: {problem}")
     compress = compressor(codec)
-    stream.write(pack_header(_header_map(header)))
+    stream.write(pack_header(_header_map(header), minor=1 if header.recorded else 0))
     ranges = RangeCheck(header.gomaxprocs)
     counts = np.zeros(KIND_MASK + 1, np.int64)
     chunks = duration_ns = 0
@@ -206,38 +231,61 @@ def write_native(
 def without_witnesses(batch: Batch) -> Batch:
     """The batch without `addr`, and without the events that only `verify` reads."""
     kept = ~_IS_WITNESS[batch.kind]
-    columns = {name: getattr(batch, name)[kept] for name in COLUMNS if name != "addr"}
-    return replace(batch, **columns, addr=None)
+    columns = {name: column[kept] for name in ALL_COLUMNS if (column := getattr(batch, name)) is not None}
+    return replace(batch, **{**columns, "addr": None})
 
 
 _IS_WITNESS = np.isin(np.arange(256) & KIND_MASK, event.WITNESS_KINDS)
 
 
+SELDOM = ("knobs", "recorded")
+"""Keys that are left out where they say nothing."""
+
+
 def _header_map(header: Header) -> dict[str, Any]:
-    known = {key: value for key, value in vars(header).items() if key != "extra" and (key != "knobs" or value)}
+    known = {key: value for key, value in vars(header).items() if key != "extra" and (key not in SELDOM or value)}
     return {**header.extra, **known}
 
 
 def _fitting(batch: Batch) -> Iterator[Batch]:
-    """The batch; before it, empty ones that bring the types and names for which its chunk has no room."""
-    types, names = batch.new_types, batch.new_names
-    text_bytes = sum(4 * len(text) + 24 for text in [*names, *(new.name for new in types)])
-    fits = max(len(types), len(names)) <= MAX_ENTRIES and text_bytes <= MAX_HEAD // 2
-    if fits or len(types) + len(names) == 1:
+    """The batch; before it, empty ones that bring the types, names and stacks for which its chunk has no room."""
+    tables = {name: getattr(batch, name) for name in TABLES}
+    text_bytes = sum(4 * len(text) + 24 for entries in tables.values() for entry in entries for text in _texts(entry))
+    entries = sum(map(len, tables.values()))
+    if (entries <= MAX_ENTRIES and text_bytes + 16 * len(batch.new_calls) <= MAX_HEAD // 2) or entries == 1:
         yield batch
         return
-    some_types, some_names = (len(types) + 1) // 2, len(names) // 2
-    columns = {name: getattr(batch, name)[:0] for name in COLUMNS if name != "addr"}
-    yield from _fitting(Batch(**columns, new_types=types[:some_types], new_names=names[:some_names]))
-    yield from _fitting(replace(batch, new_types=types[some_types:], new_names=names[some_names:]))
+    first, rest = {}, {}
+    half = (entries + 1) // 2
+    for name, table in tables.items():
+        # In the order of the tables: calls come after their functions.
+        first[name], rest[name] = table[:half], table[half:]
+        half -= len(first[name])
+    columns = {name: column[:0] for name in ALL_COLUMNS if (column := getattr(batch, name)) is not None}
+    yield from _fitting(Batch(**columns, **first))
+    yield from _fitting(replace(batch, **rest))
+
+
+TABLES = ("new_types", "new_names", "new_functions", "new_calls")
+
+
+def _texts(entry: TypeInfo | str | Function | Call) -> tuple[str, ...]:
+    """What is text of an entry of a table."""
+    if isinstance(entry, str):
+        return (entry,)
+    return (entry.name, entry.file) if isinstance(entry, Function) else (entry.name,) if isinstance(entry, TypeInfo) else ()
 
 
 def _chunk_record(number: int, batch: Batch, codec: str, compress: Compress) -> bytes:
-    columns = {name: getattr(batch, name) for name in COLUMNS if getattr(batch, name) is not None}
+    columns = {name: getattr(batch, name) for name in ALL_COLUMNS if getattr(batch, name) is not None}
     descriptors, data = encode_columns(columns, compress)
     head: dict[str, Any] = {"events": len(batch), "codec": codec, "columns": descriptors}
     if batch.new_types:
         head["types"] = [[new.name, new.size, new.pointer_bytes] for new in batch.new_types]
     if batch.new_names:
         head["names"] = batch.new_names
+    if batch.new_functions:
+        head["functions"] = [[new.name, new.file] for new in batch.new_functions]
+    if batch.new_calls:
+        head["calls"] = [list(new) for new in batch.new_calls]
     return pack_record({"chunk": number}, head, data)

@@ -33,6 +33,9 @@ MAX_SPAN_CLASS = 255
 MAX_TABLE_BYTES = 64 << 20
 """Most bytes of types and names, each with `ENTRY_BYTES` more: it bounds memory, far beyond any program."""
 
+MAX_STACKS = 1 << 20
+"""Most stacks, as calls: a hundred times what a large program has."""
+
 ENTRY_BYTES = 64
 """Roughly what an entry takes beside its text."""
 
@@ -44,6 +47,7 @@ FLAGS = {
 """Flags that the kinds may carry; all others carry none."""
 
 _TYPED = (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
+_STACKED = (Kind.ALLOC, Kind.TINY)
 _YES_NO = (Kind.GC_START, Kind.GC_END, Kind.SET_GOGC, Kind.MANUAL_ALLOC, Kind.SCAVENGE)
 _SPAN_CLASSED = (Kind.SNAP_SPAN, Kind.MCACHE_FLUSH, Kind.REFILL, Kind.SAW_SPAN_ALLOC)
 _SIZED_IN_PAGES = (
@@ -81,10 +85,13 @@ class RangeCheck:
         # Entry 0 of both tables means "not known".
         self._types = 1
         self._names = 1
+        self._functions = 1
+        self._stacks = 1
         # The most that a kind allows, by the whole byte of the column `kind`.
         self._most_size = np.full(256, MAX_BYTES, "u8")
         self._most_arg = np.full(256, (1 << 32) - 1, "u4")
         self._most_p = np.full(256, max(gomaxprocs, MAX_PROCS), "u2")  # of p + 1, where NO_P has become 0
+        self._most_stack = np.zeros(256, "u4")
         self._set(self._most_size, _SIZED_IN_PAGES, MAX_PAGE)
         self._set(self._most_size, _COUNTED, MAX_NS)
         self._set(self._most_arg, _YES_NO, 1)
@@ -140,18 +147,34 @@ class RangeCheck:
         yield "size", batch.size.view(np.uint64), self._most_size
         yield "arg", batch.arg, self._most_arg
         yield "p", batch.p + np.uint16(1), self._most_p
+        if batch.stack is not None:
+            yield "stack", batch.stack, self._most_stack
 
     def _learn(self, batch: Batch, where: str) -> None:
         """Count the new types and names; raise TraceError if they are too many."""
-        if not batch.new_types and not batch.new_names:
+        self._learn_stacks(batch, where)
+        if not batch.new_types and not batch.new_names and not batch.new_functions:
             return
         self._types += len(batch.new_types)
         self._names += len(batch.new_names)
         self._set_table_limits()
         names = [*batch.new_names, *(new.name for new in batch.new_types)]
+        names += [new.name + new.file for new in batch.new_functions]
         self._table_bytes += sum(map(len, names)) + ENTRY_BYTES * len(names)
         if self._table_bytes > MAX_TABLE_BYTES:
             raise TraceError(f"{where}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
+
+    def _learn_stacks(self, batch: Batch, where: str) -> None:
+        """Count the new functions and stacks; raise TraceError for one that names another that is not there yet."""
+        self._functions += len(batch.new_functions)
+        for call in batch.new_calls:
+            if not 0 < call.function < self._functions or call.caller >= self._stacks:
+                raise TraceError(f"{where}: stack {self._stacks} names a function or caller that has not come yet")
+            self._stacks += 1
+        if self._stacks > MAX_STACKS:
+            raise TraceError(f"{where}: more than {MAX_STACKS} stacks so far")
+        if batch.new_calls:
+            self._set(self._most_stack, _STACKED, self._stacks - 1)
 
     def _set_table_limits(self) -> None:
         self._set(self._most_arg, _TYPED, self._types - 1)
@@ -170,7 +193,9 @@ def _problem(batch: Batch, column: str, index: int, limit: int) -> str:
     """What is wrong with the value in a column, in words."""
     kind = Kind(int(batch.kind[index]) & KIND_MASK)
     value = int(getattr(batch, column)[index])
-    if column == "arg" and kind in _TYPED:
+    if column == "stack":
+        reason = f"the trace has only {limit} stacks so far" if kind in _STACKED else "it has none"
+    elif column == "arg" and kind in _TYPED:
         reason = f"the trace has only {limit} types so far"
     elif column == "arg" and kind == Kind.CHECKPOINT:
         reason = f"the trace has only {limit} names so far"

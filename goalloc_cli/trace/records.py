@@ -18,7 +18,7 @@ from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.source import TruncatedTrace
 
 FORMAT = "goalloc trace"
-VERSION = (1, 0)
+VERSION = (1, 1)
 """A reader knows one major version; it skips what a newer minor version has added."""
 
 MAX_HEAD = 256 << 10
@@ -163,9 +163,9 @@ def pack_record(fields: dict[str, Any], head: dict[str, Any], data: bytes = b"")
     return bytes(msgpack.packb(record))
 
 
-def pack_header(head: dict[str, Any]) -> bytes:
+def pack_header(head: dict[str, Any], minor: int = 0) -> bytes:
     """The first record. Its first key is the format: by these bytes a trace is recognised."""
-    return pack_record({"format": FORMAT, "version": list(VERSION)}, head)
+    return pack_record({"format": FORMAT, "version": [VERSION[0], minor]}, head)
 
 
 def footer_head(tail: bytes) -> dict[Any, Any] | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.trace.births import BEFORE_TRACE, CLOCK, CYCLE, SIZE, UNBORN, Births, Ints, bit_length
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind
+from goalloc_cli.trace.sites import Site, SiteCounter
 from goalloc_cli.trace.trace import Header, Trace
 
 BUCKETS = 64
@@ -107,6 +108,8 @@ class TraceStats:
     types: list[TypeRow]
     """Every type that allocated, most bytes first; "" is the unknown type."""
     stacks: Stacks
+    sites: list[Site]
+    """Lines that allocated, most bytes first; empty where the trace has no stacks."""
     cycles: list[Cycle]
 
 
@@ -157,12 +160,14 @@ class Counter:
         self.type_bytes = np.zeros(1, np.int64)
         self.stacks = self.stack_bytes = self.peak_stacks = self.peak_stack_bytes = 0
         self.stack_sizes: dict[int, int] = {}
+        self.sites = SiteCounter()
 
     def add(self, batch: Batch) -> None:
         kind = batch.kind & np.uint8(KIND_MASK)
         counts = np.bincount(kind, minlength=KIND_MASK + 1)
         self.kinds += counts
         self.type_names += [t.name for t in batch.new_types]
+        self.sites.add(batch)
         size = batch.size
         is_alloc = kind == Kind.ALLOC
         allocs = np.flatnonzero(is_alloc)
@@ -347,6 +352,7 @@ class Counter:
                 self.peak_stack_bytes,
                 dict(sorted(self.stack_sizes.items())),
             ),
+            sites=self.sites.sites(),
             cycles=self.cycles,
         )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.lost import Lost
 
+RECORDED = ("", "sizes", "sizes and stacks")
+
 
 @dataclass(frozen=True)
 class Header:
@@ -21,6 +23,8 @@ class Header:
     sizes: str = "requested"
     """"requested": every size is what the program asked for. "slot": sizes are read off the slots; those flagged
     BOUND are the largest request that takes the slot."""
+    recorded: str = ""
+    """What a mended runtime wrote of each allocation, of `RECORDED`; "" where it wrote nothing."""
     source: str = "synthetic"
     """What the trace was made from: "execution trace", "synthetic", ..."""
     from_start: bool = True
