@@ -18,8 +18,8 @@ SET_GODEBUG = (
     "set GODEBUG=traceallocfree=1 in the environment of the recorded program (Go 1.23 or later) and record it again"
 )
 TRACER_BUG = (
-    "Go's tracer loses events where goroutine stacks grow while it writes (recordings of what goalloc record builds are whole: "
-    "docs/recording.md)"
+    "Go's tracer loses events where goroutine stacks grow while it writes (recordings of what goalloc record builds are "
+    "whole: docs/recording.md)"
 )
 ANOTHER = re.compile(rb"go 1\.\d+ trace\0")
 TEXT = re.compile(rb"[\t\r\n\x20-\x7e]{12,}")
