@@ -313,7 +313,8 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
         elif kind == Ev.GC_END:
             if not cycles.running and (cycles.begun is not None or starts or len(cycles.starts)):
                 # The events of its stop are missing, or what they are called, or GCBegin itself.
-                cycles.start(q if cycles.begun is None else cycles.begun_at, p, starts)
+                ended = ends[-1] if ends else -1
+                cycles.start(q if cycles.begun is None else max(cycles.begun_at, ended + 1), p, starts)
             if not cycles.running:
                 # Marking was under way when the recording started.
                 starts.append(NEVER)
