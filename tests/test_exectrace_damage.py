@@ -112,7 +112,7 @@ def test_an_object_that_dies_and_was_never_seen_was_born_before_its_cycle() -> N
     assert np.count_nonzero(kinds == Kind.FREE) >= trace.lost.births
 
 
-def test_a_handful_of_lost_events_is_inferred_without_being_asked() -> None:
+def test_what_was_inferred_is_said_by_kind() -> None:
     told = "Inferred, since their events were lost: 3 births of objects that are freed later"
     assert Lost(births=3, deaths=1).sentences()[0].startswith(told)
 
