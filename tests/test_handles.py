@@ -9,7 +9,8 @@ from goalloc_cli.design import release
 from goalloc_cli.handles import CHUNK, longer
 from goalloc_cli.replay import replay
 from goalloc_cli.trace.badevents import BadEvents
-from goalloc_cli.trace.event import COLUMNS, Batch, Kind
+from goalloc_cli.trace.event import COLUMNS, Batch, Kind, TraceError
+from goalloc_cli.trace.stats import describe
 from goalloc_cli.trace.trace import Header, Trace
 from tests.memory import grown_bytes
 
@@ -41,6 +42,22 @@ def test_handles_far_apart_take_no_memory_in_a_check() -> None:
 
     work()
     assert grown_bytes(work) < 64 << 20
+
+
+@pytest.mark.parametrize(("kind", "size"), [(Kind.ALLOC, 64), (Kind.STACK_ALLOC, 4096)])
+def test_handles_far_apart_take_no_memory_in_stats(kind: Kind, size: int) -> None:
+    def work() -> None:
+        describe(Trace("far", Header(), iter(batches(kind, size))))
+
+    work()
+    assert grown_bytes(work) < 64 << 20
+
+
+def test_stats_refuse_a_handle_that_no_replay_follows() -> None:
+    lone = batches(Kind.ALLOC, 64)[0]
+    lone.id[0] = (1 << 32) - 60
+    with pytest.raises(TraceError, match="handle 4294967236: handles above 268,435,455 are not followed"):
+        describe(Trace("far", Header(), iter([lone])))
 
 
 def test_a_longer_table_holds_what_the_shorter_one_did() -> None:

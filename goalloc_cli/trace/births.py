@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.handles import longer
+from goalloc_cli.trace.event import TraceError
+
 Ints = NDArray[np.int64]
 
 SIZE, CLOCK, CYCLE = range(3)
@@ -13,30 +16,39 @@ SIZE, CLOCK, CYCLE = range(3)
 BEFORE_TRACE = -1
 """The cycle in which an object of the snapshot was born: nobody knows."""
 UNBORN = -2
-"""The cycle of a handle that never had an owner."""
+"""The cycle of a handle that never had an owner. Kept as 0, as all cycles are kept less this."""
+MOST = 1 << 28
+"""Handles beyond this are not followed: a replay ends there too, unless it was told otherwise (model/limits.py)."""
+NEVER = np.array([0, 0, UNBORN])
+"""What was never written, once the kept rows are told (see UNBORN)."""
 
 
 class Births:
     """The birth of each live object by its handle; as long as the largest handle."""
 
     def __init__(self) -> None:
-        self.rows = unborn(1024)
+        self.rows = np.zeros((1024, 3), np.int64)
 
     def follow(self, at: Ints, handles: Ints, is_death: NDArray[np.bool_], birth: Ints) -> tuple[Ints, Ints]:
         """The position in its batch of every death, and the row of its birth.
 
         `at` are the positions of births and deaths in the batch, and what `handles` and `is_death` belong to.
         `birth` has a row for every event of the batch: what to keep of it if it is a birth.
+
+        Raises:
+            TraceError: a handle beyond MOST.
         """
         if not len(at):
-            return at, unborn(0)
+            return at, birth[:0]
         self.make_room(int(handles.max()))
+        birth = birth - NEVER
         if not is_death.any():
             self.rows[handles] = birth.take(at, axis=0)
-            return at[:0], unborn(0)
+            return at[:0], birth[:0]
         if is_death.all():
-            return at, self.rows.take(handles, axis=0)
-        return self.follow_mixed(at, handles, is_death, birth)
+            return at, self.rows.take(handles, axis=0) + NEVER
+        died, born = self.follow_mixed(at, handles, is_death, birth)
+        return died, born + NEVER
 
     def follow_mixed(self, at: Ints, handles: Ints, is_death: NDArray[np.bool_], birth: Ints) -> tuple[Ints, Ints]:
         """The same for a batch in which an object may be born and die, and its handle be used again."""
@@ -57,15 +69,10 @@ class Births:
         return np.concatenate([at.take(early), at.take(late)]), rows
 
     def make_room(self, handle: int) -> None:
+        if handle >= MOST:
+            raise TraceError(f"handle {handle}: handles above {MOST - 1:,} are not followed; they are to be used again")
         if handle >= len(self.rows):
-            more = max(len(self.rows), handle + 1 - len(self.rows))
-            self.rows = np.concatenate([self.rows, unborn(more)])
-
-
-def unborn(handles: int) -> Ints:
-    rows = np.zeros((handles, 3), np.int64)
-    rows[:, CYCLE] = UNBORN
-    return rows
+            self.rows = longer(self.rows, min(max(2 * len(self.rows), handle + 1), MOST))
 
 
 def bit_length(values: Ints) -> Ints:
