@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from fuzz.seeds import BASE, batch, event, strings, uvarint
-from goalloc_cli.trace.event import KIND_MASK, Kind
+from goalloc_cli.trace.event import KIND_MASK, Kind, TraceError
 from goalloc_cli.trace.exectrace import read_exectrace
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_scan import NO_M
@@ -61,6 +63,17 @@ def frees(count: int) -> bytes:
 
 def allocated(first: bytes, second: bytes, second_from: int) -> list[int]:
     """Addresses of all allocations in a recording of two threads, of which the second begins at a time in ticks."""
+    trace = read_exectrace(io.BytesIO(recorded(first, second, second_from)), "server.trace")
+    return [
+        at
+        for rows in trace.batches
+        for kind, at in zip((rows.kind & KIND_MASK).tolist(), rows.addr.tolist(), strict=True)
+        if kind == Kind.ALLOC
+    ]
+
+
+def recorded(first: bytes, second: bytes, second_from: int) -> bytes:
+    """A recording of two threads, of which the second begins at a time in ticks."""
     sync = b"\x32\x08" + uvarint(15_625_000) + b"\x33" + uvarint(1, 2, 3, 4)
     batches = [
         batch(sync, m=NO_M),
@@ -72,13 +85,7 @@ def allocated(first: bytes, second: bytes, second_from: int) -> list[int]:
         batch(b"\x01" + uvarint(BASE, 8192, 8, 2048), experiment=1),
         b"\x34",
     ]
-    trace = read_exectrace(io.BytesIO(b"go 1.26 trace\0\0\0" + b"".join(batches)), "server.trace")
-    return [
-        at
-        for rows in trace.batches
-        for kind, at in zip((rows.kind & KIND_MASK).tolist(), rows.addr.tolist(), strict=True)
-        if kind == Kind.ALLOC
-    ]
+    return b"go 1.26 trace\0\0\0" + b"".join(batches)
 
 
 P1 = event(Ev.PROC_START, 1, 1)
@@ -130,3 +137,18 @@ def test_an_alloc_in_a_burst_comes_before_its_free() -> None:
 def test_a_span_made_in_a_burst_comes_before_its_free() -> None:
     first = begin() + frees(200) + event(Ev.SPAN_ALLOC, NEW, 1, CLASS, after=1) + event(Ev.OBJECT_ALLOC, word(OLD), 1)
     assert allocated(first, P1 + event(Ev.SPAN_FREE, NEW, after=70), second_from=500) == [addr(OLD)]
+
+
+def frees_of_spans_that_never_were(count: int) -> bytes:
+    return begin() + b"".join(event(Ev.SPAN_FREE, 20 + page, after=1) for page in range(count))
+
+
+def test_a_handful_of_missing_events_is_inferred_and_told() -> None:
+    trace = read_exectrace(io.BytesIO(recorded(frees_of_spans_that_never_were(16), P1, 9000)), "server.trace")
+    list(trace.batches)
+    assert trace.lost.spanless == 16
+
+
+def test_more_than_a_handful_are_refused() -> None:
+    with pytest.raises(TraceError, match="17 frees of spans that do not exist"):
+        read_exectrace(io.BytesIO(recorded(frees_of_spans_that_never_were(17), P1, 9000)), "server.trace")

@@ -174,7 +174,7 @@ def test_the_recording_of_a_program_that_was_killed_is_taken_as_far_as_it_goes(g
     except subprocess.TimeoutExpired:
         running.kill()
         running.wait()
-    with pytest.raises(TruncatedTrace, match=r"events of \d\.\d\d s before it are whole: --partial takes them") as caught:
+    with pytest.raises(TruncatedTrace, match=r"events of \d\.\d\d s before it can be read: --partial takes them") as caught:
         open_trace(recording)
     found = open_trace(recording, partial=True)
     events = sum(len(batch) for batch in found.batches)

@@ -22,10 +22,9 @@ from goalloc_cli.trace.event import BATCH, Batch, TraceError
 from goalloc_cli.trace.exectrace_asked import KEY
 from goalloc_cli.trace.exectrace_check import check
 from goalloc_cli.trace.exectrace_cycles import NEVER, Act
-from goalloc_cli.trace.exectrace_damage import Break, BrokenError
 from goalloc_cli.trace.exectrace_emit import emit
 from goalloc_cli.trace.exectrace_late import GO_RUNNING
-from goalloc_cli.trace.exectrace_marks import INLINE_MARK_BYTES, has_inline_marks
+from goalloc_cli.trace.exectrace_marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
 from goalloc_cli.trace.exectrace_reader import Reader
 from goalloc_cli.trace.exectrace_slots import TINY_SPC
 from goalloc_cli.trace.exectrace_snapshot import Snapshot, take_snapshot
@@ -75,22 +74,22 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
 
 
 def _open(recording: Bytes, name: str, partial: bool) -> Reader:
-    """A reader of the recording, up to its break where it is `partial`."""
-    broken: Break | None = None
-    while True:
-        wire = read_wire(recording, name, broken)
-        try:
-            reader = Reader(wire, inline_marks=wire.release == "1.26")
-            break
-        except BrokenError as error:
-            broken = error.broken
-        except TraceError as error:
-            where = f"{wire.broken}; before that: " if wire.broken else ""
-            raise TraceError(f"{name}: {where}{error}") from None
+    """A reader of the recording, up to its break and without what is damaged where it is `partial`."""
+    wire = read_wire(recording, name)
+    try:
+        reader = Reader(wire, inline_marks=wire.release == "1.26")
+    except TraceError as error:
+        where = f"{wire.broken}; before that: " if wire.broken else ""
+        raise TraceError(f"{name}: {where}{error}") from None
+    if wire.damaged and not partial:
+        raise TraceError(
+            f"{name}: {wire.damaged[0][0]}: the file is damaged. --partial leaves out the rest of every such batch (there: "
+            f"{reader.lost.batches}), infers what must have been, and says how much that is"
+        )
     if wire.broken and not partial:
         events, seconds = reader.usable()
         raise TruncatedTrace(
-            f"{name}: {wire.broken}. {events:,} events of {seconds:.2f} s before it are whole: --partial takes them",
+            f"{name}: {wire.broken}. {events:,} events of {seconds:.2f} s before it can be read: --partial takes them",
             chunks=len(wire.generations) - wire.open,
             events=events,
         )
@@ -102,8 +101,9 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
     _read_start(reader)
     usual = reader.inline_marks
     if has_inline_marks(reader.window, usual) != usual:
-        reader = Reader(wire, not usual)
-        _read_start(reader)
+        other = Reader(wire, not usual)
+        _read_start(other)
+        reader = other if fits_better(other.window, reader.window) else reader
     window, ps = reader.window, reader.survey.ps
     version, certain = _version(wire, window)
     full = _key(wire) != ""

@@ -42,14 +42,6 @@ class DamageError(TraceError):
     """A batch that cannot be: the recording ends where it begins."""
 
 
-class BrokenError(TraceError):
-    """An event that cannot be: the recording ends with the batch before it."""
-
-    def __init__(self, broken: Break) -> None:
-        super().__init__(str(broken))
-        self.broken = broken
-
-
 def what_stands_there(data: bytes, copies: int) -> str:
     """What bytes are that start no batch, of which `data` are the first; `copies`: batches that stood twice before."""
     if ANOTHER.match(data):

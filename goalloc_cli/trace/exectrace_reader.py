@@ -90,7 +90,7 @@ class Reader:
         """Generations that have been read."""
         self.times = [1 << 62, 0]
         """Of the first event and the last, in ticks."""
-        self.lost = Lost()
+        self.lost = Lost(batches=sum(batches for _, batches in wire.damaged))
         self.has_snapshot = self.packs_tiny = False
         self._late = new_late(self.survey.spans + 1, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
@@ -130,10 +130,15 @@ class Reader:
         if wire.open:
             count, ms = int(counts[last]), len(wire.m_ids)
             first = decode(wire, last, new_streams(ms), new_events(count, ms))
-            kept = cut(first, covered_until(first, self.survey.ps))
+            kept = self._certain(first)
             events += len(kept) - count
             end = int(kept.time.max(initial=begin))
         return events, (end - begin) / wire.ticks_per_second
+
+    def _certain(self, last: Events) -> Events:
+        """What is taken of the last generation, whose end is missing."""
+        earlier = int(self.survey.events[:-1].sum())
+        return cut(last, covered_until(last, self.survey.ps, earlier))
 
     @property
     def late(self) -> Array:
@@ -162,7 +167,7 @@ class Reader:
         name = self.wire.generations[generation]
         events = decode(self.wire, generation, self._streams, self._room)
         if self.wire.open and generation == len(self.wire.generations) - 1:
-            events = cut(events, covered_until(events, self.survey.ps))
+            events = self._certain(events)
         begin_at_snapshot(events)
         self.lost.numbers += lost_numbers(events)
         self.lost.types += self.types.translate(events)

@@ -90,15 +90,15 @@ class Scan:
         return self.named == generation and generation in self.frequency
 
 
-def scan_batches(recording: Bytes, broken: Break | None = None) -> Scan:
-    """Walk over the batches of a recording, up to the place where it is `broken`.
+def scan_batches(recording: Bytes) -> Scan:
+    """Walk over the batches of a recording, up to the place where it breaks off.
 
     Raises:
         TraceError: not an execution trace, of a release without alloc/free events, of a 32-bit program, or without a batch.
     """
     piece = recording.piece(0, PIECE)
-    scan = Scan(_release(piece), broken=broken)
-    end = broken.at if broken else recording.length
+    scan = Scan(_release(piece))
+    end = recording.length
     at = HEADER_BYTES
     while at < end:
         if at + MAX_RECORD_BYTES > scan.base + len(piece) < recording.length:
@@ -106,7 +106,7 @@ def scan_batches(recording: Bytes, broken: Break | None = None) -> Scan:
         try:
             at = scan.base + _batch(piece, at - scan.base, scan)
         except _CutOffError:
-            scan.broken = broken or Break(at, KILLED)
+            scan.broken = Break(at, KILLED)
             break
         except DamageError as damage:
             scan.broken = Break(at, str(damage))
@@ -173,7 +173,7 @@ def _batch(data: bytes, at: int, scan: Scan) -> int:
     if size > MAX_BATCH_BYTES or generation == 0 or m >> 64 or clock >> 62:
         raise DamageError(f"a batch of {size} bytes in generation {generation}: the file is damaged")
     stop = at + size
-    if stop > end or (scan.broken and scan.base + stop > scan.broken.at):
+    if stop > end:
         raise _CutOffError
     key = (experiment, generation, m, clock, size, zlib.crc32(memoryview(data)[at:stop]))
     if key in scan.seen:

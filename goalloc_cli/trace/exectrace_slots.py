@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from goalloc_cli.jit import bare, kernel
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.exectrace_decode import CLASS_BITS, Ev
-from goalloc_cli.trace.exectrace_survey import Survey
+from goalloc_cli.trace.exectrace_survey import MOST_PAGES, Survey
 
 PAGE = 8192
 SIZE_OF = np.array(
@@ -46,8 +46,6 @@ HEADER_ABOVE = 512
 """Pointerful objects in larger slots start 8 bytes into them (mbitmap.go, heapBitsInSpan)."""
 MANUAL = -1
 """Span class of a span that holds no objects."""
-MOST_PAGES = 1 << 28
-"""Recordings that span more pages (2 TiB) are taken for damaged."""
 CHUNK_PAGES = 512
 """Tables by page are copied in pieces of this many pages."""
 BY_PAGE = ("page_span", "base_span")
@@ -336,10 +334,8 @@ def new_heap(survey: Survey) -> Heap:
     Only what is used of its tables takes memory.
 
     Raises:
-        TraceError: an address beyond anything a heap reaches.
+        TraceError: more memory than any recording is about.
     """
-    if survey.most > MOST_PAGES or survey.pages > MOST_PAGES or survey.least < 0:
-        raise TraceError(f"a span at page {survey.pages} of the heap: the recording is damaged; record it again")
     if survey.span_pages > MOST_SPAN_PAGES:
         raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
     slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])

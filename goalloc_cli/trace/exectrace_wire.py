@@ -6,7 +6,7 @@ generation.go (the reader that rejects what this one rejects). The walk over the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +64,8 @@ class Wire:
     """Batches that stand in the file twice, to the byte. The second ones are left out."""
     broken: Break | None = None
     """Where the recording ends before its end."""
+    damaged: list[tuple[Break, int]] = field(default_factory=list)
+    """Per generation that has such: the first event that cannot be, and how many batches were cut off before one."""
     open: bool = False
     """The last generation is not whole: what there is of it holds up to a moment that its events tell."""
 
@@ -79,20 +81,24 @@ class Wire:
         data = self.recording.piece(base, int(stop.max(initial=base)) - base)
         return Batches(np.frombuffer(data, np.uint8), base, start - base, stop - base, self.time[which], self.m[which])
 
+    def cut_off(self, generation: int, batches: Batches, which: NDArray[np.int64], first: Break) -> None:
+        """Let these batches of a generation end where they do in `batches`."""
+        self.stop[self.bounds[generation] + which] = batches.base + batches.stop[which]
+        self.damaged.append((first, len(which)))
 
-def read_wire(recording: Bytes, name: str, broken: Break | None = None) -> Wire:
+
+def read_wire(recording: Bytes, name: str) -> Wire:
     """Take a recording apart, as far as it holds.
 
     Args:
         recording: the whole file.
         name: what messages call it.
-        broken: where it is known to break off.
 
     Raises:
         TraceError: not an execution trace, of a release without alloc/free events, or of a 32-bit program.
     """
     try:
-        return _sorted(recording, scan_batches(recording, broken))
+        return _sorted(recording, scan_batches(recording))
     except TraceError as error:
         raise TraceError(f"{name}: {error}") from None
 

@@ -24,6 +24,8 @@ class Lost:
 
     numbers: int = 0
     """Starts, steals and system calls of Ps that are missing or stand twice."""
+    batches: int = 0
+    """Batches of events whose rest cannot be read."""
     types: int = 0
     """Allocations whose type has no name."""
     births: int = 0
@@ -55,13 +57,15 @@ class Lost:
         return self.inferred + self.left_out
 
     def __bool__(self) -> bool:
-        return bool(self.numbers or self.types or self.events or self.unnamed)
+        return bool(self.numbers or self.batches or self.types or self.events or self.unnamed)
 
     def sentences(self) -> list[str]:
         """What a reader must know."""
         found = []
         if self.numbers:
             found.append(f"Events were lost: of the numbered ones of the Ps {self.numbers:,} are missing or stand twice.")
+        if self.batches:
+            found.append(f"Batches of events whose rest is damaged, and was left out: {self.batches:,}.")
         if self.types:
             found.append(f"Of {self.types:,} allocations the type is not known: its name was lost.")
         if self.inferred:
