@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.handles import longer
 from goalloc_cli.jit import kernel
-from goalloc_cli.trace.event import ALL_COLUMNS, KIND_MASK, NO_P, Batch, Kind
+from goalloc_cli.trace.event import ALL_COLUMNS, FREED_ID, KIND_MASK, NO_P, UNKNOWN_ID, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
 from goalloc_cli.trace.trace import Header, Trace
 
@@ -30,9 +30,6 @@ SMALLEST_STACK = 2048
 
 NEVER, LIVE, DEAD = 0, 1, 2
 """What a handle may be."""
-
-FREED_ID, UNKNOWN_ID = 0xFFFFFFFE, 0xFFFFFFFF
-"""What readers of rows, whose ids are not handles, put for an id that was freed before, and for one never seen."""
 
 FIRST_SNAP, FIRST_HINT = 16, 32
 """Kinds of the snapshot stand between them."""

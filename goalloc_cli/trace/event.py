@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 NO_P = 0xFFFF
 """The column `p` of an event that no P did."""
 
-NO_TYPE = 0
-"""Type id of an allocation whose type is not known."""
+FREED_ID, UNKNOWN_ID = 0xFFFFFFFE, 0xFFFFFFFF
+"""What readers of rows, whose ids are not handles, put for an id that was freed before, and for one never seen."""
 
 BATCH = 1 << 16
 """Most events in one batch."""

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.jit import bare, kernel
-from goalloc_cli.trace.badevents import FREED_ID, UNKNOWN_ID
-from goalloc_cli.trace.event import BATCH, KIND_MASK, Kind
+from goalloc_cli.trace.event import BATCH, FREED_ID, KIND_MASK, UNKNOWN_ID, Kind
 from goalloc_cli.trace.exectrace_handles import Handles, give_handle, new_handles, take_handle
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
