@@ -139,7 +139,18 @@ class Place(IntEnum):
 
 
 SPAN = table("start_addr", "npages", "spc", "elem_size", "nelems", "used", "live", "age", "place", "pin_type")
-"""One row per heap span in use; `pin_type` is the type id of its first live object (0 unknown, -1 none)."""
+"""One row per heap span in use; `pin_type` is the type id of its first live object, by address (0 unknown, -1 none)."""
+
+NEARLY_EMPTY = 0.1
+"""A span of small objects is nearly empty if at most this share of its slots is live, and at least one."""
+
+
+def nearly_empty(spans: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which SPAN rows are of nearly empty spans, shape (n,)."""
+    live, slots = spans["live"], spans["nelems"]
+    found: NDArray[np.bool_] = (spans["place"] != Place.LARGE) & (live > 0) & (live <= NEARLY_EMPTY * slots)
+    return found
+
 
 MCACHE = table(
     "p",
@@ -232,12 +243,13 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class PinRow:
-    """A type whose live objects hold nearly empty spans."""
+    """A type that holds nearly empty spans: the first live object of each is of it. All rows together are all such spans."""
 
     type_name: str
     spans: int
     span_bytes: int
     live_bytes: int
+    """Of everything that lives in these spans."""
 
 
 @dataclass(frozen=True)

@@ -265,7 +265,7 @@ class Run:
         heap = self.heap
         last = self.samples[-1]
         spans = survey.spans(heap)
-        pinned = survey.pin_types(spans, self.tables.objects)
+        survey.name_pins(spans, self.tables.objects)
         peak = last if heap.stats.peak_open else np.array([heap.peak], SAMPLE)
         hinted = bool(heap.gc.hinted)
         return Outcome(
@@ -283,7 +283,7 @@ class Run:
             checkpoints=self.checkpoints,
             classes=survey.classes(heap, spans),
             spans=spans,
-            pins=survey.pins(spans, pinned, [t.name for t in self.types]),
+            pins=survey.pins(heap, spans, [t.name for t in self.types]),
             mcaches=survey.mcaches(heap),
             central=survey.central(heap),
             arenas=survey.arenas(heap),

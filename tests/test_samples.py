@@ -230,3 +230,11 @@ def test_after_the_snapshot_as_much_counts_as_live_as_in_go(name: str) -> None:
     outcome = replayed(changed(trace, batches=iter([snapshot])))
     # Which of the spans that wait to be swept were counted in part, the recording does not tell.
     assert abs(int(outcome.samples[-1]["heap_live"]) - said) < said / 16
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_nearly_empty_span_is_held_by_one_type(name: str) -> None:
+    found = document(outcome_of(name), None)["spans"]
+    pins = found["pins"]
+    held = {"spans": sum(p["spans"] for p in pins), "bytes": sum(p["span_bytes"] for p in pins)}
+    assert {**held, "live_bytes": sum(p["live_bytes"] for p in pins)} == found["nearly_empty"]

@@ -29,11 +29,10 @@ from goalloc_cli.outcome import (
     Large,
     PinRow,
     Tiny,
+    nearly_empty,
 )
 
-NEARLY_EMPTY = 0.125
-"""A span with at most this share of its slots live is nearly empty."""
-
+NO_SLOT = 1 << 16
 BY_SIZE = 61
 """Entries of runtime.MemStats.BySize."""
 
@@ -121,56 +120,45 @@ def spans(heap: np.record) -> np.ndarray:
     return rows[np.argsort(rows["start_addr"])]
 
 
-def pin_types(rows: np.ndarray, objects: np.ndarray) -> np.ndarray:
-    """Type ids of the live objects that sit in nearly empty spans, in place of the row numbers in `rows`.
-
-    Returns:
-        (n, 2) i8: position in `rows`, type id, for each live object in a nearly empty span.
-    """
+def name_pins(rows: np.ndarray, objects: np.ndarray) -> None:
+    """Write the type id of each span's first live object in place of the row numbers in `rows`; -1 where there is none."""
     numbers = rows["pin_type"]
     place = np.zeros(int(numbers.max(initial=0)) + 1, np.int64)
     place[numbers] = np.arange(len(rows))
-    nearly = (rows["live"] > 0) & (rows["live"] <= NEARLY_EMPTY * rows["nelems"])
     type_of = np.full(len(rows), -1, np.int64)
-    found = np.zeros((survey_objects(objects, place, nearly, type_of, np.zeros((0, 2), np.int64)), 2), np.int64)
-    survey_objects(objects, place, nearly, type_of, found)
+    survey_objects(objects, place, np.full(len(rows), NO_SLOT), type_of)
     rows["pin_type"] = type_of
-    return found
 
 
 @kernel
-def survey_objects(objects, place, nearly, type_of, found):
-    """Find the live objects in nearly empty spans; return how many there are.
+def survey_objects(objects, place, first, type_of):
+    """Find the first live object of every span.
 
     Args:
         objects: OBJECT rows.
         place: position of each span row in the tables by span.
-        nearly: (n,) bool by span.
-        type_of: out, (n,) i8 by span: type id of the last live object.
-        found: out, (m, 2) i8: position of the span, type id; as many as there is room for.
+        first: (n,) i8 by span, NO_SLOT; changed.
+        type_of: out, (n,) i8 by span: type id of its live object with the lowest address.
     """
-    n = 0
     for i in range(len(objects)):
         if objects[i].label & OBJECT_LIVE == 0 or objects[i].loc < 0:
             continue
-        at, type_id = place[objects[i].loc >> 16], np.int64(objects[i].label >> LABEL_SHIFT)
-        type_of[at] = type_id
-        if nearly[at]:
-            if n < len(found):
-                found[n, 0], found[n, 1] = at, type_id
-            n += 1
-    return n
+        at, slot = place[objects[i].loc >> 16], objects[i].loc & 0xFFFF
+        if slot < first[at]:
+            first[at] = slot
+            type_of[at] = objects[i].label >> LABEL_SHIFT
 
 
-def pins(rows: np.ndarray, pinned: np.ndarray, type_names: list[str]) -> list[PinRow]:
+def pins(heap: np.record, rows: np.ndarray, type_names: list[str]) -> list[PinRow]:
     """Nearly empty spans by the type that holds them, most span bytes first."""
+    page = 1 << int(heap.knobs.page_shift)
+    nearly = rows[nearly_empty(rows)]
     out: list[PinRow] = []
-    for type_id in np.unique(pinned[:, 1]):
-        mine = pinned[pinned[:, 1] == type_id, 0]
-        held = np.unique(mine)
-        span_bytes = int((rows["elem_size"][held] * rows["nelems"][held]).sum())
-        name = type_names[type_id] if type_id < len(type_names) else ""
-        out.append(PinRow(name, len(held), span_bytes, int(rows["elem_size"][mine].sum())))
+    for type_id in np.unique(nearly["pin_type"]).tolist():
+        held = nearly[nearly["pin_type"] == type_id]
+        name = type_names[type_id] if 0 <= type_id < len(type_names) else ""
+        live_bytes = int((held["live"] * held["elem_size"]).sum())
+        out.append(PinRow(name, len(held), int(held["npages"].sum()) * page, live_bytes))
     return sorted(out, key=lambda row: -row.span_bytes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.outcome import Outcome, Place
+from goalloc_cli.outcome import Outcome, Place, nearly_empty
 
 BINS = (
     "0%",
@@ -26,14 +26,10 @@ BINS = (
 )
 """Live objects of a span's slots: the deciles, and the two ends by themselves."""
 
-NEARLY_EMPTY = 0.1
-"""A span is nearly empty if at most this part of its slots is live, and at least one."""
-
-
 def spans(outcome: Outcome) -> dict[str, Any]:
     """The document's part about spans. Those of large objects are in `places` alone: they are always full."""
     small = outcome.spans[outcome.spans["place"] != Place.LARGE]
-    nearly = small[(small["live"] > 0) & (small["live"] <= NEARLY_EMPTY * small["nelems"])]
+    nearly = outcome.spans[nearly_empty(outcome.spans)]
     return {
         "bins": list(BINS),
         "histogram": histogram(small),
