@@ -5,12 +5,13 @@ event can stand much later, on another M and P. What gives it away, and where it
 
 - the alloc that starts a cycle: right after the refill that let it look, before that cycle's GCBegin and what its stack
   grew for that (malloc.go, mallocgc: gcStart comes before the event);
-- the alloc that a goroutine was about to report when it was preempted, right after its refill: after that HeapAlloc;
+- the alloc that a goroutine was about to report when it was preempted, or waited, right after its refill: after that
+  HeapAlloc. What it allocates in between (gcStart does) comes from spans that its P holds already;
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
 - a slot of a span that its P had left for another: before the refill;
 - the first alloc of a goroutine that was preempted before all mcaches were flushed, from a span that its P does not hold,
-  below a slot already taken, or above others that come next: before it was preempted;
+  below a slot already taken, or above others that come next: before it was preempted, if the slot was free then;
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
@@ -32,6 +33,7 @@ from goalloc_cli.trace.exectrace_window import SPARE, Window
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STW_BEGIN, STW_END, GO_STOP = int(Ev.STW_BEGIN), int(Ev.STW_END), int(Ev.GO_STOP)
+SPAN_ALLOC = int(Ev.SPAN_ALLOC)
 GC_MALLOC, PROCS_CHANGE = int(Code.GC_MALLOC), int(Ev.PROCS_CHANGE)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
@@ -73,6 +75,16 @@ def take_place(waiting, goroutine):
             waiting[at, 0] = -1
             return waiting[at, 1]
     return np.int64(-1)
+
+
+@bare
+def came_free(kind, order, row, slot, since, until, r, s):
+    """Whether slot `s` of span `r` came free between two places: by a sweep, or as the span was made."""
+    for q in range(until - 1, since, -1):
+        i = order[q]
+        if row[i] == r and (kind[i] == SPAN_ALLOC or (kind[i] == OBJECT_FREE and slot[i] == s)):
+            return True
+    return False
 
 
 class Late(NamedTuple):
@@ -204,7 +216,10 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             starter = np.int64(-1)
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
-        for waiting in range(PREEMPTED if waiters else 0):
+        r = row[i]
+        at = p[i] * CLASSES + spc_of[r]
+        held = p[i] >= 0 and current[at] == r and slot[i] > top[r]
+        for waiting in range(PREEMPTED if waiters and not held else 0):
             if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
                 if target < 0 and owner[i] == i:
                     target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
@@ -212,13 +227,12 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 waiters -= 1
         if owner[i] != i:
             continue
-        r = row[i]
-        at = p[i] * CLASSES + spc_of[r]
         live[r] += 1
         if stop >= flushed or p[i] < 0 or spc_of[r] <= 1 or refilled[m[i]] >= 0:
             stop = np.int64(-1)
         if target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r]):
-            target, target_p = stop, p[order[stop]]
+            if not came_free(kind, order, row, slot, stop, q, r, slot[i]):
+                target, target_p = stop, p[order[stop]]
         if target < 0 and slot[i] < top[r] and resumed[r] >= floor:
             # It is the one before that came late.
             wrong = order[last[r]]
@@ -247,7 +261,8 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             if current[at] >= 0 and refilled[m[i]] >= 0:
                 left[current[at]] = refilled[m[i]]
             current[at] = r
-        refilled[m[i]] = -1
+        if not held:
+            refilled[m[i]] = -1
         top[r], resumed[r] = slot[i], stop
         before[q] = last[r]
         last[r] = q
