@@ -136,3 +136,21 @@ def test_what_a_goroutine_allocates_in_a_span_that_its_p_holds_is_not_what_it_wa
     told = Told(Ev.GO_START, Ev.OBJECT_ALLOC, *waits, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 1, 0))
     told.row[8] = 1
     assert late(told, cycle_starts=99) == [[8, 3, 0]]
+
+
+def test_a_refill_is_kept_through_one_that_gcstart_needs_itself() -> None:
+    told = Told(
+        Ev.GO_START, Ev.HEAP_ALLOC, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC, Ev.GO_BLOCK, Ev.GO_START, Ev.OBJECT_ALLOC,
+        slots=(0, 0),
+    )  # fmt: skip
+    told.row[6] = 1
+    assert late(told, cycle_starts=99) == [[6, 2, 0]]
+
+
+def test_an_alloc_between_the_call_for_a_flush_and_the_flush_does_not_hide_what_its_p_refills_after_it() -> None:
+    told = Told(
+        Ev.GO_START, (Ev.STW_BEGIN, Code.STOP_MEMSTATS), Ev.OBJECT_ALLOC, Ev.PROCS_CHANGE, Ev.STW_END, Ev.HEAP_ALLOC,
+        Ev.OBJECT_ALLOC, Ev.GO_BLOCK, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 1, 0),
+    )  # fmt: skip
+    told.row[9], told.a[3] = 1, 1
+    assert late(told, cycle_starts=99) == []

@@ -47,6 +47,8 @@ LATE_SLOTS = 3
 
 
 STARTS, STOPS, TELLS = 1, 2, 3
+STOPPING, FLUSHING = 1, 2
+"""The world is stopped; so that every mcache is flushed."""
 EFFECT = np.zeros(256, np.int64)
 """What an event does to the goroutine of its M."""
 EFFECT[[Ev.GO_START, Ev.GO_SWITCH, Ev.GO_SWITCH_DESTROY]] = STARTS
@@ -111,8 +113,10 @@ class Late(NamedTuple):
     """Per M: what it runs, -1."""
     refilled: NDArray[np.int64]
     """Per M: place of its last refill, if its alloc has not come yet, -1."""
-    stopping: NDArray[np.bool_]
-    """Per M: it stops the world."""
+    outer: NDArray[np.int64]
+    """Per M: place of a refill whose alloc has not come yet either, before that one, -1."""
+    stopping: NDArray[np.int8]
+    """Per M: it stops the world: STOPPING, or FLUSHING."""
     current: NDArray[np.int64]
     """Per P and span class: the span in its mcache, -1."""
     preempted: NDArray[np.int64]
@@ -143,7 +147,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     resumed = late.resumed
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
-    stopped, since = late.stopped, late.since
+    stopped, since, outer = late.stopped, late.since, late.outer
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
@@ -168,15 +172,17 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 flushed = np.int64(q)
                 cycle += k == GC_END
             elif k == PROCS_CHANGE:
-                for at in range(min(max(a[i], 0), len(current) // CLASSES) * CLASSES, len(current)):
+                # The world stands still; until then others went on after a flush was asked for.
+                kept = 0 if stopping[m[i]] == FLUSHING else min(max(a[i], 0), len(current) // CLASSES)
+                for at in range(kept * CLASSES, len(current)):
                     current[at] = -1
             elif k == HEAP_ALLOC:
+                # What gcStart allocates can need a refill itself. With several Ps it may be a flush that is told.
+                outer[m[i]] = refilled[m[i]] if len(current) == CLASSES and not stopping[m[i]] else -1
                 refilled[m[i]] = q
-            elif k == STW_BEGIN:
-                stopping[m[i]] = True
             elif k == STW_END:
-                stopping[m[i]] = False
-                refilled[m[i]] = -1
+                stopping[m[i]] = 0
+                refilled[m[i]], outer[m[i]] = -1, -1
             elif EFFECT[k] == STOPS and refilled[m[i]] >= 0 and goroutine[m[i]] >= 0 and not stopping[m[i]]:
                 for slot_of in range(PREEMPTED):
                     if preempted[slot_of, 0] < 0:
@@ -184,7 +190,9 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                         waiters += 1
                         break
             elif EFFECT[k] == STARTS:
-                refilled[m[i]] = -1
+                refilled[m[i]], outer[m[i]] = -1, -1
+            if k == STW_BEGIN:
+                stopping[m[i]] = FLUSHING if FLUSHES[code[i]] else STOPPING
             if k == GO_STOP:
                 stopped[stops % PREEMPTED, 0], stopped[stops % PREEMPTED, 1] = goroutine[m[i]], q
                 stops += 1
@@ -230,9 +238,9 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         live[r] += 1
         if stop >= flushed or p[i] < 0 or spc_of[r] <= 1 or refilled[m[i]] >= 0:
             stop = np.int64(-1)
-        if target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r]):
-            if not came_free(kind, order, row, slot, stop, q, r, slot[i]):
-                target, target_p = stop, p[order[stop]]
+        if (target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r])
+                and not came_free(kind, order, row, slot, stop, q, r, slot[i])):  # fmt: skip
+            target, target_p = stop, p[order[stop]]
         if target < 0 and slot[i] < top[r] and resumed[r] >= floor:
             # It is the one before that came late.
             wrong = order[last[r]]
@@ -262,7 +270,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 left[current[at]] = refilled[m[i]]
             current[at] = r
         if not held:
-            refilled[m[i]] = -1
+            refilled[m[i]], outer[m[i]] = outer[m[i]], -1
         top[r], resumed[r] = slot[i], stop
         before[q] = last[r]
         last[r] = q
@@ -281,8 +289,8 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
     return Late(
         top=none(spans), last=none(spans), resumed=none(spans), left=none(spans), live=np.zeros(spans, np.int64),
         before=np.empty(0, np.int32), position=np.empty(0, np.int32), moved=np.empty(0, np.bool_),
-        goroutine=none(ms), refilled=none(ms),
-        stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
+        goroutine=none(ms), refilled=none(ms), outer=none(ms),
+        stopping=np.zeros(ms, np.int8), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
         stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
@@ -338,8 +346,8 @@ def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Ar
 def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
-    by_span = (late.last, late.resumed, late.left)
-    for places in (*by_span, late.refilled, late.since, late.preempted[:, 1], late.stopped[:, 1], late.state[FLUSHED:]):
+    kept_places = (late.last, late.resumed, late.left, late.refilled, late.outer, late.since, late.state[FLUSHED:])
+    for places in (*kept_places, late.preempted[:, 1], late.stopped[:, 1]):
         # What lies behind is not forgotten, but nothing can be moved there.
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)
