@@ -154,3 +154,11 @@ def test_an_alloc_between_the_call_for_a_flush_and_the_flush_does_not_hide_what_
     )  # fmt: skip
     told.row[9], told.a[3] = 1, 1
     assert late(told, cycle_starts=99) == []
+
+
+def test_more_than_a_few_goroutines_can_wait_between_their_refill_and_its_alloc() -> None:
+    stopped = [event for _ in range(200) for event in (Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP)]
+    told = Told(*stopped, Ev.GO_START, Ev.OBJECT_ALLOC)
+    told.a[0:600:3] = range(100, 300)
+    told.a[600] = 299
+    assert late(told, cycle_starts=9999) == [[601, 599, 0]]

@@ -41,7 +41,9 @@ Array = NDArray[np.int64]
 
 CLASSES = 136
 PREEMPTED = 64
-"""Goroutines that can be remembered as preempted between a refill and their event, and as preempted at all."""
+"""Goroutines that can be remembered as preempted."""
+PENDING = 1024
+"""Goroutines that can be remembered as stopped between a refill and their event."""
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
@@ -77,6 +79,17 @@ def take_place(waiting, goroutine):
             waiting[at, 0] = -1
             return waiting[at, 1]
     return np.int64(-1)
+
+
+@bare
+def take_pending(preempted, waiters, goroutine):
+    """The place of the refill whose alloc a goroutine has not reported, -1 for none; and how many still wait."""
+    for at in range(waiters):
+        if preempted[at, 0] == goroutine:
+            place = preempted[at, 1]
+            preempted[at, 0], preempted[at, 1] = preempted[waiters - 1, 0], preempted[waiters - 1, 1]
+            return place, waiters - 1
+    return np.int64(-1), waiters
 
 
 @bare
@@ -120,7 +133,9 @@ class Late(NamedTuple):
     current: NDArray[np.int64]
     """Per P and span class: the span in its mcache, -1."""
     preempted: NDArray[np.int64]
-    """(goroutine, place of its refill) of those preempted in between, -1."""
+    """(goroutine, place of its refill) of the first WAITING that were stopped in between."""
+    pending: NDArray[np.int64]
+    """Per M: place of the refill at which the goroutine that it runs was stopped, if its alloc has not come yet, -1."""
     stopped: NDArray[np.int64]
     """(goroutine, place where it was preempted) of the last that were and have not run since, -1."""
     since: NDArray[np.int64]
@@ -133,7 +148,7 @@ class Late(NamedTuple):
 
 CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED = range(7)
 """Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
-goroutines that were preempted; those in `preempted`; the place of the last flush of all mcaches, -1."""
+goroutines that were preempted; how many are in `preempted`; the place of the last flush of all mcaches, -1."""
 MOST_MOVES = 1 << 16
 
 
@@ -147,7 +162,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     resumed = late.resumed
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
-    stopped, since, outer = late.stopped, late.since, late.outer
+    stopped, since, outer, pending = late.stopped, late.since, late.outer, late.pending
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
@@ -159,10 +174,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
                 starter, started = goroutine[m[i]], cycle
-                starter_at = refilled[m[i]] + 1
-                for waiting in range(PREEMPTED if waiters and not starter_at else 0):
-                    if preempted[waiting, 0] == starter:
-                        starter_at = preempted[waiting, 1] + 1
+                starter_at = max(refilled[m[i]], pending[m[i]]) + 1
                 if not starter_at:
                     starter_at = np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and FLUSHES[code[i]]):
@@ -183,14 +195,15 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             elif k == STW_END:
                 stopping[m[i]] = 0
                 refilled[m[i]], outer[m[i]] = -1, -1
-            elif EFFECT[k] == STOPS and refilled[m[i]] >= 0 and goroutine[m[i]] >= 0 and not stopping[m[i]]:
-                for slot_of in range(PREEMPTED):
-                    if preempted[slot_of, 0] < 0:
-                        preempted[slot_of, 0], preempted[slot_of, 1] = goroutine[m[i]], refilled[m[i]]
-                        waiters += 1
-                        break
+            elif EFFECT[k] == STOPS:
+                place = refilled[m[i]] if pending[m[i]] < 0 and not stopping[m[i]] else pending[m[i]]
+                if place >= 0 and goroutine[m[i]] >= 0 and waiters < PENDING:
+                    preempted[waiters, 0], preempted[waiters, 1] = goroutine[m[i]], place
+                    waiters += 1
+                pending[m[i]] = -1
             elif EFFECT[k] == STARTS:
                 refilled[m[i]], outer[m[i]] = -1, -1
+                pending[m[i]], waiters = take_pending(preempted, waiters, a[i])
             if k == STW_BEGIN:
                 stopping[m[i]] = FLUSHING if FLUSHES[code[i]] else STOPPING
             if k == GO_STOP:
@@ -227,12 +240,10 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         r = row[i]
         at = p[i] * CLASSES + spc_of[r]
         held = p[i] >= 0 and current[at] == r and slot[i] > top[r]
-        for waiting in range(PREEMPTED if waiters and not held else 0):
-            if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
-                if target < 0 and owner[i] == i:
-                    target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
-                preempted[waiting, 0] = -1
-                waiters -= 1
+        if pending[m[i]] >= 0 and not held:
+            if target < 0 and owner[i] == i:
+                target, target_p = pending[m[i]] + 1, p[order[pending[m[i]]]]
+            pending[m[i]] = -1
         if owner[i] != i:
             continue
         live[r] += 1
@@ -290,8 +301,8 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         top=none(spans), last=none(spans), resumed=none(spans), left=none(spans), live=np.zeros(spans, np.int64),
         before=np.empty(0, np.int32), position=np.empty(0, np.int32), moved=np.empty(0, np.bool_),
         goroutine=none(ms), refilled=none(ms), outer=none(ms),
-        stopping=np.zeros(ms, np.int8), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
+        stopping=np.zeros(ms, np.int8), current=none(ps * CLASSES), preempted=none(PENDING, 2),
+        pending=none(ms), stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
@@ -347,7 +358,7 @@ def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
     kept_places = (late.last, late.resumed, late.left, late.refilled, late.outer, late.since, late.state[FLUSHED:])
-    for places in (*kept_places, late.preempted[:, 1], late.stopped[:, 1]):
+    for places in (*kept_places, late.preempted[:, 1], late.pending, late.stopped[:, 1]):
         # What lies behind is not forgotten, but nothing can be moved there.
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)
