@@ -35,8 +35,12 @@ NAMED = 1 << 32
 
 @inner
 def reclaim(heap, npages):
-    """Before npages pages are taken: sweep windows of the heap for spans without page mark until as many are freed."""
+    """Before npages pages are taken: sweep windows of the heap for spans without page mark until as many are freed.
+
+    Of one P a recording tells every call that walks a window.
+    """
     gc = heap.gc
+    walks = gc.reclaim_bytes != NONE or heap.nprocs > 1 or not gc.hinted or gc.own_sweeper
     choose_silent(heap, npages)
     while npages > 0 and gc.reclaim_page != NONE:
         if gc.reclaim_credit > 0:
@@ -44,6 +48,8 @@ def reclaim(heap, npages):
             gc.reclaim_credit -= take
             npages -= take
             continue
+        if not walks:
+            return
         page = gc.reclaim_page
         gc.reclaim_page = page + heap.knobs.reclaim_chunk_pages
         if page >= gc.reclaim_end:
