@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.jit import inner
+from goalloc_cli.model.evidence import is_astray
 from goalloc_cli.model.heap import LOCK_RECLAIM, NO_SPAN, NONE, PAGES, SPAN_IN_USE, SWEPT_RECLAIM
 from goalloc_cli.model.mcentral import file_swept
 from goalloc_cli.model.mheap import page_of
@@ -37,10 +38,11 @@ NAMED = 1 << 32
 def reclaim(heap, npages):
     """Before npages pages are taken: sweep windows of the heap for spans without page mark until as many are freed.
 
-    Of one P a recording tells every call that walks a window.
+    Of one P a recording tells every call that walks a window; one that the model has left says nothing of its own calls.
     """
     gc = heap.gc
-    walks = gc.reclaim_bytes != NONE or heap.nprocs > 1 or not gc.hinted or gc.own_sweeper
+    tells = gc.hinted and not gc.own_sweeper and heap.nprocs == 1 and not is_astray(heap)
+    walks = gc.reclaim_bytes != NONE or not tells
     choose_silent(heap, npages)
     while npages > 0 and gc.reclaim_page != NONE:
         if gc.reclaim_credit > 0:
