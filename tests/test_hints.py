@@ -124,19 +124,3 @@ def test_who_sweeps_and_then_starts_a_cycle_sweeps_in_order(following: Ev):
 def test_who_sweeps_and_goes_on_needed_just_that_span(following: Ev):
     assert sweeper(following) == ALONE
     assert sweeper(following, several_ps=True) == OTHER
-
-
-@pytest.mark.parametrize(("told_bytes", "waiting"), [(0, ["a", "b", "c"]), (4 << 20, ["b", "c"])])
-def test_of_one_p_the_reclaimer_walks_only_where_the_recording_says_so(told_bytes: int, waiting: list[str]):
-    told = Recording(dead_in_a=8, dead_in_b=0, nprocs=1)
-    if told_bytes:
-        told.apply(Kind.RECLAIM_BYTES, 0, 0, told_bytes)
-    told.apply(Kind.ALLOC, 0, 90, 40_000)
-    assert told.waiting() == waiting
-
-
-def test_the_reclaimer_of_a_replay_that_the_recording_has_left_walks_by_itself():
-    told = Recording(dead_in_a=8, dead_in_b=0, nprocs=1)
-    told.heap.heap.evidence.refills = 100
-    told.apply(Kind.ALLOC, 0, 90, 40_000)
-    assert told.waiting() == ["b", "c"]

@@ -16,18 +16,6 @@ GAP_RUN = 8
 """A gap counts once it has lasted for so many tellings: several Ps tell a little before or after they act."""
 
 
-UNFORESEEN = 4
-ONE_IN = 50
-"""Refills that are not foreseen where all is exact, around the start and stops: so many, and one in so many."""
-
-
-@inner
-def is_astray(heap):
-    """Whether the recording shows that the model has left it: what it does not tell is then no sign that it was not."""
-    seen = heap.evidence
-    return seen.refills - seen.foreseen > UNFORESEEN + seen.refills // ONE_IN
-
-
 @inner
 def see_heap_live(heap, live_bytes):
     """The recording tells heapLive, `live_bytes`, before the event that follows from it."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.jit import inner
-from goalloc_cli.model.evidence import is_astray
 from goalloc_cli.model.heap import LOCK_RECLAIM, NO_SPAN, NONE, PAGES, SPAN_IN_USE, SWEPT_RECLAIM
 from goalloc_cli.model.mcentral import file_swept
 from goalloc_cli.model.mheap import page_of
@@ -36,13 +35,8 @@ NAMED = 1 << 32
 
 @inner
 def reclaim(heap, npages):
-    """Before npages pages are taken: sweep windows of the heap for spans without page mark until as many are freed.
-
-    Of one P a recording tells every call that walks a window; one that the model has left says nothing of its own calls.
-    """
+    """Before npages pages are taken: sweep windows of the heap for spans without page mark until as many are freed."""
     gc = heap.gc
-    tells = gc.hinted and not gc.own_sweeper and heap.nprocs == 1 and not is_astray(heap)
-    walks = gc.reclaim_bytes != NONE or not tells
     choose_silent(heap, npages)
     while npages > 0 and gc.reclaim_page != NONE:
         if gc.reclaim_credit > 0:
@@ -50,8 +44,6 @@ def reclaim(heap, npages):
             gc.reclaim_credit -= take
             npages -= take
             continue
-        if not walks:
-            return
         page = gc.reclaim_page
         gc.reclaim_page = page + heap.knobs.reclaim_chunk_pages
         if page >= gc.reclaim_end:
