@@ -10,7 +10,7 @@ BYTES = 1024
 SLOTS = 8
 """In a span of objects of BYTES."""
 SPC = 65
-BACKGROUND, OTHER, PAYER = 0, 2, 3
+BACKGROUND, OTHER, PAYER, ALONE = 0, 2, 3, 5
 """Sweepers, as SWEEP_TO names them."""
 
 

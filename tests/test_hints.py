@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from goalloc_cli.trace.event import NO_P, Kind
-from tests.hinted import BACKGROUND, OTHER, PAYER, A, C, Recording
+from goalloc_cli.trace.exectrace_decode import Ev
+from goalloc_cli.trace.exectrace_sweepers import sweeper_of
+from tests.hinted import ALONE, BACKGROUND, OTHER, PAYER, A, C, Recording
 
 SPAN = 8192
 
@@ -93,3 +96,31 @@ def test_a_count_sweeps_no_span_that_would_have_left_a_trace():
     told = Recording(dead_in_a=0, dead_in_b=1)
     told.apply(Kind.SWEEP_COUNT, NO_P, 0, 3, BACKGROUND)
     assert told.waiting() == ["b", "c"]
+
+
+@pytest.mark.parametrize("nprocs", [1, 2])
+def test_a_span_that_was_needed_swept_leaves_those_before_it_waiting(nprocs: int):
+    told = Recording(dead_in_a=0, dead_in_b=0, nprocs=nprocs)
+    told.apply(Kind.SWEEP_TO, NO_P, C, 0, ALONE)
+    assert told.waiting() == ["a", "b"]
+
+
+SWEPT_BY_7 = [Ev.OBJECT_FREE, Ev.SPAN_FREE, Ev.OBJECT_FREE]
+
+
+def sweeper(*following: Ev, several_ps: bool = False) -> int:
+    """Who goroutine 7 is, which is not known as a sweeper, where this follows what it sweeps."""
+    kind = np.array([*SWEPT_BY_7, *following], np.uint8)
+    known, ms = np.array([[3, BACKGROUND]]), np.zeros(len(kind), np.int64)
+    return int(sweeper_of(known, 7, kind, np.arange(len(kind), dtype=np.int32), ms, 0, 0, several_ps))
+
+
+@pytest.mark.parametrize("following", [Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE])
+def test_who_sweeps_and_then_starts_a_cycle_sweeps_in_order(following: Ev):
+    assert sweeper(following) == OTHER
+
+
+@pytest.mark.parametrize("following", [Ev.OBJECT_ALLOC, Ev.GO_BLOCK])
+def test_who_sweeps_and_goes_on_needed_just_that_span(following: Ev):
+    assert sweeper(following) == ALONE
+    assert sweeper(following, several_ps=True) == OTHER

@@ -9,11 +9,11 @@ from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_late import late_allocs, new_late
 from goalloc_cli.trace.exectrace_window import COLUMNS
 
-SPANS = np.array([(10, 170)], [("spc", "i8"), ("nelems", "i8")])
+SPANS = np.array([(10, 170), (12, 128)], [("spc", "i8"), ("nelems", "i8")])
 
 
 class Told:
-    """A window in which goroutine 7 of M 0 does all of this on P 0; what it allocates comes from one span, slot by slot."""
+    """A window in which goroutine 7 of M 0 does all of this on P 0; what it allocates comes from span 0, slot by slot."""
 
     carried = 0
     spans = SPANS
@@ -38,7 +38,7 @@ class Told:
 def late(window: Told, cycle_starts: int) -> list[list[int]]:
     """(event, place that it belongs before, P) of each that is late, where a cycle starts at a place."""
     cycles = Cycles(ps=1, starts=np.array([cycle_starts], np.int64))
-    _, found = late_allocs(new_late(spans=1, ms=1, ps=1), window, 0, 0, cycles)  # type: ignore[arg-type]
+    _, found = late_allocs(new_late(spans=len(SPANS), ms=1, ps=1), window, 0, 0, cycles)  # type: ignore[arg-type]
     return found.tolist()
 
 
@@ -100,3 +100,65 @@ def test_the_alloc_that_starts_a_cycle_was_made_at_its_refill_though_preempted_b
         Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP, Ev.GO_START, begin, Ev.STW_BEGIN, Ev.STW_END, Ev.OBJECT_ALLOC
     )  # fmt: skip
     assert late(told, cycle_starts=6) == [[7, 2, 0]]
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_is_not_late_where_its_slot_was_swept_since() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.OBJECT_FREE, Ev.GO_START, Ev.OBJECT_ALLOC)
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == []
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_was_made_before_it_where_another_slot_was_swept() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.OBJECT_FREE, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(1,))
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == [[8, 1, 0]]
+
+
+def test_the_first_alloc_of_a_goroutine_preempted_before_a_flush_is_not_late_where_its_span_was_made_since() -> None:
+    others = [Ev.GO_START, Ev.GO_BLOCK, *FLUSHES]
+    told = Told(Ev.GO_START, Ev.GO_STOP, *others, Ev.SPAN_ALLOC, Ev.GO_START, Ev.OBJECT_ALLOC)
+    told.a[2] = 8
+    assert late(told, cycle_starts=99) == []
+
+
+def test_what_a_goroutine_allocates_on_the_way_to_a_cycle_that_another_starts_does_not_hide_its_refill() -> None:
+    # gcStart waits for startSema: the sudog is allocated from a span that the P holds.
+    waits = [Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC, Ev.GO_BLOCK]
+    told = Told(Ev.GO_START, Ev.OBJECT_ALLOC, *waits, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 1, 0))
+    told.row[6] = 1
+    assert late(told, cycle_starts=99) == [[6, 3, 0]]
+
+
+def test_what_a_goroutine_allocates_in_a_span_that_its_p_holds_is_not_what_it_was_about_to_report() -> None:
+    waits = [Ev.HEAP_ALLOC, Ev.GO_STOP, Ev.GO_START, Ev.OBJECT_ALLOC, Ev.GO_STOP]
+    told = Told(Ev.GO_START, Ev.OBJECT_ALLOC, *waits, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 1, 0))
+    told.row[8] = 1
+    assert late(told, cycle_starts=99) == [[8, 3, 0]]
+
+
+def test_a_refill_is_kept_through_one_that_gcstart_needs_itself() -> None:
+    told = Told(
+        Ev.GO_START, Ev.HEAP_ALLOC, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC, Ev.GO_BLOCK, Ev.GO_START, Ev.OBJECT_ALLOC,
+        slots=(0, 0),
+    )  # fmt: skip
+    told.row[6] = 1
+    assert late(told, cycle_starts=99) == [[6, 2, 0]]
+
+
+def test_an_alloc_between_the_call_for_a_flush_and_the_flush_does_not_hide_what_its_p_refills_after_it() -> None:
+    told = Told(
+        Ev.GO_START, (Ev.STW_BEGIN, Code.STOP_MEMSTATS), Ev.OBJECT_ALLOC, Ev.PROCS_CHANGE, Ev.STW_END, Ev.HEAP_ALLOC,
+        Ev.OBJECT_ALLOC, Ev.GO_BLOCK, Ev.GO_START, Ev.OBJECT_ALLOC, slots=(0, 1, 0),
+    )  # fmt: skip
+    told.row[9], told.a[3] = 1, 1
+    assert late(told, cycle_starts=99) == []
+
+
+def test_more_than_a_few_goroutines_can_wait_between_their_refill_and_its_alloc() -> None:
+    stopped = [event for _ in range(200) for event in (Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP)]
+    told = Told(*stopped, Ev.GO_START, Ev.OBJECT_ALLOC)
+    told.a[0:600:3] = range(100, 300)
+    told.a[600] = 299
+    assert late(told, cycle_starts=9999) == [[601, 599, 0]]

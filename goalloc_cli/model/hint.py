@@ -24,7 +24,7 @@ from goalloc_cli.model.reclaim_windows import hint_reclaimed, next_swept
 from goalloc_cli.model.scavenger import turn
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweep import is_being_swept, is_stale, is_unswept
-from goalloc_cli.model.sweeper import drained, make_up, settle_debt, sweep_to
+from goalloc_cli.model.sweeper import drained, make_up, settle_debt, sweep_alone, sweep_to
 from goalloc_cli.model.underway import begin, end_named, name, take_over
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
@@ -47,6 +47,8 @@ SWEPT_NEXT = 47
 
 FLUSHED = 4
 """Where SWEEP_TO names no sweeper: the span was in an mcache that was flushed."""
+ALONE = 5
+"""Where SWEEP_TO names no sweeper: somebody needed this span swept, whatever waits before it (Go: ensureSwept)."""
 
 
 @inner
@@ -103,6 +105,8 @@ def swept(heap, objects, p, obj, sweeper, number):
         release_up_to(heap, span.owner, span.spc)
     elif is_unswept(heap, span) and sweeper == FLUSHED:
         begin(heap, s, SWEPT_OUT_OF_ORDER)
+    elif is_unswept(heap, span) and sweeper == ALONE:
+        sweep_alone(heap, s)
     elif is_unswept(heap, span):
         sweep_to(heap, s, min(sweeper, SWEEPERS - 1), p)
     elif is_being_swept(heap, span) and sweeper < SWEEPERS:

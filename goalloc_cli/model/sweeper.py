@@ -134,6 +134,12 @@ def sweep_to(heap, s, sweeper, p):
         if is_being_swept(heap, heap.spans[s]):
             take_over(heap, s, sweeper, p, passed, begun)
         return
+    sweep_alone(heap, s)
+
+
+@inner
+def sweep_alone(heap, s):
+    """Sweep span s whatever waits before it."""
     if may_overlap(heap):
         begin(heap, s, SWEPT_OUT_OF_ORDER)
         return

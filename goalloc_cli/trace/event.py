@@ -101,7 +101,7 @@ class Kind(IntEnum):
     # Hints: what only the recording can tell, and a replay of the same design obeys. None holds an address of an object.
     SWEEP_TO = 32
     """sweeper `arg` swept the span of object `id`: sweep in order up to it, or it alone when the order forbids. Where `size`
-    is not 0, that sweep ends only at the SWEEP_END of the same number"""
+    is not 0, that sweep ends only at the SWEEP_END of the same number; where `arg` is 5, it is swept alone"""
     SWEEP_COUNT = 33
     """sweeper `arg` has swept `size` spans since its last SWEEP_COUNT: make up for the ones that left no trace"""
     SWEEP_DRAINED = 34

@@ -21,7 +21,7 @@ from goalloc_cli.trace.exectrace_handles import give_handle, take_handle
 from goalloc_cli.trace.exectrace_late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.trace.exectrace_sizes import request
 from goalloc_cli.trace.exectrace_slots import PAGE
-from goalloc_cli.trace.exectrace_sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, OTHER, PAYER
+from goalloc_cli.trace.exectrace_sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, PAYER, sweeper_of
 from goalloc_cli.trace.ranges import MAX_BYTES
 
 TIME_STEP_NS = 1_000_000
@@ -192,10 +192,7 @@ def put_sweeper(out, st, src, held, i, handle, several_ps):
         if several_ps:
             put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
     else:
-        sweeper = OTHER
-        for k in range(len(src.sweepers)):
-            if src.sweepers[k, 0] == held.goroutine[m]:
-                sweeper = src.sweepers[k, 1]
+        sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.order, src.m, st.q, m, several_ps)
         put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
 
 

@@ -5,12 +5,13 @@ event can stand much later, on another M and P. What gives it away, and where it
 
 - the alloc that starts a cycle: right after the refill that let it look, before that cycle's GCBegin and what its stack
   grew for that (malloc.go, mallocgc: gcStart comes before the event);
-- the alloc that a goroutine was about to report when it was preempted, right after its refill: after that HeapAlloc;
+- the alloc that a goroutine was about to report when it was preempted, or waited, right after its refill: after that
+  HeapAlloc. What it allocates in between (gcStart does) comes from spans that its P holds already;
 - a slot below one already taken from the same span since it was swept: before the first higher one (slots are taken in
   ascending order, mcache.go, nextFree);
 - a slot of a span that its P had left for another: before the refill;
 - the first alloc of a goroutine that was preempted before all mcaches were flushed, from a span that its P does not hold,
-  below a slot already taken, or above others that come next: before it was preempted;
+  below a slot already taken, or above others that come next: before it was preempted, if the slot was free then;
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
@@ -32,6 +33,7 @@ from goalloc_cli.trace.exectrace_window import SPARE, Window
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
 HEAP_OBJECT, OBJECT_ALLOC, OBJECT_FREE = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC), int(Ev.OBJECT_FREE)
 STW_BEGIN, STW_END, GO_STOP = int(Ev.STW_BEGIN), int(Ev.STW_END), int(Ev.GO_STOP)
+SPAN_ALLOC = int(Ev.SPAN_ALLOC)
 GC_MALLOC, PROCS_CHANGE = int(Code.GC_MALLOC), int(Ev.PROCS_CHANGE)
 GO_RUNNING = 2
 """State in a GoStatus event (tracev2.GoStatus)."""
@@ -39,12 +41,16 @@ Array = NDArray[np.int64]
 
 CLASSES = 136
 PREEMPTED = 64
-"""Goroutines that can be remembered as preempted between a refill and their event, and as preempted at all."""
+"""Goroutines that can be remembered as preempted."""
+PENDING = 1024
+"""Goroutines that can be remembered as stopped between a refill and their event."""
 LATE_SLOTS = 3
 """A span that its P left with at most this many slots free was full: their events come late."""
 
 
 STARTS, STOPS, TELLS = 1, 2, 3
+STOPPING, FLUSHING = 1, 2
+"""The world is stopped; so that every mcache is flushed."""
 EFFECT = np.zeros(256, np.int64)
 """What an event does to the goroutine of its M."""
 EFFECT[[Ev.GO_START, Ev.GO_SWITCH, Ev.GO_SWITCH_DESTROY]] = STARTS
@@ -75,6 +81,27 @@ def take_place(waiting, goroutine):
     return np.int64(-1)
 
 
+@bare
+def take_pending(preempted, waiters, goroutine):
+    """The place of the refill whose alloc a goroutine has not reported, -1 for none; and how many still wait."""
+    for at in range(waiters):
+        if preempted[at, 0] == goroutine:
+            place = preempted[at, 1]
+            preempted[at, 0], preempted[at, 1] = preempted[waiters - 1, 0], preempted[waiters - 1, 1]
+            return place, waiters - 1
+    return np.int64(-1), waiters
+
+
+@bare
+def came_free(kind, order, row, slot, since, until, r, s):
+    """Whether slot `s` of span `r` came free between two places: by a sweep, or as the span was made."""
+    for q in range(until - 1, since, -1):
+        i = order[q]
+        if row[i] == r and (kind[i] == SPAN_ALLOC or (kind[i] == OBJECT_FREE and slot[i] == s)):
+            return True
+    return False
+
+
 class Late(NamedTuple):
     """What the walk over all events keeps between two of them. Places are those in the window, below 0 behind it."""
 
@@ -99,12 +126,16 @@ class Late(NamedTuple):
     """Per M: what it runs, -1."""
     refilled: NDArray[np.int64]
     """Per M: place of its last refill, if its alloc has not come yet, -1."""
-    stopping: NDArray[np.bool_]
-    """Per M: it stops the world."""
+    outer: NDArray[np.int64]
+    """Per M: place of a refill whose alloc has not come yet either, before that one, -1."""
+    stopping: NDArray[np.int8]
+    """Per M: it stops the world: STOPPING, or FLUSHING."""
     current: NDArray[np.int64]
     """Per P and span class: the span in its mcache, -1."""
     preempted: NDArray[np.int64]
-    """(goroutine, place of its refill) of those preempted in between, -1."""
+    """(goroutine, place of its refill) of the first WAITING that were stopped in between."""
+    pending: NDArray[np.int64]
+    """Per M: place of the refill at which the goroutine that it runs was stopped, if its alloc has not come yet, -1."""
     stopped: NDArray[np.int64]
     """(goroutine, place where it was preempted) of the last that were and have not run since, -1."""
     since: NDArray[np.int64]
@@ -117,7 +148,7 @@ class Late(NamedTuple):
 
 CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED = range(7)
 """Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
-goroutines that were preempted; those in `preempted`; the place of the last flush of all mcaches, -1."""
+goroutines that were preempted; how many are in `preempted`; the place of the last flush of all mcaches, -1."""
 MOST_MOVES = 1 << 16
 
 
@@ -131,7 +162,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     resumed = late.resumed
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
-    stopped, since = late.stopped, late.since
+    stopped, since, outer, pending = late.stopped, late.since, late.outer, late.pending
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
@@ -143,10 +174,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if k < 128:
             if k == GC_BEGIN and code[i] == GC_MALLOC:
                 starter, started = goroutine[m[i]], cycle
-                starter_at = refilled[m[i]] + 1
-                for waiting in range(PREEMPTED if waiters and not starter_at else 0):
-                    if preempted[waiting, 0] == starter:
-                        starter_at = preempted[waiting, 1] + 1
+                starter_at = max(refilled[m[i]], pending[m[i]]) + 1
                 if not starter_at:
                     starter_at = np.int64(q)
             elif k == GC_END or (k == STW_BEGIN and FLUSHES[code[i]]):
@@ -156,23 +184,28 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 flushed = np.int64(q)
                 cycle += k == GC_END
             elif k == PROCS_CHANGE:
-                for at in range(min(max(a[i], 0), len(current) // CLASSES) * CLASSES, len(current)):
+                # The world stands still; until then others went on after a flush was asked for.
+                kept = 0 if stopping[m[i]] == FLUSHING else min(max(a[i], 0), len(current) // CLASSES)
+                for at in range(kept * CLASSES, len(current)):
                     current[at] = -1
             elif k == HEAP_ALLOC:
+                # What gcStart allocates can need a refill itself. With several Ps it may be a flush that is told.
+                outer[m[i]] = refilled[m[i]] if len(current) == CLASSES and not stopping[m[i]] else -1
                 refilled[m[i]] = q
-            elif k == STW_BEGIN:
-                stopping[m[i]] = True
             elif k == STW_END:
-                stopping[m[i]] = False
-                refilled[m[i]] = -1
-            elif EFFECT[k] == STOPS and refilled[m[i]] >= 0 and goroutine[m[i]] >= 0 and not stopping[m[i]]:
-                for slot_of in range(PREEMPTED):
-                    if preempted[slot_of, 0] < 0:
-                        preempted[slot_of, 0], preempted[slot_of, 1] = goroutine[m[i]], refilled[m[i]]
-                        waiters += 1
-                        break
+                stopping[m[i]] = 0
+                refilled[m[i]], outer[m[i]] = -1, -1
+            elif EFFECT[k] == STOPS:
+                place = refilled[m[i]] if pending[m[i]] < 0 and not stopping[m[i]] else pending[m[i]]
+                if place >= 0 and goroutine[m[i]] >= 0 and waiters < PENDING:
+                    preempted[waiters, 0], preempted[waiters, 1] = goroutine[m[i]], place
+                    waiters += 1
+                pending[m[i]] = -1
             elif EFFECT[k] == STARTS:
-                refilled[m[i]] = -1
+                refilled[m[i]], outer[m[i]] = -1, -1
+                pending[m[i]], waiters = take_pending(preempted, waiters, a[i])
+            if k == STW_BEGIN:
+                stopping[m[i]] = FLUSHING if FLUSHES[code[i]] else STOPPING
             if k == GO_STOP:
                 stopped[stops % PREEMPTED, 0], stopped[stops % PREEMPTED, 1] = goroutine[m[i]], q
                 stops += 1
@@ -204,20 +237,20 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             starter = np.int64(-1)
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
-        for waiting in range(PREEMPTED if waiters else 0):
-            if preempted[waiting, 0] >= 0 and preempted[waiting, 0] == goroutine[m[i]]:
-                if target < 0 and owner[i] == i:
-                    target, target_p = preempted[waiting, 1] + 1, p[order[preempted[waiting, 1]]]
-                preempted[waiting, 0] = -1
-                waiters -= 1
-        if owner[i] != i:
-            continue
         r = row[i]
         at = p[i] * CLASSES + spc_of[r]
+        held = p[i] >= 0 and current[at] == r and slot[i] > top[r]
+        if pending[m[i]] >= 0 and not held:
+            if target < 0 and owner[i] == i:
+                target, target_p = pending[m[i]] + 1, p[order[pending[m[i]]]]
+            pending[m[i]] = -1
+        if owner[i] != i:
+            continue
         live[r] += 1
         if stop >= flushed or p[i] < 0 or spc_of[r] <= 1 or refilled[m[i]] >= 0:
             stop = np.int64(-1)
-        if target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r]):
+        if (target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r])
+                and not came_free(kind, order, row, slot, stop, q, r, slot[i])):  # fmt: skip
             target, target_p = stop, p[order[stop]]
         if target < 0 and slot[i] < top[r] and resumed[r] >= floor:
             # It is the one before that came late.
@@ -247,7 +280,8 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             if current[at] >= 0 and refilled[m[i]] >= 0:
                 left[current[at]] = refilled[m[i]]
             current[at] = r
-        refilled[m[i]] = -1
+        if not held:
+            refilled[m[i]], outer[m[i]] = outer[m[i]], -1
         top[r], resumed[r] = slot[i], stop
         before[q] = last[r]
         last[r] = q
@@ -266,9 +300,9 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
     return Late(
         top=none(spans), last=none(spans), resumed=none(spans), left=none(spans), live=np.zeros(spans, np.int64),
         before=np.empty(0, np.int32), position=np.empty(0, np.int32), moved=np.empty(0, np.bool_),
-        goroutine=none(ms), refilled=none(ms),
-        stopping=np.zeros(ms, np.bool_), current=none(ps * CLASSES), preempted=none(PREEMPTED, 2),
-        stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
+        goroutine=none(ms), refilled=none(ms), outer=none(ms),
+        stopping=np.zeros(ms, np.int8), current=none(ps * CLASSES), preempted=none(PENDING, 2),
+        pending=none(ms), stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
@@ -323,8 +357,8 @@ def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Ar
 def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
-    by_span = (late.last, late.resumed, late.left)
-    for places in (*by_span, late.refilled, late.since, late.preempted[:, 1], late.stopped[:, 1], late.state[FLUSHED:]):
+    kept_places = (late.last, late.resumed, late.left, late.refilled, late.outer, late.since, late.state[FLUSHED:])
+    for places in (*kept_places, late.preempted[:, 1], late.pending, late.stopped[:, 1]):
         # What lies behind is not forgotten, but nothing can be moved there.
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)

@@ -19,15 +19,43 @@ from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.exectrace_late import goroutine_after
 from goalloc_cli.trace.exectrace_window import Window
 
-BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED = range(5)
+BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED, ALONE = range(6)
 """Sweepers, as SWEEP_TO and SWEEP_COUNT name them: the background sweeper, runtime.GC, one that is neither, an allocation
-that pays its sweep debt, a flushed mcache."""
+that pays its sweep debt, a flushed mcache, one that needed just this span swept."""
 OPENS, CLOSES = 1, 2
 """The first free of a sweep that others interrupt, and the last."""
 OBJECT_FREE, GC_END = int(Ev.OBJECT_FREE), int(Ev.GC_END)
 GO_STOP = int(Ev.GO_STOP)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
 OTHER_BACKGROUND = int(Code.BACKGROUND)
+SWEEPING = np.zeros(256, np.bool_)
+"""Events of a sweep, and of a stack that grows for it."""
+SWEEPING[[Ev.OBJECT_FREE, Ev.SPAN_FREE, Ev.STACK_ALLOC, Ev.STACK_FREE]] = True
+STARTING = np.zeros(256, np.bool_)
+"""Events that come next where a cycle starts."""
+STARTING[[Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE, Ev.GC_END, Ev.STW_END, Ev.GO_STOP]] = True
+
+
+@bare
+def starts_cycle(kind, order, m, q, who):
+    """Whether M `who` sweeps at place q because it starts a cycle, or stops the world: then it does so in order.
+
+    Go: mgc.go, gcStart; mgcsweep.go, finishsweep_m. It may also yield to others there, as every sweeper does.
+    """
+    for at in range(q, len(order)):
+        i = order[at]
+        if m[i] == who and not SWEEPING[kind[i]]:
+            return bool(STARTING[kind[i]])
+    return True
+
+
+@bare
+def sweeper_of(sweepers, goroutine, kind, order, m, q, who, several_ps):
+    """Which sweeper a goroutine is, that sweeps on M `who` before place q; with several Ps nobody is known to be ALONE."""
+    for k in range(len(sweepers)):
+        if sweepers[k, 0] == goroutine:
+            return sweepers[k, 1]
+    return np.int64(OTHER if several_ps or starts_cycle(kind, order, m, q, who) else ALONE)
 
 
 @bare
