@@ -1,6 +1,6 @@
 """`python benchmarks/verify_samples.py [TRACE ...]`: how true the model is, measured on the samples in traces/.
 
-Prints the Markdown table of README.md. The MemStats that Go reported come from tests/data, for samples that have any.
+Prints the Markdown table of docs/accuracy.md. The MemStats that Go reported come from tests/data, for samples that have any.
 """
 
 from __future__ import annotations

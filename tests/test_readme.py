@@ -1,4 +1,4 @@
-"""The README does what it says.
+"""The README, and the pages behind it, do what they say.
 
 Blocks of `sh` are run, line by line. Blocks of `console` begin with `$`: the first is the example, the others need Go or a
 network, and only their options are tried.
@@ -18,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
+WITH_COMMANDS = ("README.md", "docs/inputs.md", "docs/what-if.md", "docs/accuracy.md")
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
 RUN = ("goalloc ", "printf ", "python benchmarks/")
@@ -30,19 +32,20 @@ INPUTS = {
     "gctrace.trace": DATA / "gctrace" / "lru-go1.27.trace.zst",
 }
 """What the reader's own files are here; the first bytes of a file tell what it is, not its name."""
+GIVEN_BACK = "docs/what-if.md"
 PAGES = sorted(
     str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("traces/*.md")]
 )
 
 
-def fenced(language: str) -> list[str]:
+def fenced(language: str, page: str = "README.md") -> list[str]:
     """The blocks of code in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[str]:
-    """Every command that can be run here, in order."""
-    lines = [line.removeprefix(SETUP) for block in fenced("sh") for line in block.splitlines()]
+def commands(page: str) -> list[str]:
+    """Every command of a page that can be run here, in order."""
+    lines = [line.removeprefix(SETUP) for block in fenced("sh", page) for line in block.splitlines()]
     return [line for line in lines if line.startswith(RUN)]
 
 
@@ -80,8 +83,11 @@ def run(command: str, shell: dict[str, str]) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_every_command_works_in_the_order_that_it_is_shown(shell: dict[str, str]) -> None:
-    failed = [(command, found.stderr) for command in commands() if (found := run(command, shell)).returncode]
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_every_command_works_in_the_order_that_it_is_shown(page: str, shell: dict[str, str]) -> None:
+    if page != "README.md":  # there it is imported
+        shutil.copy(INPUTS["app.trace"], Path(shell["PWD"]) / "app.msgpack")
+    failed = [(command, found.stderr) for command in commands(page) if (found := run(command, shell)).returncode]
     assert failed == []
 
 
@@ -94,12 +100,12 @@ def test_the_example_is_what_goalloc_prints(shell: dict[str, str]) -> None:
 
 
 def test_what_is_given_back_is_what_goalloc_prints(shell: dict[str, str]) -> None:
-    asked, shown = fenced("text")[0].split("\n...\n", 1)
+    asked, shown = fenced("text", GIVEN_BACK)[0].split("\n...\n", 1)
     printed = iter(run(asked.removeprefix("$ "), shell).stdout.splitlines())
     assert [line for line in shown.splitlines() if line != "..." and line not in printed] == []
 
 
-@pytest.mark.parametrize("example", [*fenced("console")[:1], *fenced("text")[:1]], ids=["first", "given back"])
+@pytest.mark.parametrize("example", [*fenced("console")[:1], *fenced("text", GIVEN_BACK)[:1]], ids=["first", "given back"])
 def test_the_examples_fit_80_columns(example: str) -> None:
     assert max(len(line) for line in example.splitlines()) <= 80
 
@@ -114,15 +120,15 @@ def test_what_is_not_run_here_has_options_that_exist(command: str, shell: dict[s
 
 def test_the_table_is_what_the_script_measures(shell: dict[str, str]) -> None:
     """When the model comes nearer to Go, paste the new table."""
-    assert SAMPLES in commands()
+    assert SAMPLES in commands("docs/accuracy.md")
     printed = run(SAMPLES, shell).stdout.splitlines()
     assert printed
-    assert [line for line in printed if line not in README.splitlines()] == []
+    assert [line for line in printed if line not in ACCURACY.splitlines()] == []
 
 
 def test_what_the_text_says_of_several_ps_is_in_the_table() -> None:
-    (row,) = [line for line in README.splitlines() if line.startswith("| `web-")]
-    said = README[README.index("**With several Ps") :].split("\n\n")[0]
+    (row,) = [line for line in ACCURACY.splitlines() if line.startswith("| `web-")]
+    said = ACCURACY[ACCURACY.index("**With several Ps") :].split("\n\n")[0]
     assert [figure for figure in re.findall(r"[\d.]+ %", said) if figure not in row] == []
 
 
