@@ -182,7 +182,8 @@ def built(args: Sequence[str], temporary: Path, options: dict[str, Any]) -> tupl
     try:
         found = with_overlay(args, temporary.with_name("overlay"), Detail(options["full"]))
     except LeftAsItIs as error:
-        say(f"goalloc: Go is left as it is, and its recordings may break: {error}")
+        lacks = "" if options["full"] == "nothing" else ", and hold no sizes or call stacks"
+        say(f"goalloc: Go is left as it is, and its recordings may break{lacks}: {error}")
         return [*args], {}
     if not options["quiet"]:
         say("goalloc: Go builds with a runtime whose recordings are whole; the first time takes a minute")

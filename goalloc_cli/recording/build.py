@@ -25,14 +25,14 @@ def with_overlay(args: Sequence[str], folder: Path, detail: Detail) -> tuple[lis
     """
     try:
         go = toolchain(args[0], flag_value(args, "C"))
-    except (FileNotFoundError, PermissionError):
-        raise
-    except (OSError, ValueError) as error:
+    except RecordingError as error:
         raise LeftAsItIs(str(error)) from error
     try:
         list_file = overlay.write(folder, go, detail, overlay.theirs(go, args))
         new, goflags = overlay.passed(list_file, go, args)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise LeftAsItIs(f"{error.filename}: {error.strerror}") from error
+    except ValueError as error:
         raise LeftAsItIs(str(error)) from error
     return new, {"GOFLAGS": goflags}
 
