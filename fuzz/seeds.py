@@ -11,7 +11,7 @@ import numpy as np
 import zstandard
 
 from goalloc_cli.report.output import packed
-from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Kind, TypeInfo
+from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
 from goalloc_cli.trace.exectrace_decode import Ev
 from goalloc_cli.trace.native import write_native
 from goalloc_cli.trace.trace import Header
@@ -47,6 +47,23 @@ def native(codec: str = "none") -> bytes:
     ]  # fmt: skip
     stream = io.BytesIO()
     write_native(Header(gomaxprocs=2, knobs=(("gogc", 50),), notes=("A note.",)), batches, stream, codec)
+    return stream.getvalue()
+
+
+def native_stacks() -> bytes:
+    """A goalloc trace whose allocations have call stacks; the last is packed into the block of the first."""
+    rows = (
+        (Kind.ALLOC | NOSCAN, 0, 0, 9, 1, 0),
+        (Kind.ALLOC, 0, 1, 24, 0, 0),
+        (Kind.TINY, 0, 0, 3, 1, 0),
+        (Kind.FREE, 0, 1, 0, 0, 0),
+    )
+    whole = Batch(**{name: np.array([row[i] for row in rows], dtype) for i, (name, dtype) in enumerate(COLUMNS.items())},
+                  new_types=[TypeInfo("string", 16, 8)], stack=np.array([2, 1, 3, 0], np.uint32),
+                  new_functions=[Function("main.main", "a.go"), Function("main.f", "b.go")],
+                  new_calls=[Call(1, 9, 0), Call(2, 40, 1), Call(1, 12, 0)])  # fmt: skip
+    stream = io.BytesIO()
+    write_native(Header(recorded="sizes and stacks"), [whole], stream, "none")
     return stream.getvalue()
 
 
@@ -172,7 +189,9 @@ ROWS = (
     {"op": "alloc", "id": 7, "size": 24, "pointers": True, "type": "main.Node", "p": 1},
     {"op": "alloc", "id": 8, "size": 100, "pointers": False, "addr": BASE},
     {"op": "alloc", "id": "x", "size": 1, "type": "\t=é"},
-    {"op": "tiny", "id": 7, "size": 3},
+    {"op": "function", "name": "main.f", "file": "f.go"},
+    {"op": "call", "function": 1, "line": 7, "caller": 0},
+    {"op": "tiny", "id": 7, "size": 3, "stack": 1},
     {"op": "gc"},
     {"op": "free", "id": 8},
     {"op": "time", "ns": 1000},
@@ -188,13 +207,16 @@ def jsonl() -> bytes:
 def csv() -> bytes:
     """Rows as CSV."""
     lines = (
-        "op,id,size,pointers,p,type,name,ns",
+        "op,id,size,pointers,p,type,name,ns,file,function,line,caller,stack",
         'header,,,,,,"{""gomaxprocs"":2}",',
         "type,,24,,,,main.Node,",
         "alloc,7,24,true,1,main.Node,,",
         'alloc,8,100,false,0,"map[string]""x",,',
         "alloc,abc,1,false,0,,,",
         "gc,,,,,,,",
+        "function,,,,,,main.f,,f.go",
+        "call,,,,,,,,,1,7,0",
+        "alloc,9,8,false,0,,,,,,,,1",
         "free,8,,,,,,",
         "time,,,,,,,1000",
         "checkpoint,,,,,,done,",
@@ -204,7 +226,8 @@ def csv() -> bytes:
 
 def rows() -> bytes:
     """Rows as msgpack: maps and arrays."""
-    arrays = [[int(Kind.ALLOC), 0, 9, 64], ["free", 0, 9], [int(Kind.TIME), -1, 0, 2000]]
+    alloc = int(Kind.ALLOC)
+    arrays = [[alloc, 0, 9, 64], ["free", 0, 9], [int(Kind.TIME), -1, 0, 2000], [alloc, 0, 9, 8, 0, 0, 1]]
     return b"".join(msgpack.packb(row) for row in [*ROWS, *arrays])
 
 
@@ -259,7 +282,7 @@ def saved_gctrace() -> bytes:
 
 
 SEEDS = {
-    "native": lambda: [native()],
+    "native": lambda: [native(), native_stacks()],
     "exectrace": lambda: [exectrace(release) for release in ("1.26", "1.25", "1.23")],
     "allocfree": lambda: [allocfree()],
     "jsonl": lambda: [jsonl()],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from reprlib import repr as brief
 from typing import Any
@@ -20,6 +20,7 @@ from goalloc_cli.model.limits import PAGES, PS
 from goalloc_cli.outcome import Checkpoint
 from goalloc_cli.replay import ReplayError, Run, refuse
 from goalloc_cli.trace.ahead import ahead
+from goalloc_cli.trace.badevents import without
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.source import read_whole
 from goalloc_cli.trace.trace import Trace
@@ -156,16 +157,7 @@ SWEEP_HINTS = np.array(
 
 def without_sweep_hints(batch: Batch) -> Batch:
     """The batch without what the recording tells about sweeping."""
-    keep = ~np.isin(batch.kind & KIND_MASK, SWEEP_HINTS)
-    return replace(
-        batch,
-        kind=batch.kind[keep],
-        p=batch.p[keep],
-        id=batch.id[keep],
-        size=batch.size[keep],
-        arg=batch.arg[keep],
-        addr=None if batch.addr is None else batch.addr[keep],
-    )
+    return without(batch, np.isin(batch.kind & KIND_MASK, SWEEP_HINTS))
 
 
 class Follower:

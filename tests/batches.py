@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
-from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Kind, TypeInfo
-from goalloc_cli.trace.native import read_native, write_native
+from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.native import TABLES, read_native, write_native
 from goalloc_cli.trace.records import pack_header, pack_record
 from goalloc_cli.trace.trace import Header
 
@@ -49,6 +50,24 @@ SMALL = [
 ]
 """A trace of two chunks with 3 and 4 events; fits `TWO_PS`."""
 
+WITH_STACKS = Header(gomaxprocs=2, recorded="sizes and stacks")
+STACKED = [
+    replace(
+        SMALL[0],
+        stack=np.array([1, 3, 2], np.uint32),
+        new_functions=[Function("main.main", "/a/main.go"), Function("main.f", "7")],
+        new_calls=[Call(1, 9, 0), Call(2, 40, 1), Call(1, 12, 0)],
+    ),
+    replace(SMALL[1], stack=np.zeros(4, np.uint32)),
+    replace(
+        batch([(Kind.ALLOC, 0, 1, 8, 0, 0)]),
+        stack=np.array([4], np.uint32),
+        new_functions=[Function('=a "b", c', "")],
+        new_calls=[Call(3, 0, 2)],
+    ),
+]
+"""The same with the stack of each allocation, and a chunk that brings another; fits `WITH_STACKS`."""
+
 
 def written(batches: Iterable[Batch], header: Header = TWO_PS, codec: str = "zstd", witnesses: bool = True) -> bytes:
     """The file that these batches become."""
@@ -66,9 +85,8 @@ def read(data: bytes) -> tuple[Header, list[Batch]]:
 def equal(one: Batch, other: Batch) -> bool:
     """Whether two batches hold the same."""
     return (
-        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in COLUMNS)
-        and one.new_types == other.new_types
-        and one.new_names == other.new_names
+        all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ALL_COLUMNS)
+        and all(getattr(one, name) == getattr(other, name) for name in TABLES)
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from goalloc_cli.trace.event import NO_P, Batch, Kind, TraceError
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Header, Trace
-from tests.batches import batch, written
+from tests.batches import batch, one_chunk, written
 from tests.story import events
 
 TRACES = Path(__file__).parent.parent / "traces"
@@ -93,6 +94,13 @@ def test_recordings_of_real_programs_have_none(path: Path) -> None:
     for one in found.batches:
         bad.take(one)
     assert bad.counts == {}
+
+
+def test_a_call_stack_that_is_in_no_table_is_named() -> None:
+    rows = batch([(Kind.ALLOC, 0, 0, 8, 0, 0), (Kind.ALLOC, 0, 1, 8, 0, 0), (Kind.FREE, 0, 0, 0, 0, 0)])
+    bad = BadEvents(Header())
+    bad.take(replace(rows, stack=np.array([0, 7, 1], np.uint32)))
+    assert [(each.event, each.wrong) for each in bad.first] == [(1, Wrong.CALL_STACK), (2, Wrong.CALL_STACK)]
 
 
 def test_the_first_twenty_are_kept_and_all_are_counted() -> None:
@@ -243,6 +251,13 @@ def test_check_goes_on_behind_values_that_a_reader_refuses(tmp_path: Path, capsy
     hostile.write_bytes(whole)
     assert cli.run(["check", str(hostile), "--format", "json"]) == 3
     assert json.loads(capsys.readouterr().out)["by_problem"] == {"double free": 1}
+
+
+def test_check_tells_of_a_call_of_no_function(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = tmp_path / "a.msgpack"
+    odd.write_bytes(one_chunk(head={"calls": [[1, 40, 0]]}))
+    assert cli.run(["check", str(odd)]) == 3
+    assert "stack 1 names a function or caller that has not come yet" in capsys.readouterr().err
 
 
 def test_a_replay_of_bad_rows_is_refused_with_the_code_of_damaged_input(

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalloc_cli import cli
-from goalloc_cli.trace.event import BATCH, COLUMNS, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.export import WRITERS, write_rows
-from goalloc_cli.trace.native import read_native
+from goalloc_cli.trace.native import TABLES, read_native
 from goalloc_cli.trace.ranges import FLAGS, RangeCheck
 from goalloc_cli.trace.rows import read_csv, read_jsonl, read_rows
 from goalloc_cli.trace.rows_write import MOST_BYTES
 from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Header, Trace
-from tests.batches import SMALL, TWO_PS, batch, written
+from tests.batches import SMALL, STACKED, TWO_PS, WITH_STACKS, batch, written
 
 READERS = {"jsonl": read_jsonl, "csv": read_csv, "rows": read_rows}
 LRU = Path(__file__).parent.parent / "traces" / "lru-go1.27.msgpack"
@@ -37,13 +38,10 @@ def whole(batches: Iterable[Batch]) -> dict[str, Any]:
     parts = list(batches)
     columns = {
         name: np.concatenate([np.zeros(len(b), dtype) if getattr(b, name) is None else getattr(b, name) for b in parts])
-        for name, dtype in COLUMNS.items()
+        for name, dtype in ALL_COLUMNS.items()
     }
-    types = [new for b in parts for new in b.new_types]
-    return {name: values.tolist() for name, values in columns.items()} | {
-        "types": types,
-        "names": [new for b in parts for new in b.new_names],
-    }
+    tables = {name: [new for b in parts for new in getattr(b, name)] for name in TABLES}
+    return {name: values.tolist() for name, values in columns.items()} | tables
 
 
 def read(data: bytes, form: str) -> Trace:
@@ -84,14 +82,24 @@ def traces(draw: st.DrawFn) -> tuple[Header, list[Batch]]:
         notes=tuple(draw(st.lists(entries, max_size=2))),
         extra={"from the future": draw(st.none() | st.integers(0, 9) | st.lists(entries, max_size=2))},
     )
-    batches, types, names = [], 0, 0
+    batches, types, names, functions, calls = [], 0, 0, 0, 0
     for _ in range(draw(st.integers(0, 3))):
         types_drawn = draw(st.lists(st.tuples(entries, st.integers(0, 9)), max_size=3))
         new_types = [TypeInfo(name, size, 8) for name, size in types_drawn]
         new_names = draw(st.lists(entries, max_size=3))
         types, names = types + len(new_types), names + len(new_names)
         table = draw(st.lists(events(types, names), max_size=8))
-        batches.append(batch(table, new_types, new_names, addr=draw(st.booleans())))
+        drawn = batch(table, new_types, new_names, addr=draw(st.booleans()))
+        new_functions = draw(st.lists(st.builds(Function, entries, entries), max_size=2))
+        functions += len(new_functions)
+        new_calls = []
+        for _ in range(draw(st.integers(0, 3)) if functions else 0):
+            function, line = draw(st.integers(1, functions)), draw(st.sampled_from([0, 40]))
+            new_calls.append(Call(function, line, draw(st.integers(0, calls))))
+            calls += 1
+        stacks = [draw(st.integers(0, calls)) if row[0] & KIND_MASK in (Kind.ALLOC, Kind.TINY) else 0 for row in table]
+        stack = np.array(stacks, np.uint32) if draw(st.booleans()) else None
+        batches.append(replace(drawn, stack=stack, new_functions=new_functions, new_calls=new_calls))
     return header, batches
 
 
@@ -115,6 +123,24 @@ def test_a_real_trace_comes_back_column_for_column(form):
     assert whole(back.batches) == whole(batches)
 
 
+@pytest.mark.parametrize("form", WRITERS)
+def test_call_stacks_come_back_with_their_functions(form):
+    back = read(exported(WITH_STACKS, STACKED, form), form)
+    assert (back.header, whole(back.batches)) == (WITH_STACKS, whole(STACKED))
+
+
+def test_a_call_stack_is_what_a_person_would_write():
+    lines = exported(WITH_STACKS, STACKED, "jsonl").decode().splitlines()
+    assert lines[2:7] == [
+        '{"op":"function","name":"main.main","file":"/a/main.go"}',
+        '{"op":"function","name":"main.f","file":"7"}',
+        '{"op":"call","function":1,"line":9,"caller":0}',
+        '{"op":"call","function":2,"line":40,"caller":1}',
+        '{"op":"call","function":1,"line":12,"caller":0}',
+    ]
+    assert lines[7].endswith('"addr":824633720832,"stack":1}')
+
+
 def test_json_lines_are_what_a_person_would_write():
     lines = exported(TWO_PS, SMALL, "jsonl").decode().splitlines()
     assert lines[1:4] == [
@@ -129,8 +155,12 @@ def test_no_event_is_longer_than_the_room_that_is_made_for_it():
     most = {Kind.SET_GOGC: (1 << 31) - 1}
     widest = [(kind | FLAGS.get(kind, 0), 1, (1 << 32) - 1, most.get(kind, 1 << 35), 1, (1 << 63) - 1) for kind in Kind]
     types, names = [TypeInfo("T", 0, 0)], ["n"]
+    stacks = [70_000 * (row[0] & KIND_MASK in (Kind.ALLOC, Kind.TINY)) for row in widest]
+    calls = [Call(1, 0, 0)] * 70_000
     for form in WRITERS:
-        more, one = (len(exported(TWO_PS, [batch(widest * n, types, names)], form)) for n in (3, 2))
+        tables = {"new_functions": [Function("", "")], "new_calls": calls}
+        many = [replace(batch(widest * n, types, names), stack=np.array(stacks * n, np.uint32), **tables) for n in (3, 2)]
+        more, one = (len(exported(TWO_PS, [each], form)) for each in many)
         assert more - one < len(widest) * MOST_BYTES / 2
 
 
@@ -145,6 +175,16 @@ def test_a_full_batch_is_written():
 
 
 # The command.
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_stacks_go_out_and_in_again_by_command(form, tmp_path):
+    (tmp_path / "t").write_bytes(written(STACKED, WITH_STACKS))
+    rows, back = str(tmp_path / "rows"), str(tmp_path / "back.msgpack")
+    assert cli.run(["export", str(tmp_path / "t"), "--to", form, "-o", rows]) == 0
+    assert cli.run(["import", rows, "-o", back]) == 0
+    found = read_native(io.BytesIO(Path(back).read_bytes()), "back")
+    assert (found.header, whole(found.batches)) == (WITH_STACKS, whole(STACKED))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from goalloc_cli.trace.native import read_native, without_witnesses, write_nativ
 from goalloc_cli.trace.records import MAX_ENTRIES, MAX_HEAD, footer_head, pack_header, pack_record
 from goalloc_cli.trace.source import TruncatedTrace
 from goalloc_cli.trace.trace import Header
-from tests.batches import NODE, SMALL, TWO_PS, Row, batch, equal, read, same, written
+from tests.batches import NODE, SMALL, STACKED, TWO_PS, WITH_STACKS, Row, batch, equal, read, same, written
 
 codecs = pytest.mark.parametrize("codec", ["zstd", "none"])
 
@@ -29,6 +29,16 @@ codecs = pytest.mark.parametrize("codec", ["zstd", "none"])
 @codecs
 def test_a_trace_comes_back_as_it_was_written(codec):
     assert same(read(written(SMALL, codec=codec)), (TWO_PS, SMALL))
+
+
+@codecs
+def test_stacks_come_back_with_their_functions(codec):
+    assert same(read(written(STACKED, WITH_STACKS, codec)), (WITH_STACKS, STACKED))
+
+
+def test_stacks_stay_where_witnesses_go():
+    back = read(written(STACKED, WITH_STACKS, witnesses=False))[1]
+    assert [part.stack.tolist() for part in back] == [[1, 3, 2], [0, 0, 0], [4]]
 
 
 @st.composite

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from dataclasses import replace
 from functools import partial
 from zlib import crc32
 
@@ -13,8 +14,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Kind, TraceError
-from goalloc_cli.trace.ranges import MAX_BYTES, MAX_PAGE, RangeCheck
+from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Call, Function, Kind, TraceError
+from goalloc_cli.trace.ranges import MAX_BYTES, MAX_PAGE, MAX_STACKS, RangeCheck
 from goalloc_cli.trace.records import MAX_HEAD, pack_header, pack_record
 from tests.batches import NODE, SMALL, Row, batch, one_chunk, read
 from tests.memory import grown_bytes
@@ -93,7 +94,7 @@ anything = st.recursive(
 small_or_anything = st.integers(0, 9) | anything
 
 
-@given(st.dictionaries(st.sampled_from(["codec", "types", "names", "events"]), anything, min_size=1))
+@given(st.dictionaries(st.sampled_from(["codec", "types", "names", "functions", "calls", "events"]), anything, min_size=1))
 def test_nothing_but_a_trace_error_comes_of_what_a_stranger_puts_into_a_chunk(head):
     with contextlib.suppress(TraceError):
         read(one_chunk(head=head))
@@ -140,6 +141,37 @@ def test_lists_in_lists_that_claim_to_be_long_take_little_memory():
         head = claim * 1000
         data = pack_header({}) + msgpack.packb({"chunk": 0, "check": crc32(head), "head": head})
         assert grown_bytes(partial(refused, data)) < 64 << 20
+
+
+F = ["main.f", "f.go"]
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ({"functions": [["main.f"]]}, r"its functions are no list of \[name, file\]"),
+        ({"functions": [["main.f", 7]]}, r"its functions are no list of \[name, file\]"),
+        ({"functions": [F], "calls": [[1, 2]]}, r"its calls are no list of \[function, line, caller\]"),
+        ({"functions": [F], "calls": [[1, -1, 0]]}, "its 'line' is -1"),
+        ({"calls": [[1, 40, 0]]}, "stack 1 names a function or caller that has not come yet"),
+        ({"functions": [F], "calls": [[0, 40, 0]]}, "stack 1 names a function or caller"),
+        ({"functions": [F], "calls": [[1, 40, 0], [1, 41, 2]]}, "stack 2 names a function or caller"),
+        ({"columns": {"stack": {"value": 1}}}, "ALLOC with stack 1, but the trace has only 0 stacks so far"),
+        ({"columns": {"kind": {"value": Kind.FREE}, "stack": {"value": 1}}}, "FREE with stack 1, but it has none"),
+    ],
+)
+def test_stacks_that_name_what_is_not_there_are_refused(head, said):
+    columns = head.pop("columns", None)
+    with pytest.raises(TraceError, match=said):
+        read(one_chunk(columns, head=head))
+
+
+def test_stacks_without_end_are_refused():
+    check = RangeCheck(1)
+    many = replace(batch([]), new_functions=[Function(*F)], new_calls=[Call(1, 0, 0)] * (MAX_STACKS // 2))
+    with pytest.raises(TraceError, match="more than 1048576 stacks so far"):
+        for number in range(3):
+            check.check(many, f"chunk {number}")
 
 
 def test_types_without_end_are_refused():

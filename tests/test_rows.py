@@ -196,6 +196,11 @@ def test_objects_stacks_and_spans_each_have_their_own_ids():
         (b'{"op":"alloc","id":7,"size":281474976710657}', "ALLOC with size 281474976710657, but it can be 0 to"),
         (b'{"op":"alloc","id":7,"size":8,"type":3}', "ALLOC with arg 3, but the trace has only 0 types so far"),
         (b'{"op":"alloc","id":7,"size":8,"type":"\\ud800"}', "it must be a text of whole characters"),
+        (b'{"op":"alloc","id":7,"size":8,"stack":1}', "ALLOC with stack 1, but the trace has only 0 stacks so far"),
+        (b'{"op":"alloc","id":7,"size":8,"stack":"main.f"}', "'stack' is 'main.f'; it must be a whole number"),
+        (b'{"op":"function","name":"main.f"}', "'file' is missing; it must be a text"),
+        (b'{"op":"call","function":1}', "'function' is 1; it must be the number of a function so far: there are 0"),
+        (b'{"op":"call"}', "'function' is missing; it must be the number of a function so far"),
         (b'{"op":"aloc","id":7}', "'op' is 'aloc'; it must be one of alloc, free,"),
         (b'{"id":7}', "'op' is missing; it must be one of alloc,"),
         (b"[1]", "this is no row: it is no object"),
@@ -212,6 +217,16 @@ def test_a_mistake_is_told_with_its_line_and_field(line, told):
     message = error(good + line + b"\n")
     assert message.startswith("a: line 3: ")
     assert told in message
+
+
+def test_a_caller_has_to_come_before_its_call():
+    lines = b'{"op":"function","name":"f","file":"f.go"}\n{"op":"call","function":1,"caller":1}\n'
+    assert error(lines) == "a: line 2: 'caller' is 1; it must be the number of a call so far: there are 0"
+
+
+def test_a_stack_of_what_has_none_is_left_out():
+    [found] = read(b'{"op":"gc","stack":7}\n').batches
+    assert found.stack is None
 
 
 def test_a_mistake_in_csv_is_told_with_its_line():
@@ -301,7 +316,7 @@ def test_ids_behave_like_a_dictionary_with_the_smallest_free_handle(moves):
 
 def test_every_kind_has_an_op():
     assert {name.upper() for name in OPS} - {"GC"} == {kind.name for kind in Kind}
-    assert EVENT.itemsize == 48
+    assert EVENT.itemsize == 56
 
 
 # The malloc lab.

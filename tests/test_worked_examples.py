@@ -73,6 +73,14 @@ def test_w2_of_two_blocks_the_one_with_more_room_is_kept(run, sizes, places):
     assert offsets(result, "abcd"[: len(sizes)]) == places
 
 
+def test_where_packing_is_told_no_cycle_keeps_a_block_for_being_the_current_one():
+    """A full recording tells when a block dies; which one is current in Go, the model does not know."""
+    _naive, kernels = IMPLEMENTATIONS
+    told = replace(GO_1_27, tiny_as_told=1)
+    addr = kernels.run("alloc a 4 noscan; alloc b 8 noscan; free a; gc; alloc c 4 noscan", told).addr
+    assert addr["c"] == addr["a"]
+
+
 # W3 to W7: classes, headers, large objects.
 
 

@@ -143,7 +143,7 @@ def from_command(ctx: click.Context, temporary: Path, output: str | None, option
         command = recorded(options["command"], options["trace"], temporary)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    args, environ = mended(command.args, temporary, options)
+    args, environ = built(command.args, temporary, options)
     command = replace(command, args=args)
     ended = run(command, output == "-", environ)
     if ended.was_killed:
@@ -166,53 +166,39 @@ def from_build(temporary: Path, options: dict[str, Any]) -> int:
     """Build a program whose recordings are whole; return the exit code of the go command."""
     from goalloc_cli.recording.child import build
 
-    code = build(*mended(options["command"], temporary, options))
+    code = build(*built(options["command"], temporary, options))
     if not code and not options["quiet"]:
         say("goalloc: built; start it with GODEBUG=traceallocfree=1, and record it with --trace FILE or --url")
     return code
 
 
-def mended(args: Sequence[str], temporary: Path, options: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+def built(args: Sequence[str], temporary: Path, options: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
     """The command, and what its environment gets, so that Go builds with a mended runtime; as it is where that cannot be."""
-    from goalloc_cli.recording import overlay
-    from goalloc_cli.recording.command import flag_value
+    from goalloc_cli.recording.build import LeftAsItIs, with_overlay
     from goalloc_cli.recording.mend import Detail
-    from goalloc_cli.recording.toolchain import toolchain
 
     if options["no_mend"] or not builds(args):
         return [*args], {}
-    go = None
     try:
-        go = toolchain(args[0], flag_value(args, "C"))
-        theirs = overlay.theirs(go, args)
-        list_file = overlay.write(temporary.with_name("overlay"), go, Detail(options["full"]), theirs)
-        args, goflags = overlay.passed(list_file, go, args)
-    except (OSError, ValueError) as error:
-        if go is None and isinstance(error, FileNotFoundError | PermissionError):
-            raise
-        say(f"goalloc: Go is left as it is, and its recordings may break: {error}")
+        found = with_overlay(args, temporary.with_name("overlay"), Detail(options["full"]))
+    except LeftAsItIs as error:
+        lacks = "" if options["full"] == "nothing" else ", and hold no sizes or call stacks"
+        say(f"goalloc: Go is left as it is, and its recordings may break{lacks}: {error}")
         return [*args], {}
     if not options["quiet"]:
         say("goalloc: Go builds with a runtime whose recordings are whole; the first time takes a minute")
-    return args, {"GOFLAGS": goflags}
+    return found
 
 
 def write_overlay(options: dict[str, Any]) -> int:
     """Write the mended runtime of the go command on the PATH, and print the flag."""
-    from goalloc_cli.recording import overlay
-    from goalloc_cli.recording.errors import RecordingError
+    from goalloc_cli.recording.build import kept_overlay
     from goalloc_cli.recording.mend import Detail
-    from goalloc_cli.recording.toolchain import toolchain
 
-    folder = Path(options["overlay"])
-    if (folder / overlay.LIST).exists() and not options["force"]:
-        raise click.UsageError(f"{folder / overlay.LIST}: exists already; choose another DIR, or pass --force to replace it")
-    go = toolchain("go", None)
     try:
-        list_file = overlay.write(folder, go, Detail(options["full"]), overlay.theirs(go))
-    except ValueError as error:
-        raise RecordingError(str(error)) from None
-    click.echo(overlay.flag(list_file))
+        click.echo(kept_overlay(Path(options["overlay"]), Detail(options["full"]), options["force"]))
+    except FileExistsError as error:
+        raise click.UsageError(f"{error}; choose another DIR, or pass --force to replace it") from None
     return 0
 
 

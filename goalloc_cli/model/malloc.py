@@ -98,8 +98,9 @@ def malloc_tiny(heap, p, size):
         return loc
     heap.stats.tiny_blocks += 1
     born(heap, loc)
-    # Whichever of the two blocks has more room left becomes the current one.
-    if cache.tiny_span == NO_SPAN or size < cache.tiny_offset:
+    # Whichever of the two blocks has more room left becomes the current one. Where packing is told, so is each death:
+    # a cycle must keep no block for being the current one.
+    if not heap.knobs.tiny_as_told and (cache.tiny_span == NO_SPAN or size < cache.tiny_offset):
         cache.tiny_span = loc >> 16
         cache.tiny_slot = loc & 0xFFFF
         cache.tiny_offset = size

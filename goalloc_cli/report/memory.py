@@ -141,10 +141,13 @@ def ledger_notes(document: Document) -> list[str]:
     if document["lost"]:
         notes.append("bounded: events of the recording are missing; no figure is exact (see the notes).")
     elif asked["figure"] == "bounded":
-        notes.append(
-            "bounded: the recording names the slot of some objects, not the size asked for. At the end up to "
-            f"{iec(asked['high'] - asked['low'])} of what counts as requested may be rounding."
+        doubt = (
+            "of what lived before the recording began the slot is known, not the size asked for; of all else both are"
+            if document["trace"]["recorded"]
+            else "the recording names the slot of some objects, not the size asked for"
         )
+        most = iec(asked["high"] - asked["low"])
+        notes.append(f"bounded: {doubt}. At the end up to {most} of what counts as requested may be rounding.")
     if any(row["figure"] == "unknown" for row in end["ledger"]):
         notes.append("unknown: the recording does not say how much of a tiny block was used.")
     return notes

@@ -60,6 +60,7 @@ class Wrong(IntEnum):
     ARG = 15
     HANDLE = 16
     MANUAL_LIVE = 17
+    CALL_STACK = 18
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ MEANINGS = {
     Wrong.SIZE: Meaning("impossible size", "it is beyond what Go can address", "sizes are bytes, pages or nanoseconds"),
     Wrong.P: Meaning("impossible P", "there is no such P", f"Ps count from 0, and are at most {MAX_PROCS}"),
     Wrong.HANDLE: Meaning("impossible handle", f"handles end at {FREED_ID - 1}", "count from 0, and use them again"),
+    Wrong.CALL_STACK: Meaning(
+        "impossible call stack", "the trace has told no such stack", "tell calls before use; only allocations have one"
+    ),
     Wrong.ARG: Meaning("impossible arg", "it names nothing that the trace has told", "tell types and names before use"),
 }
 
@@ -225,7 +229,7 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
 _OBJECTS = np.isin(np.arange(64), [Kind.ALLOC, Kind.FREE, Kind.SNAP_OBJECT, Kind.SNAP_DEAD])
 _STACKS = np.isin(np.arange(64), [Kind.STACK_ALLOC, Kind.STACK_FREE, Kind.SNAP_STACK])
 _SPANS = np.isin(np.arange(64), [Kind.MANUAL_ALLOC, Kind.MANUAL_FREE, Kind.SNAP_STACK_SPAN])
-_RANGES = {"kind": Wrong.UNKNOWN_KIND, "size": Wrong.SIZE, "p": Wrong.P, "arg": Wrong.ARG}
+_RANGES = {"kind": Wrong.UNKNOWN_KIND, "size": Wrong.SIZE, "p": Wrong.P, "arg": Wrong.ARG, "stack": Wrong.CALL_STACK}
 
 
 @dataclass

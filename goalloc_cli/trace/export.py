@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from goalloc_cli.trace.event import BATCH, Batch
 from goalloc_cli.trace.ranges import RangeCheck
-from goalloc_cli.trace.rows_csv import guarded
+from goalloc_cli.trace.rows_csv import TEXTS, guarded
 from goalloc_cli.trace.rows_write import CSV_COLUMNS, MOST_BYTES, write_csv, write_json, write_msgpack
 from goalloc_cli.trace.trace import Header
 
@@ -40,8 +40,8 @@ def _csv_row(row: Row) -> bytes:
     if row["op"] == "header":
         rest = {key: value for key, value in row.items() if key != "op"}
         row = {"op": "header", "name": _json_row(rest).decode().strip()}
-    elif "name" in row:
-        row = {**row, "name": guarded(row["name"])}
+    else:
+        row = {**row, **{name: guarded(row[name]) for name in TEXTS.get(row["op"], ())}}
     text = io.StringIO()
     csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(row)
     return text.getvalue().encode()
@@ -67,19 +67,29 @@ def write_rows(header: Header, batches: Iterable[Batch], stream: BinaryIO, form:
     stream.write(writer.row(_header_row(header)))
     ranges = RangeCheck(header.gomaxprocs)
     out = np.zeros(BATCH * MOST_BYTES, np.uint8)
-    no_addr = np.zeros(BATCH, np.int64)
+    no_addr, no_stack = np.zeros(BATCH, np.int64), np.zeros(BATCH, np.uint32)
     for number, batch in enumerate(batches):
         ranges.check(batch, f"batch {number}")
-        for new in batch.new_types:
-            entry = {"op": "type", "name": new.name, "size": new.size, "pointer_bytes": new.pointer_bytes}
+        for entry in _entries(batch):
             stream.write(writer.row(entry))
-        for name in batch.new_names:
-            stream.write(writer.row({"op": "name", "name": name}))
         addr = no_addr[: len(batch)] if batch.addr is None else batch.addr
-        columns = (batch.kind, batch.p, batch.id, batch.size, batch.arg, addr)
+        stack = no_stack[: len(batch)] if batch.stack is None else batch.stack
+        columns = (batch.kind, batch.p, batch.id, batch.size, batch.arg, addr, stack)
         length = writer.events(*(np.ascontiguousarray(column) for column in columns), out)
         stream.write(out[:length].data)
     return ranges.events
+
+
+def _entries(batch: Batch) -> Iterator[Row]:
+    """What the tables get, as rows: stacks after their functions."""
+    for new in batch.new_types:
+        yield {"op": "type", "name": new.name, "size": new.size, "pointer_bytes": new.pointer_bytes}
+    for name in batch.new_names:
+        yield {"op": "name", "name": name}
+    for function in batch.new_functions:
+        yield {"op": "function", "name": function.name, "file": function.file}
+    for call in batch.new_calls:
+        yield {"op": "call", **call._asdict()}
 
 
 def _header_row(header: Header) -> Row:

@@ -18,14 +18,14 @@ from goalloc_cli.trace.rows_json import FULL
 from goalloc_cli.trace.rows_msgpack import NEED, SLACK
 from goalloc_cli.trace.rows_odd import OddRows
 from goalloc_cli.trace.source import TruncatedTrace
-from goalloc_cli.trace.trace import Header, Trace
+from goalloc_cli.trace.trace import RECORDED, Header, Trace
 
 BLOCK = 1 << 20
 """Bytes read at once."""
 MOST_ROW = 1 << 20
 """Most bytes of one row."""
 MOST_NEW = 1 << 12
-"""New types and names after which a batch ends."""
+"""New entries of tables after which a batch ends."""
 
 
 def read_jsonl(stream: BinaryIO, name: str, lenient: bool = False, partial: bool = False) -> Trace:
@@ -84,6 +84,8 @@ class _Rows:
         self.events = events
         self.types, odd.new_types = odd.new_types, []
         self.names, odd.new_names = odd.new_names, []
+        self.functions, odd.new_functions = odd.new_functions, []
+        self.calls, odd.new_calls = odd.new_calls, []
 
 
 class _Reader:
@@ -136,12 +138,12 @@ class _Reader:
         n = 0
         while True:
             n, why = self._scan(out, n)
-            if why == FULL or len(self.odd.new_types) + len(self.odd.new_names) >= MOST_NEW:
+            if why == FULL or self.odd.new >= MOST_NEW:
                 yield _Rows(out[:n], self.odd)
                 n = 0
             elif why == NEED and not self._more():
                 break
-        if n or self.odd.new_types or self.odd.new_names:
+        if n or self.odd.new:
             yield _Rows(out[:n], self.odd)
         if self.cut is not None:
             raise self.cut
@@ -237,6 +239,7 @@ class _Checked(RangeCheck):
         super().__init__(header.gomaxprocs, lenient)
         self._reader = reader
         self._witnesses = header.witnesses
+        self._has_stacks = header.recorded == RECORDED[-1]
         self._ids = None if reader.odd.ids_are_handles else Ids(keep_dead=lenient)
         self._rows: Any = None
 
@@ -250,7 +253,7 @@ class _Checked(RangeCheck):
     def _batch(self, rows: _Rows) -> Batch:
         events = self._rows = rows.events
         kind = np.ascontiguousarray(events["kind"])
-        addr = np.ascontiguousarray(events["addr"])
+        addr, stack = (np.ascontiguousarray(events[name]) for name in ("addr", "stack"))
         batch = Batch(
             kind,
             np.ascontiguousarray(events["p"]),
@@ -260,6 +263,9 @@ class _Checked(RangeCheck):
             addr if self._witnesses or addr.any() else None,
             rows.types,
             rows.names,
+            stack if stack.any() or self._has_stacks else None,
+            rows.functions,
+            rows.calls,
         )
         self.check(batch, self._reader.name)
         return batch

@@ -32,10 +32,10 @@ from goalloc_cli.trace.rows_json import COMMA, CUT, FULL, NEWLINE, ODD, QUOTE, n
 
 RETURN = 13
 TRUE_HASH, FALSE_HASH = np.uint64(fnv(b"true")), np.uint64(fnv(b"false"))
-TABLE_OPS = ("type", "name")
+TABLE_OPS = ("type", "name", "function", "call")
 """Rows that bring an entry of a table, not an event."""
-TEXT_OPS = ("header", *TABLE_OPS)
-"""Rows whose name is a text even if it is made of digits, or empty."""
+TEXTS = {"header": ("name",), "type": ("name",), "name": ("name",), "function": ("name", "file")}
+"""Columns that are texts even if they are made of digits, or empty, by op."""
 
 
 @bare
@@ -124,9 +124,7 @@ def csv_row(data: bytes, names: list[str]) -> dict[str, Any]:
         raise ValueError(f"it has {len(cells)} cells; the first line names {len(names)}")
     texts = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     row = {name: cell if name == "op" else _value(cell) for name, cell in texts.items()}
-    if row.get("op") in TEXT_OPS:
-        row["name"] = unguarded(texts.get("name", ""))
-    return row
+    return row | {name: unguarded(texts.get(name, "")) for name in TEXTS.get(texts.get("op", ""), ())}
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -20,19 +20,19 @@ from goalloc_cli.trace.ranges import FLAGS
 EVENT = np.dtype(
     [
         ("key", "i8"), ("size", "i8"), ("addr", "i8"), ("where", "i8"), ("byte", "i8"),
-        ("arg", "u4"), ("p", "u2"), ("kind", "u1"),
+        ("arg", "u4"), ("stack", "u4"), ("p", "u2"), ("kind", "u1"),
     ],
     align=True,
 )  # fmt: skip
 """An event as its row says it: `key` is the id, `where` its line or row, `byte` (of msgpack rows) where that starts."""
 
 # Fields, as numbered in a row that is being read.
-OP, P, ID, SIZE, ARG, ADDR, POINTERS, BOUND, TYPE, NAME, EXPLICIT, NS = range(12)
-SEEN = 12
-ROW = 13
+OP, P, ID, SIZE, ARG, ADDR, POINTERS, BOUND, TYPE, NAME, EXPLICIT, NS, STACK = range(13)
+SEEN = 13
+ROW = 14
 FIELDS = {
     "op": OP, "p": P, "id": ID, "size": SIZE, "arg": ARG, "addr": ADDR, "pointers": POINTERS, "bound": BOUND, "type": TYPE,
-    "name": NAME, "explicit": EXPLICIT, "ns": NS,
+    "name": NAME, "explicit": EXPLICIT, "ns": NS, "stack": STACK,
 }  # fmt: skip
 """Every field of an event. No name is longer than eight bytes, so that one comparison tells it."""
 SKIPPED = -1
@@ -51,6 +51,11 @@ GC_START, GC_END, TIME, CHECKPOINT = int(Kind.GC_START), int(Kind.GC_END), int(K
 TYPED = np.zeros(64, np.bool_)
 for _kind in (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD):
     TYPED[_kind] = True
+
+STACKED = np.zeros(64, np.bool_)
+"""Kinds that a call stack led to."""
+for _kind in (Kind.ALLOC, Kind.TINY):
+    STACKED[_kind] = True
 
 NEEDED_FIELDS = {
     Kind.ALLOC: (ID, SIZE), Kind.FREE: (ID,), Kind.TINY: (ID, SIZE), Kind.STACK_ALLOC: (ID, SIZE), Kind.STACK_FREE: (ID,),
@@ -207,7 +212,8 @@ def put_event(row, out, n, where):
         return -1
     arg = arg_of(row, kind)
     size = row[NS] if kind == TIME else row[SIZE]
-    if not (-1 <= row[P] <= NO_P and 0 <= arg <= MOST_ARG and size >= 0 and row[ADDR] >= 0):
+    stack = row[STACK] if STACKED[kind] else 0
+    if not (-1 <= row[P] <= NO_P and 0 <= arg <= MOST_ARG and size >= 0 and row[ADDR] >= 0 and 0 <= stack <= MOST_ARG):
         return -1
     if not -MOST_KEY < row[ID] < 2 * MOST_KEY or not 0 <= row[POINTERS] <= 1 or not 0 <= row[BOUND] <= 1:
         return -1
@@ -223,6 +229,7 @@ def put_event(row, out, n, where):
     event.size = size
     event.arg = arg
     event.addr = row[ADDR]
+    event.stack = stack
     event.where = where
     if kind != GC:
         return n + 1

@@ -1,4 +1,4 @@
-"""msgpack rows: one map or array after another. An array holds the columns of an event: kind, p, id, size, arg, addr."""
+"""msgpack rows: one map or array after another. An array holds the columns of an event, as many as are not 0."""
 
 # mypy: allow-untyped-defs
 # (Kernels are typed by what they are called with.)
@@ -11,7 +11,7 @@ import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from goalloc_cli.jit import bare, kernel
-from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind
+from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, KIND_MASK, NOSCAN, Kind
 from goalloc_cli.trace.rows_fields import (
     FNV_START,
     FNV_STEP,
@@ -41,7 +41,7 @@ MOST_BUFFER = 4 << 20
 MOST_ENTRIES = 1 << 12
 """Entries of a list or map in a row. Lists are given room for as many entries as they claim."""
 
-COLUMNS = ("kind", "p", "id", "size", "arg", "addr")
+COLUMNS = tuple(ALL_COLUMNS)
 KINDS = frozenset(map(int, Kind))
 NO_P = 0xFFFF
 
@@ -104,7 +104,7 @@ def array_at(data, at, out, n, where):
     kind, at = integer_at(data, at)
     if at == CUT or not 0 < kind < 256 or kind & KIND_MASK == 0 or kind & KIND_MASK == KIND_MASK:
         return CUT
-    p = key = size = arg = addr = np.int64(0)
+    p = key = size = arg = addr = stack = np.int64(0)
     if length > 1:
         p, at = integer_at(data, at)
     if length > 2 and at != CUT:
@@ -115,9 +115,11 @@ def array_at(data, at, out, n, where):
         arg, at = integer_at(data, at)
     if length > 5 and at != CUT:
         addr, at = integer_at(data, at)
+    if length > 6 and at != CUT:
+        stack, at = integer_at(data, at)
     if at == CUT or not -1 <= p <= NO_P or not 0 <= arg <= MOST_ARG or size < 0 or addr < 0:
         return CUT
-    if not -MOST_KEY < key < MOST_KEY:
+    if not 0 <= stack <= MOST_ARG or not -MOST_KEY < key < MOST_KEY:
         return CUT
     event.kind = kind
     event.p = NO_P if p < 0 else p
@@ -125,6 +127,7 @@ def array_at(data, at, out, n, where):
     event.size = size
     event.arg = arg
     event.addr = addr
+    event.stack = stack
     event.where = where
     return at
 
@@ -177,7 +180,7 @@ def scan_msgpack(data, at, end, base, out, n, number, texts, numbers, row):
         if at >= end:
             return at, n, number, NEED
         first = data[at]
-        if 0x91 <= first <= 0x96 and at + 64 < end:
+        if 0x91 <= first <= 0x97 and at + 64 < end:
             after = array_at(data, at, out, n, number + 1)
             if after == CUT:
                 return at, n, number, ODD

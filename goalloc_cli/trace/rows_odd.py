@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from goalloc_cli.trace.codec import MAX_VALUE
-from goalloc_cli.trace.event import Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import Call, Function, Kind, TraceError, TypeInfo
 from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
 from goalloc_cli.trace.rows_csv import TABLE_OPS
 from goalloc_cli.trace.rows_fields import (
@@ -35,6 +35,8 @@ from goalloc_cli.trace.rows_fields import (
     ROW,
     SEEN,
     SIZE,
+    STACK,
+    STACKED,
     TYPE,
     TYPE_TEXT,
     TYPED,
@@ -62,10 +64,17 @@ class OddRows:
         """What the scanners look types and names up in."""
         self.new_types: list[TypeInfo] = []
         self.new_names: list[str] = []
+        self.new_functions: list[Function] = []
+        self.new_calls: list[Call] = []
         self._row = np.zeros(ROW, np.int64)
         self._known: dict[tuple[str, str], int] = {}
-        self._count = {"type": 0, "name": 0}
+        self._count = {"type": 0, "name": 0, "function": 0, "call": 0}
         self._known_bytes = 0
+
+    @property
+    def new(self) -> int:
+        """How many entries of tables have not been handed on."""
+        return len(self.new_types) + len(self.new_names) + len(self.new_functions) + len(self.new_calls)
 
     def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
         """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""
@@ -129,9 +138,13 @@ class OddRows:
         return number
 
     def _take_entry(self, op: str, fields: Row, place: str) -> None:
-        name = fields.get("name")
-        if not isinstance(name, str):
-            raise _mistake(place, "name", name, "a text")
+        if op == "call":
+            self._enter_call(fields, place)
+            return
+        name = _text(fields, "name", place)
+        if op == "function":
+            self._enter_function(Function(name, _text(fields, "file", place)), place)
+            return
         if op == "name":
             self._enter("name", name, place)
             return
@@ -144,19 +157,13 @@ class OddRows:
     def _enter(self, what: str, new: TypeInfo | str, place: str) -> int:
         """Add an entry to the table of types or names; return its number."""
         text = new if isinstance(new, str) else new.name
-        try:
-            data = text.encode()
-        except UnicodeEncodeError:
-            raise _mistake(place, what, text, "a text of whole characters") from None
+        data = self._remembered(what, text, place)
         self._count[what] += 1
         number = self._count[what]
         if isinstance(new, str):
             self.new_names.append(new)
         else:
             self.new_types.append(new)
-        self._known_bytes += len(data) + TEXT_BYTES
-        if self._known_bytes > MAX_TABLE_BYTES:
-            raise TraceError(f"{place}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
         if (what, text) not in self._known:
             self._known[what, text] = number
             if len(self._known) < MOST_TEXTS:
@@ -165,12 +172,52 @@ class OddRows:
         return number
 
 
+    def _enter_function(self, new: Function, place: str) -> None:
+        """Add an entry to the table of functions."""
+        self._remembered("name", new.name + new.file, place)
+        self._count["function"] += 1
+        self.new_functions.append(new)
+
+    def _enter_call(self, fields: Row, place: str) -> None:
+        """Add an entry to the table of calls, which names a function and a stack that are there."""
+        for name, what in (("function", "function"), ("caller", "call")):
+            value, most = fields.get(name, 0 if name == "caller" else None), self._count[what]
+            if type(value) is not int or not (name == "function") <= value <= most:
+                raise _mistake(place, name, value, f"the number of a {what} so far: there are {most}")
+        line = fields.get("line", 0)
+        if type(line) is not int or not 0 <= line <= MOST_ARG:
+            raise _mistake(place, "line", line, f"a whole number from 0 to {MOST_ARG}")
+        self._count["call"] += 1
+        self.new_calls.append(Call(fields["function"], line, fields.get("caller", 0)))
+
+    def _remembered(self, what: str, text: str, place: str) -> bytes:
+        """The bytes of a text that is kept; they are counted."""
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            raise _mistake(place, what, text, "a text of whole characters") from None
+        self._known_bytes += len(data) + TEXT_BYTES
+        if self._known_bytes > MAX_TABLE_BYTES:
+            raise TraceError(f"{place}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
+        return data
+
+
+def _text(fields: Row, name: str, place: str) -> str:
+    """A field that is a text."""
+    value = fields.get(name)
+    if not isinstance(value, str):
+        raise _mistake(place, name, value, "a text")
+    return value
+
+
 @cache
 def _used_by(kind: int) -> list[int]:
     """The fields that mean something for a kind; any others are left out, whatever they hold."""
     used = [P, ID, NS if kind == Kind.TIME else SIZE, ADDR, POINTERS, BOUND, ARG]
     if kind != GC and TYPED[kind]:
         used.append(TYPE)
+    if kind != GC and STACKED[kind]:
+        used.append(STACK)
     if kind == Kind.CHECKPOINT:
         used.append(NAME)
     if kind in (Kind.GC_START, Kind.GC_END, GC):

@@ -19,7 +19,8 @@ MOST_BYTES = 256
 """No event takes more in any of the forms."""
 
 CSV_COLUMNS = (
-    "op", "id", "size", "pointers", "p", "type", "ns", "name", "arg", "bound", "explicit", "addr", "pointer_bytes",
+    "op", "id", "size", "pointers", "p", "type", "ns", "name", "arg", "bound", "explicit", "addr", "stack",
+    "pointer_bytes", "file", "function", "line", "caller",
 )  # fmt: skip
 
 NAMES = np.zeros((64, 20), np.uint8)
@@ -41,7 +42,7 @@ def _bytes(text: str) -> NDArray[np.uint8]:
 
 J_OP, J_END = _bytes('{"op":"'), _bytes("}\n")
 J_ID, J_SIZE, J_P, J_ARG, J_ADDR = (_bytes(f',"{name}":') for name in ("id", "size", "p", "arg", "addr"))
-J_TYPE, J_NAME, J_NS = (_bytes(f',"{name}":') for name in ("type", "name", "ns"))
+J_TYPE, J_NAME, J_NS, J_STACK = (_bytes(f',"{name}":') for name in ("type", "name", "ns", "stack"))
 J_POINTERS, J_NO_POINTERS = _bytes(',"pointers":true'), _bytes(',"pointers":false')
 J_BOUND, J_EXPLICIT = _bytes(',"bound":true'), _bytes(',"explicit":true')
 TRUE, FALSE = _bytes("true"), _bytes("false")
@@ -82,7 +83,7 @@ def put_op(out, at, kind):
 
 
 @kernel
-def write_json(kinds, ps, ids, sizes, args, addrs, out):
+def write_json(kinds, ps, ids, sizes, args, addrs, stacks, out):
     """Write events as JSON Lines; return the number of bytes."""
     at = 0
     for i in range(len(kinds)):
@@ -114,6 +115,8 @@ def write_json(kinds, ps, ids, sizes, args, addrs, out):
             at = put_text(out, at, J_BOUND)
         if addrs[i]:
             at = put_number(out, put_text(out, at, J_ADDR), addrs[i])
+        if stacks[i]:
+            at = put_number(out, put_text(out, at, J_STACK), np.int64(stacks[i]))
         at = put_text(out, at, J_END)
     return at
 
@@ -136,7 +139,7 @@ def put_yes_no(out, at, given, value):
 
 
 @kernel
-def write_csv(kinds, ps, ids, sizes, args, addrs, out):
+def write_csv(kinds, ps, ids, sizes, args, addrs, stacks, out):
     """Write events as lines with a cell for each of `CSV_COLUMNS`; return the number of bytes."""
     at = 0
     for i in range(len(kinds)):
@@ -158,8 +161,9 @@ def write_csv(kinds, ps, ids, sizes, args, addrs, out):
         at = put_yes_no(out, at, kinds[i] & BOUND, True)
         at = put_yes_no(out, at, is_gc and arg, True)
         at = put_cell(out, at, addrs[i], addrs[i])
-        out[at] = NEWLINE
-        at += 1
+        if stacks[i]:
+            at = put_cell(out, at, True, np.int64(stacks[i]))
+        out[at - 1] = NEWLINE
     return at
 
 
@@ -177,11 +181,11 @@ def put_packed(out, at, value):
 
 
 @kernel
-def write_msgpack(kinds, ps, ids, sizes, args, addrs, out):
+def write_msgpack(kinds, ps, ids, sizes, args, addrs, stacks, out):
     """Write events as arrays of their columns, those at the end left out that are 0; return the number of bytes."""
     at = 0
     for i in range(len(kinds)):
-        length = 6 if addrs[i] else 5 if args[i] else 4 if sizes[i] else 3
+        length = 7 if stacks[i] else 6 if addrs[i] else 5 if args[i] else 4 if sizes[i] else 3
         out[at] = 0x90 | length
         at = put_packed(out, at + 1, np.int64(kinds[i]))
         at = put_packed(out, at, np.int64(ps[i]))
@@ -192,4 +196,6 @@ def write_msgpack(kinds, ps, ids, sizes, args, addrs, out):
             at = put_packed(out, at, np.int64(args[i]))
         if length > 5:
             at = put_packed(out, at, addrs[i])
+        if length > 6:
+            at = put_packed(out, at, np.int64(stacks[i]))
     return at

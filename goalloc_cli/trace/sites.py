@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 
@@ -32,12 +33,15 @@ class SiteCounter:
     def __init__(self) -> None:
         self.functions = [Function("", "")]
         self.calls = [Call(0, 0, 0)]
+        self.folders: set[PurePath] = set()
+        """Where the runtime's files are: some functions there have names of other packages (internal/bytealg.MakeNoZero)."""
         self.allocs = np.zeros(1, np.int64)
         self.alloc_bytes = np.zeros(1, np.int64)
 
     def add(self, batch: Batch) -> None:
         """Count a batch; one without stacks is of stack 0."""
         self.functions += batch.new_functions
+        self.folders |= {PurePath(new.file).parent for new in batch.new_functions if new.name.startswith(OF_RUNTIME)}
         self.calls += batch.new_calls
         if batch.stack is None:
             return
@@ -69,12 +73,17 @@ class SiteCounter:
     def site_of(self, stack: int) -> int:
         """The innermost call outside of the runtime; where the runtime allocates for itself, the outermost of these."""
         at = stack
-        while self.name(at).startswith(OF_RUNTIME) and self.calls[at].caller:
+        while self.is_of_runtime(at) and self.calls[at].caller:
             caller = self.calls[at].caller
             if self.name(caller).startswith(MALLOC):
                 return at
             at = caller
         return at
+
+    def is_of_runtime(self, call: int) -> bool:
+        """Whether the runtime made this call."""
+        function = self.functions[self.calls[call].function]
+        return function.name.startswith(OF_RUNTIME) or PurePath(function.file).parent in self.folders
 
     def name(self, call: int) -> str:
         """The function of a call."""
