@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import measure
+from goalloc_cli.synth.make import synthesize
 from goalloc_cli.trace.event import Batch
-from goalloc_cli.trace.synth.make import synthesize
 from goalloc_cli.trace.trace import Header, Trace
 
 LIVE = 200_000

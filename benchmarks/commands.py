@@ -9,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.measure import goalloc, seconds
 from benchmarks.replays import run
 from benchmarks.result import Result, Target, skipped
-from goalloc_cli.trace.sniff import open_trace
+from goalloc_cli.importers.sniff import open_trace
 
 MILLION = 10**6
 MANY_LIVE = 10_000_000

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.replay import Run
+from goalloc_cli.analyses.replay import Run
+from goalloc_cli.design.allocator import release
+from goalloc_cli.native.native import read_native, write_native
+from goalloc_cli.synth.catalogue import WORKLOADS
+from goalloc_cli.synth.make import synthesize
 from goalloc_cli.trace.event import BATCH, Batch
-from goalloc_cli.trace.native import read_native, write_native
 from goalloc_cli.trace.ranges import RangeCheck
-from goalloc_cli.trace.synth.catalogue import WORKLOADS
-from goalloc_cli.trace.synth.make import synthesize
 from goalloc_cli.trace.trace import Header, Trace
 
 pytest.importorskip("pytest_benchmark")

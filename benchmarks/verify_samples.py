@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from goalloc_cli.analyses.verify.verify import Row, Verdict, read_memstats, verify
 from goalloc_cli.commands.choose import choose_design
-from goalloc_cli.trace.sniff import open_trace
-from goalloc_cli.verify import Row, Verdict, read_memstats, verify
+from goalloc_cli.importers.sniff import open_trace
 
 ROOT = Path(__file__).parent.parent
 

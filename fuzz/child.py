@@ -12,23 +12,19 @@ import warnings
 import atheris
 import numpy as np
 
-with atheris.instrument_imports(include=["goalloc_cli.trace", "goalloc_cli.report", "goalloc_cli.sizeclass"]):
+INSTRUMENTED = ["importers", "native", "trace", "report", "host", "design.sizeclass"]
+with atheris.instrument_imports(include=[f"goalloc_cli.{name}" for name in INSTRUMENTED]):
     from fuzz.targets import TARGETS, outcome, without_checksums
-    from goalloc_cli.report import output, saved  # noqa: F401
-    from goalloc_cli.trace import (  # noqa: F401
-        addrlog,
-        allocfree,
-        exectrace,
-        exectrace_idle,
-        exectrace_order,
-        exectrace_pagecache,
-        exectrace_slots,
-        gctrace,
-        native,
-        rows,
-        rows_malloclab,
-        sniff,
-    )
+    from goalloc_cli.importers import addrlog, gctrace, malloclab, sniff  # noqa: F401
+    from goalloc_cli.importers.allocfree import read as allocfree  # noqa: F401
+    from goalloc_cli.importers.exectrace import read as exectrace  # noqa: F401
+    from goalloc_cli.importers.exectrace.infer import idle, order, pagecache
+    from goalloc_cli.importers.exectrace.slots import slots
+    from goalloc_cli.importers.exectrace.wire import survey
+    from goalloc_cli.importers.rows import read as rows  # noqa: F401
+    from goalloc_cli.native import native  # noqa: F401
+    from goalloc_cli.report.documents import saved  # noqa: F401
+    from goalloc_cli.report.forms import output  # noqa: F401
 
 
 class Row(np.void):
@@ -44,9 +40,9 @@ class Row(np.void):
 
 def bound_time() -> None:
     """Bound by a five-hundredth what readers do in compiled code: as plain Python it is so much slower."""
-    exectrace_slots.MOST_PAGES = exectrace_slots.MOST_SPAN_PAGES = 1 << 21
-    exectrace_order.MOST_LOOKS = exectrace_pagecache.MOST_LOOKS = 1 << 22
-    exectrace_idle.MOST_ACTIONS = 1 << 14
+    survey.MOST_PAGES = slots.MOST_PAGES = slots.MOST_SPAN_PAGES = 1 << 21
+    order.MOST_LOOKS = pagecache.MOST_LOOKS = 1 << 22
+    idle.MOST_ACTIONS = 1 << 14
 
 
 def give_rows_attributes() -> None:

@@ -14,22 +14,22 @@ from typing import Any
 
 from fuzz.lies import lying_state, lying_trace, true_trace
 from fuzz.targets import outcome
-from goalloc_cli.design import RELEASES, DesignError, release
-from goalloc_cli.examine import design_of, examine
-from goalloc_cli.explain.event import EventError, explain_event
-from goalloc_cli.replay import ReplayError, replay
-from goalloc_cli.report.check import check_document
-from goalloc_cli.report.document import document
-from goalloc_cli.report.explained import event_document
-from goalloc_cli.report.output import encoded
-from goalloc_cli.report.trace_document import trace_document
-from goalloc_cli.report.verdict import verdict_document
-from goalloc_cli.trace.badevents import leniently
+from goalloc_cli.analyses.badevents import leniently
+from goalloc_cli.analyses.describe import describe
+from goalloc_cli.analyses.examine import design_of, examine
+from goalloc_cli.analyses.explain.event import EventError, explain_event
+from goalloc_cli.analyses.replay import ReplayError, replay
+from goalloc_cli.analyses.verify.verify import verify
+from goalloc_cli.design.allocator import RELEASES, DesignError, release
+from goalloc_cli.native.native import read_native
+from goalloc_cli.report.documents.replay import document
+from goalloc_cli.report.documents.trace import trace_document
+from goalloc_cli.report.forms.output import encoded
+from goalloc_cli.report.tables.check import check_document
+from goalloc_cli.report.tables.explained import event_document
+from goalloc_cli.report.tables.verdict import verdict_document
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.native import read_native
-from goalloc_cli.trace.stats import describe
 from goalloc_cli.trace.trace import Trace
-from goalloc_cli.verify import verify
 
 SHOWN = 8
 """Of so many answers one is made a report of."""

@@ -19,15 +19,15 @@ import zstandard
 
 from fuzz.counts import ROOT
 from fuzz.seeds import native
-from goalloc_cli.design import release
-from goalloc_cli.model.heap import HEAP
-from goalloc_cli.model.state import DTYPES, SMALL_TABLES, checksum
-from goalloc_cli.outcome import SAMPLE
-from goalloc_cli.replay import replay
-from goalloc_cli.trace.codec import compressor
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
+from goalloc_cli.model.saved.state import DTYPES, SMALL_TABLES, checksum
+from goalloc_cli.model.tables.heap import HEAP
+from goalloc_cli.native.codec import compressor
+from goalloc_cli.native.native import _chunk_record, _header_map, read_native
+from goalloc_cli.native.records import pack_header, pack_record
+from goalloc_cli.results.outcome import SAMPLE
 from goalloc_cli.trace.event import BATCH, COLUMNS, Batch, TypeInfo
-from goalloc_cli.trace.native import _chunk_record, _header_map, read_native
-from goalloc_cli.trace.records import pack_header, pack_record
 from goalloc_cli.trace.trace import Header, Trace
 
 LENGTHS = (200, 1000, 6000)

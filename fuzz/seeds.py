@@ -10,10 +10,10 @@ import msgpack
 import numpy as np
 import zstandard
 
-from goalloc_cli.report.output import packed
+from goalloc_cli.importers.exectrace.wire.decode import Ev
+from goalloc_cli.native.native import write_native
+from goalloc_cli.report.forms.output import packed
 from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.native import write_native
 from goalloc_cli.trace.trace import Header
 
 BASE = 0xC000000000
@@ -263,18 +263,18 @@ def gctrace() -> bytes:
 
 def saved() -> bytes:
     """A saved description of a trace: the document of `native`."""
-    from goalloc_cli.report.trace_document import trace_document
-    from goalloc_cli.trace.native import read_native
-    from goalloc_cli.trace.stats import describe
+    from goalloc_cli.analyses.describe import describe
+    from goalloc_cli.native.native import read_native
+    from goalloc_cli.report.documents.trace import trace_document
 
     return packed(trace_document(describe(read_native(io.BytesIO(native()), "tiny.msgpack"))))
 
 
 def saved_gctrace() -> bytes:
     """A saved gctrace."""
-    from goalloc_cli.report.gctrace_document import gctrace_document
-    from goalloc_cli.trace.gctrace import read_gctrace
-    from goalloc_cli.trace.source import Source
+    from goalloc_cli.host.source import Source
+    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.report.documents.gctrace import gctrace_document
 
     text = gctrace()
     source = Source("gc.txt", io.BufferedReader(io.BytesIO(text)), lambda: None, len(text), b"")  # type: ignore[type-var]

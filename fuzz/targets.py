@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from goalloc_cli.native.native import write_native
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.native import write_native
 from goalloc_cli.trace.trace import Trace
 
 Target = Callable[[bytes], object]
@@ -33,8 +33,8 @@ def walked(trace: Trace) -> int:
 
 def opened(data: bytes) -> int:
     """Read anything, by its first bytes, packed or not."""
-    from goalloc_cli.trace.sniff import _opened
-    from goalloc_cli.trace.source import _source
+    from goalloc_cli.host.source import _source
+    from goalloc_cli.importers.sniff import _opened
 
     return walked(_opened(_source("input", io.BytesIO(data), lambda: None)))
 
@@ -45,11 +45,11 @@ def replayed(data: bytes) -> int:
     Raises:
         TraceError: `goalloc replay` or `goalloc verify` would refuse it.
     """
-    from goalloc_cli.design import RELEASES, release
-    from goalloc_cli.replay import ReplayError, replay
-    from goalloc_cli.trace.sniff import _opened
-    from goalloc_cli.trace.source import _source
-    from goalloc_cli.verify import verify
+    from goalloc_cli.analyses.replay import ReplayError, replay
+    from goalloc_cli.analyses.verify.verify import verify
+    from goalloc_cli.design.allocator import RELEASES, release
+    from goalloc_cli.host.source import _source
+    from goalloc_cli.importers.sniff import _opened
 
     def trace() -> Trace:
         return _opened(_source("input", io.BytesIO(data), lambda: None))
@@ -71,9 +71,9 @@ def through(module: str, function: str) -> Target:
     def target(data: bytes) -> int:
         from importlib import import_module
 
-        from goalloc_cli.trace.sniff import _checked
+        from goalloc_cli.importers.sniff import _checked
 
-        read = getattr(import_module(f"goalloc_cli.trace.{module}"), function)
+        read = getattr(import_module(f"goalloc_cli.{module}"), function)
         trace = read(io.BytesIO(data), "input")
         return walked(replace(trace, batches=_checked(trace)))
 
@@ -82,9 +82,9 @@ def through(module: str, function: str) -> Target:
 
 def gctrace(data: bytes) -> int:
     """A text of gctrace, and what is made of it."""
-    from goalloc_cli.report.gctrace_document import gctrace_document
-    from goalloc_cli.trace.gctrace import read_gctrace
-    from goalloc_cli.trace.source import Source
+    from goalloc_cli.host.source import Source
+    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.report.documents.gctrace import gctrace_document
 
     source = Source("input", io.BufferedReader(io.BytesIO(data)), lambda: None, len(data), b"")  # type: ignore[type-var]
     return rendered(gctrace_document(read_gctrace(source)))
@@ -92,7 +92,7 @@ def gctrace(data: bytes) -> int:
 
 def saved(data: bytes) -> int:
     """A saved document, with whatever checksum."""
-    from goalloc_cli.report.saved import decoded, shown
+    from goalloc_cli.report.documents.saved import decoded, shown
 
     document = decoded("input", data)
     return shown("input", lambda: rendered(document))
@@ -100,28 +100,28 @@ def saved(data: bytes) -> int:
 
 def saved_resealed(data: bytes) -> int:
     """The same, by a stranger who knows how checksums are made."""
-    from goalloc_cli.report.saved import sealed
+    from goalloc_cli.report.documents.saved import sealed
 
     return saved(sealed(data))
 
 
 def rendered(document: dict[str, Any]) -> int:
     """The bytes of a document in every format."""
-    from goalloc_cli.report.output import encoded
+    from goalloc_cli.report.forms.output import encoded
 
     asked = [(names, form) for names in ((), ("all",)) for form in ("table", "csv", "markdown", "json")]
     return sum(len(encoded(document, names, form)) for names, form in asked)
 
 
 TARGETS: dict[str, Target] = {
-    "native": through("native", "read_native"),
-    "exectrace": through("exectrace", "read_exectrace"),
-    "allocfree": through("allocfree", "read_allocfree"),
-    "jsonl": through("rows", "read_jsonl"),
-    "csv": through("rows", "read_csv"),
-    "rows": through("rows", "read_rows"),
-    "malloclab": through("rows_malloclab", "read_malloclab"),
-    "addrlog": through("addrlog", "read_addrlog"),
+    "native": through("native.native", "read_native"),
+    "exectrace": through("importers.exectrace.read", "read_exectrace"),
+    "allocfree": through("importers.allocfree.read", "read_allocfree"),
+    "jsonl": through("importers.rows.read", "read_jsonl"),
+    "csv": through("importers.rows.read", "read_csv"),
+    "rows": through("importers.rows.read", "read_rows"),
+    "malloclab": through("importers.malloclab", "read_malloclab"),
+    "addrlog": through("importers.addrlog", "read_addrlog"),
     "gctrace": gctrace,
     "saved": saved,
     "packed": opened,
@@ -153,7 +153,7 @@ class Right(int):
 
 def without_checksums() -> None:
     """Take away what keeps changed bytes from the readers behind it, for a fuzzer: it cannot make checksums."""
-    from goalloc_cli.trace import records
+    from goalloc_cli.native import records
 
     records.crc32 = lambda data, start=0: Right()  # type: ignore[assignment]
     TARGETS["saved"] = saved_resealed

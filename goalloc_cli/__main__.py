@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 
-from goalloc_cli import ending
+from goalloc_cli.host import ending
 
 GARBAGE = (100_000, 50, 50)
 """Objects between two looks for garbage. What is loaded, and what compiling makes, stays; Python looks through it every 700

@@ -24,8 +24,8 @@ from goalloc_cli.commands.stats import stats
 from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
-from goalloc_cli.compiling import compiling
-from goalloc_cli.ending import INTERRUPTED
+from goalloc_cli.compiled.compiling import compiling
+from goalloc_cli.host.ending import INTERRUPTED
 
 FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION = 0, 1, 2, 3, 4
 """Exit codes."""
@@ -63,7 +63,7 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
     """
     ctx.obj = color
     if max_unpacked is not None:
-        from goalloc_cli.trace.source import limit
+        from goalloc_cli.host.source import limit
 
         limit.chosen = size_of(max_unpacked)
 
@@ -102,12 +102,12 @@ def run(args: list[str] | None = None) -> int:
 
 def explained(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and what to tell."""
-    from goalloc_cli.design import DesignError
+    from goalloc_cli.design.allocator import DesignError
     from goalloc_cli.trace.event import TraceError
 
     if isinstance(error, click.ClickException):
         return USAGE, error.format_message()
-    replaying = sys.modules.get("goalloc_cli.replay")
+    replaying = sys.modules.get("goalloc_cli.analyses.replay")
     if replaying and isinstance(error, replaying.ReplayError):
         return CONTRADICTION, str(error)
     if isinstance(error, TraceError):

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from goalloc_cli.native.native import TABLES, read_native, write_native
+from goalloc_cli.native.records import pack_header, pack_record
 from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
-from goalloc_cli.trace.native import TABLES, read_native, write_native
-from goalloc_cli.trace.records import pack_header, pack_record
 from goalloc_cli.trace.trace import Header
 
 Row = tuple[int, int, int, int, int, int]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from goalloc_cli.native.native import write_native
 from goalloc_cli.trace.event import COLUMNS, Batch, Kind
-from goalloc_cli.trace.native import write_native
 from goalloc_cli.trace.trace import Header
 
 ROOT = Path(__file__).parent.parent

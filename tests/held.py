@@ -8,11 +8,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from goalloc_cli.choices import Central, Reclaim
-from goalloc_cli.design import RELEASES, Design, release
-from goalloc_cli.model.check import check
+from goalloc_cli.design.allocator import RELEASES, Design, release
+from goalloc_cli.design.choices import Central, Reclaim
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.model.proof.check import check
 from goalloc_cli.trace.event import BOUND, KIND_MASK, Kind
-from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Trace
 from tests.kernels import Kernels
 from tests.naive import Naive

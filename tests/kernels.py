@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from goalloc_cli.choices import Central
-from goalloc_cli.design import Design
-from goalloc_cli.model.faults import FAULTS
-from goalloc_cli.model.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.choices import Central
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
-from goalloc_cli.model.newheap import new_heap
-from goalloc_cli.outcome import SAMPLE
+from goalloc_cli.model.tables.faults import FAULTS
+from goalloc_cli.model.tables.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE
+from goalloc_cli.model.tables.newheap import new_heap
+from goalloc_cli.results.outcome import SAMPLE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.trace import Header
 

@@ -19,6 +19,12 @@ COUNTED = {
 }  # fmt: skip
 
 
+def module_of(file: str) -> str:
+    """The full name of the module in a file of the model."""
+    path = next(MODEL.rglob(f"{file}.py"))
+    return ".".join(path.relative_to(MODEL.parent.parent).with_suffix("").parts)
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One changed place in one function."""
@@ -33,7 +39,7 @@ class Mutant:
 
 def mutants(file: str) -> Iterator[Mutant]:
     """Every mutant of a file."""
-    path = MODEL / f"{file}.py"
+    path = next(MODEL.rglob(f"{file}.py"))
     module = ast.parse(path.read_text())
     for function in [node for node in module.body if isinstance(node, ast.FunctionDef)]:
         function.decorator_list = []

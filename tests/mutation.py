@@ -37,7 +37,7 @@ import pytest
 
 import tests.conftest  # noqa: F401  (gives rows their attributes before anything else has them)
 from tests.held import Held, held
-from tests.mutants import MODEL, Mutant, mutants
+from tests.mutants import MODEL, Mutant, module_of, mutants
 
 FILES = (
     "malloc", "mcache", "mcentral", "mcentral_sets", "mcentral_lists", "sweep", "sweeper", "pagealloc", "pagealloc_radix",
@@ -79,7 +79,7 @@ def judged(one: Held) -> Judge:
 def watched(one: Held) -> dict[str, object]:
     """How long the kernels take as they are, and which lines they run."""
     reached: Lines = set()
-    files = {str(MODEL / f"{file}.py"): file for file in FILES}
+    files = {str(next(MODEL.rglob(f"{file}.py"))): file for file in FILES}
 
     def trace(frame: FrameType, event: str, arg: object) -> Callable[..., object] | None:
         file = files.get(frame.f_code.co_filename)
@@ -112,7 +112,7 @@ def told_by_fork(work: Callable[[], str], seconds: float) -> str | None:
 
 def killer(mutant: Mutant, judges: Iterable[Judge]) -> str:
     """What kills a mutant; "" if it survives. Run in a fork: the code stays exchanged."""
-    function = getattr(importlib.import_module(f"goalloc_cli.model.{mutant.file}"), mutant.function)
+    function = getattr(importlib.import_module(module_of(mutant.file)), mutant.function)
     assert isinstance(function, FunctionType)
     function.__code__ = mutant.code
     for judge in judges:

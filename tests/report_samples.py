@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from goalloc_cli.design import GO_1_27
-from goalloc_cli.outcome import (
+from goalloc_cli.design.allocator import GO_1_27
+from goalloc_cli.results.outcome import (
     ARENA,
     CENTRAL,
     CLASS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
 from goalloc_cli.trace.event import Kind
 from tests.kernels import Kernels
 from tests.naive import Naive

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from goalloc_cli.design import release
-from goalloc_cli.replay import replay
-from goalloc_cli.trace import allocfree, allocfree_follow
-from goalloc_cli.trace.allocfree_scan import NO_POINTERS, POINTERS, UNKNOWN
-from goalloc_cli.trace.allocfree_types import pointers_in
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
+from goalloc_cli.importers.allocfree import follow as allocfree_follow
+from goalloc_cli.importers.allocfree import read as allocfree
+from goalloc_cli.importers.allocfree.scan import NO_POINTERS, POINTERS, UNKNOWN
+from goalloc_cli.importers.allocfree.types import pointers_in
+from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind, TraceError
-from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Trace
 
 DATA = Path(__file__).parent / "data" / "allocfree"

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goalloc_cli.design import GO_1_12, GO_1_27, RELEASES, Design
-from goalloc_cli.model.check import BROKEN, check
-from goalloc_cli.model.heap import NONE, SPAN_IN_USE
+from goalloc_cli.design.allocator import GO_1_12, GO_1_27, RELEASES, Design
+from goalloc_cli.model.proof.check import BROKEN, check
+from goalloc_cli.model.tables.heap import NONE, SPAN_IN_USE
 from tests.kernels import Kernels
 from tests.story import events
 from tests.strategies import MAX_PROCS, seeded

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from goalloc_cli import __version__, cli
-from goalloc_cli.outcome import Outcome
+from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Header, Trace
 from tests import report_samples
@@ -38,9 +38,9 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, replay: Callable[..., Outcome]) -> None:
-    module = types.ModuleType("goalloc_cli.replay")
+    module = types.ModuleType("goalloc_cli.analyses.replay")
     module.replay, module.ReplayError = replay, ReplayError  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "goalloc_cli.replay", module)
+    monkeypatch.setitem(sys.modules, "goalloc_cli.analyses.replay", module)
 
 
 @pytest.fixture

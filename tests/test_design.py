@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli.cli import run
-from goalloc_cli.design import (
+from goalloc_cli.design.allocator import (
     GO_1_12,
     GO_1_13,
     GO_1_15,
@@ -23,8 +23,8 @@ from goalloc_cli.design import (
     release,
     with_knob,
 )
-from goalloc_cli.model.newheap import new_heap
-from goalloc_cli.sizeclass import size_classes, slots
+from goalloc_cli.design.sizeclass import size_classes, slots
+from goalloc_cli.model.tables.newheap import new_heap
 
 # allocator.md, Appendix A: size, pages, slots until 1.21, scan slots 1.22 to 1.25, noscan and scan slots since 1.26.
 APPENDIX_A = """

@@ -17,14 +17,14 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
+from goalloc_cli.importers.exectrace.infer.cycles import Code, name_sweeps
+from goalloc_cli.importers.exectrace.read import read_exectrace
+from goalloc_cli.importers.exectrace.slots.sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
+from goalloc_cli.importers.exectrace.slots.slots import HEADER_ABOVE, SIZE_OF
+from goalloc_cli.importers.exectrace.wire.decode import Ev
+from goalloc_cli.importers.exectrace.wire.scan import EVENT_BATCH, uvarint
+from goalloc_cli.importers.exectrace.wire.scan import HEADER_BYTES as FILE_HEADER
 from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
-from goalloc_cli.trace.exectrace import read_exectrace
-from goalloc_cli.trace.exectrace_cycles import Code, name_sweeps
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_scan import EVENT_BATCH, uvarint
-from goalloc_cli.trace.exectrace_scan import HEADER_BYTES as FILE_HEADER
-from goalloc_cli.trace.exectrace_sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
-from goalloc_cli.trace.exectrace_slots import HEADER_ABOVE, SIZE_OF
 from goalloc_cli.trace.trace import Header
 
 DATA = Path(__file__).parent / "data"

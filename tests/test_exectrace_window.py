@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from goalloc_cli.trace import exectrace, exectrace_reader, exectrace_scan, exectrace_window
+from goalloc_cli.importers.exectrace import read as exectrace
+from goalloc_cli.importers.exectrace import reader as exectrace_reader
+from goalloc_cli.importers.exectrace.infer.late import follow_window, new_late, split_moves
+from goalloc_cli.importers.exectrace.infer.next import NextSweeps
+from goalloc_cli.importers.exectrace.read import read_exectrace
+from goalloc_cli.importers.exectrace.slots import window as exectrace_window
+from goalloc_cli.importers.exectrace.wire import scan as exectrace_scan
+from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import COLUMNS, TraceError
-from goalloc_cli.trace.exectrace import read_exectrace
-from goalloc_cli.trace.exectrace_late import follow_window, new_late, split_moves
-from goalloc_cli.trace.exectrace_next import NextSweeps
-from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Trace
 from tests.test_exectrace import SEVERAL, raw
 

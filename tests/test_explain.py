@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.design import GO_1_21, GO_1_27, RELEASES, Design, release
-from goalloc_cli.explain import rules
-from goalloc_cli.explain.event import explain_event
-from goalloc_cli.explain.size import Play, explain_size
-from goalloc_cli.report.explained import blocks, event_document, sizes_document
-from goalloc_cli.report.layout import Paper
-from goalloc_cli.report.render import to_text
+from goalloc_cli.analyses.explain import rules
+from goalloc_cli.analyses.explain.event import explain_event
+from goalloc_cli.analyses.explain.size import Play, explain_size
+from goalloc_cli.design.allocator import GO_1_21, GO_1_27, RELEASES, Design, release
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.report.forms.layout import Paper
+from goalloc_cli.report.forms.render import to_text
+from goalloc_cli.report.tables.explained import blocks, event_document, sizes_document
 from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Kind
-from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch
 from tests.naive import Naive

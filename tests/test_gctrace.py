@@ -17,10 +17,10 @@ import pytest
 import zstandard
 
 from goalloc_cli import cli
-from goalloc_cli.beside import Heap, Pair, aligned
+from goalloc_cli.analyses.beside import Heap, Pair, aligned
+from goalloc_cli.host.source import open_source
+from goalloc_cli.importers.gctrace import MIB, GCTrace, Release, is_gctrace, read_gctrace
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.gctrace import MIB, GCTrace, Release, is_gctrace, read_gctrace
-from goalloc_cli.trace.source import open_source
 from tests.batches import SMALL, written
 
 DATA = Path(__file__).parent / "data" / "gctrace"

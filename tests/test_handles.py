@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.handles import CHUNK, longer
-from goalloc_cli.replay import replay
-from goalloc_cli.trace.badevents import BadEvents
+from goalloc_cli.analyses.badevents import BadEvents
+from goalloc_cli.analyses.describe import describe
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
 from goalloc_cli.trace.event import COLUMNS, Batch, Kind, TraceError
-from goalloc_cli.trace.stats import describe
+from goalloc_cli.trace.longer import CHUNK, longer
 from goalloc_cli.trace.trace import Header, Trace
 from tests.memory import grown_bytes
 

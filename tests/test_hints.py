@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from goalloc_cli.importers.exectrace.infer.sweepers import sweeper_of
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.trace.event import NO_P, Kind
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_sweepers import sweeper_of
 from tests.hinted import ALONE, BACKGROUND, OTHER, PAYER, A, C, Recording
 
 SPAN = 8192

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.trace.exectrace_cycles import Code, Cycles
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_late import late_allocs, new_late
-from goalloc_cli.trace.exectrace_window import COLUMNS
+from goalloc_cli.importers.exectrace.infer.cycles import Code, Cycles
+from goalloc_cli.importers.exectrace.infer.late import late_allocs, new_late
+from goalloc_cli.importers.exectrace.slots.window import COLUMNS
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 SPANS = np.array([(10, 170), (12, 128)], [("spc", "i8"), ("nelems", "i8")])
 

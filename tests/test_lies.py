@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from fuzz.doors import TRY
-from goalloc_cli.design import RELEASES, release
-from goalloc_cli.examine import examine
-from goalloc_cli.outcome import Outcome
-from goalloc_cli.replay import ReplayError, replay
+from goalloc_cli.analyses.examine import examine
+from goalloc_cli.analyses.replay import ReplayError, replay
+from goalloc_cli.analyses.verify.verify import Verdict, verify
+from goalloc_cli.design.allocator import RELEASES, release
+from goalloc_cli.importers.rows.read import read_jsonl
+from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.trace.event import NO_P, Batch, Kind, TraceError
 from goalloc_cli.trace.ranges import MAX_NS
-from goalloc_cli.trace.rows import read_jsonl
 from goalloc_cli.trace.trace import Header, Trace
-from goalloc_cli.verify import Verdict, verify
 from tests.batches import batch
 
 BASE = 0xC000000000
@@ -206,7 +206,7 @@ def test_the_releases_of_the_fuzzer_are_releases() -> None:
 
 def test_columns_of_a_lie_are_those_of_events() -> None:
     from fuzz.lies import lying_trace
-    from goalloc_cli.trace.native import read_native
+    from goalloc_cli.native.native import read_native
 
     found: list[Batch] = list(read_native(io.BytesIO(lying_trace(random.Random(3))), "a", lenient=True).batches)
     assert np.all(found[0].size >= 0)

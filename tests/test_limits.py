@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.design import RELEASES, DesignError
-from goalloc_cli.model.heap import HEAP
-from goalloc_cli.model.limits import DEFAULTS, MOST_BYTES, ROW_BYTES, read_limits
-from goalloc_cli.replay import ReplayError, Run
+from goalloc_cli.analyses.replay import ReplayError, Run
+from goalloc_cli.design.allocator import RELEASES, DesignError
+from goalloc_cli.model.tables.heap import HEAP
+from goalloc_cli.model.tables.limits import DEFAULTS, MOST_BYTES, ROW_BYTES, read_limits
 from goalloc_cli.trace.event import Kind
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from goalloc_cli.design import RELEASES, release
-from goalloc_cli.model import survey
-from goalloc_cli.replay import replay
-from goalloc_cli.report.document import document
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import RELEASES, release
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.model.books import survey
+from goalloc_cli.report.documents.replay import document
 from goalloc_cli.trace.event import Kind
-from goalloc_cli.trace.sniff import open_trace
 from tests.kernels import Kernels
 from tests.naive import Naive
 from tests.story import events

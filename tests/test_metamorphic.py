@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from goalloc_cli.design import RELEASES, Design
-from goalloc_cli.model.check import check
-from goalloc_cli.replay import Run
+from goalloc_cli.analyses.replay import Run
+from goalloc_cli.design.allocator import RELEASES, Design
+from goalloc_cli.model.proof.check import check
 from goalloc_cli.trace.event import KIND_MASK, NO_P, Kind
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goalloc_cli.trace.exectrace_cycles import Code
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_next import NextSweeps
-from goalloc_cli.trace.exectrace_window import COLUMNS
+from goalloc_cli.importers.exectrace.infer.cycles import Code
+from goalloc_cli.importers.exectrace.infer.next import NextSweeps
+from goalloc_cli.importers.exectrace.slots.window import COLUMNS
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 LIVE = [(Ev.HEAP_OBJECT, 0, 0), (Ev.HEAP_OBJECT, 0, 1), (Ev.HEAP_OBJECT, 1, 2), (Ev.HEAP_OBJECT, 1, 3)]
 """(event, span, object): two objects in each of two spans."""

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.replay import Run
+from goalloc_cli.analyses.replay import Run
+from goalloc_cli.analyses.verify.verify import verify
+from goalloc_cli.design.allocator import release
+from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
-from goalloc_cli.trace.sniff import open_trace
-from goalloc_cli.verify import verify
 from tests.conftest import Go
 
 LOGS = sorted((Path(__file__).parent / "data" / "oldgo").glob("*.zst"))

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from goalloc_cli import parallel
-from goalloc_cli.parallel import Tick, in_order
+from goalloc_cli.host import parallel
+from goalloc_cli.host.parallel import Tick, in_order
 
 
 def pid(_: float, tick: Tick) -> int:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from goalloc_cli.outcome import Outcome
-from goalloc_cli.report.document import document
-from goalloc_cli.report.draw import bar, sparkline
-from goalloc_cli.report.layout import Paper
-from goalloc_cli.report.render import to_markdown, to_text
+from goalloc_cli.report.documents.replay import document
+from goalloc_cli.report.forms.draw import bar, sparkline
+from goalloc_cli.report.forms.layout import Paper
+from goalloc_cli.report.forms.render import to_markdown, to_text
 from goalloc_cli.report.reports import blocks
 from goalloc_cli.report.units import iec, percent, short_size
+from goalloc_cli.results.outcome import Outcome
 from tests import report_samples
 
 GOLDEN = Path(__file__).parent / "golden"

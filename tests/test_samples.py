@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.outcome import LEDGER, Outcome
-from goalloc_cli.replay import replay
-from goalloc_cli.report.document import document
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.native.native import write_native
+from goalloc_cli.report.documents.replay import document
+from goalloc_cli.results.outcome import LEDGER, Outcome
 from goalloc_cli.trace.event import COLUMNS, KIND_MASK, Batch, Kind
-from goalloc_cli.trace.native import write_native
-from goalloc_cli.trace.sniff import open_trace
 from goalloc_cli.trace.trace import Trace
 
 ROOT = Path(__file__).parent.parent

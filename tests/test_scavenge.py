@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from goalloc_cli.choices import Pages, ScavengeIndex, Scavenger
-from goalloc_cli.design import (
+from goalloc_cli.design.allocator import (
     GO_1_10,
     GO_1_11,
     GO_1_12,
@@ -23,6 +22,7 @@ from goalloc_cli.design import (
     RELEASES,
     Design,
 )
+from goalloc_cli.design.choices import Pages, ScavengeIndex, Scavenger
 from tests.runners import IMPLEMENTATIONS
 
 MIB = 1 << 20

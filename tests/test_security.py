@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from goalloc_cli.trace.export import write_rows
-from goalloc_cli.trace.native import read_native, write_native
-from goalloc_cli.trace.rows import read_csv
-from goalloc_cli.trace.rows_csv import guarded, unguarded
-from goalloc_cli.trace.sink import write_file
+from goalloc_cli.exporters.rows import write_rows
+from goalloc_cli.host.sink import write_file
+from goalloc_cli.importers.rows.csv import guarded, unguarded
+from goalloc_cli.importers.rows.read import read_csv
+from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.trace.trace import Header
 
 ROOT = Path(__file__).parent.parent
@@ -145,7 +145,7 @@ def test_an_exported_name_is_no_formula_and_comes_back(name: str) -> None:
 
 
 def test_rows_of_csv_with_such_names_come_back(trace: Path) -> None:
-    from goalloc_cli.trace.rows import read_jsonl
+    from goalloc_cli.importers.rows.read import read_jsonl
 
     native = io.BytesIO()
     read = read_jsonl(io.BytesIO(trace.read_bytes()), "rows")

@@ -15,10 +15,10 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.commands.several import Job, compiles
-from goalloc_cli.report.compared import blocks, compared_document
-from goalloc_cli.report.document import document
-from goalloc_cli.report.layout import Paper
-from goalloc_cli.report.render import to_text
+from goalloc_cli.report.documents.replay import document
+from goalloc_cli.report.forms.layout import Paper
+from goalloc_cli.report.forms.render import to_text
+from goalloc_cli.report.tables.compared import blocks, compared_document
 from tests import report_samples
 from tests.test_report_text import assert_golden
 
@@ -124,7 +124,7 @@ def test_what_several_replays_cannot_do_is_one_line_and_exit_2(
 
 
 def test_the_first_replay_goes_alone_where_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from goalloc_cli import keeping
+    from goalloc_cli.compiled import keeping
 
     jobs = [Job(ORDERS, None, (), None, "gc", False, False, False)]
     assert not compiles(jobs)

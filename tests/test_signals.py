@@ -24,7 +24,7 @@ SPINNING = """
 import sys
 import numba, numpy
 from goalloc_cli.__main__ import main
-from goalloc_cli.trace import native
+from goalloc_cli.native import native
 
 @numba.njit(nogil=True)
 def spin(go_on):
@@ -105,8 +105,8 @@ def test_a_signal_ends_compiled_code_that_never_comes_back(number: int, tmp_path
 
 
 def test_kernels_give_the_interpreter_free() -> None:
+    from goalloc_cli.importers.exectrace.write.emit import emit
     from goalloc_cli.model.loop import replay_batch
-    from goalloc_cli.trace.exectrace_emit import emit
 
     assert replay_batch.targetoptions["nogil"]
     assert emit.targetoptions["nogil"]

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
-from goalloc_cli.trace.sink import write_file
+from goalloc_cli.host.sink import write_file
 
 
 def hello(file: BinaryIO) -> int:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from goalloc_cli.analyses.sites import SiteCounter
 from goalloc_cli.trace.event import Call, Function, Kind
-from goalloc_cli.trace.sites import SiteCounter
 from tests.batches import batch
 
 GO = "/go/src/runtime/"

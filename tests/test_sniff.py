@@ -17,9 +17,9 @@ import msgpack
 import pytest
 import zstandard
 
+from goalloc_cli.host.source import Source, TruncatedTrace, open_source
+from goalloc_cli.importers.sniff import FORMS, NotATraceError, SavedReplayError, open_trace
 from goalloc_cli.trace.event import TraceError
-from goalloc_cli.trace.sniff import FORMS, NotATraceError, SavedReplayError, open_trace
-from goalloc_cli.trace.source import Source, TruncatedTrace, open_source
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import SMALL, TWO_PS, same, written
 
@@ -125,7 +125,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Source]:
         sources.append(open_source(path, partial))
         return sources[-1]
 
-    monkeypatch.setattr("goalloc_cli.trace.sniff.open_source", remembering)
+    monkeypatch.setattr("goalloc_cli.importers.sniff.open_source", remembering)
     return sources
 
 
@@ -191,7 +191,7 @@ def test_a_small_file_that_unpacks_to_a_huge_one_takes_little_memory(file, pack)
 def test_a_go_execution_trace_goes_to_its_reader_with_all_its_bytes(file, monkeypatch):
     reader = ModuleType("exectrace")
     reader.read_exectrace = lambda stream, name: Trace(name, Header(source=stream.read().hex()), iter(()))
-    monkeypatch.setitem(sys.modules, "goalloc_cli.trace.exectrace", reader)
+    monkeypatch.setitem(sys.modules, "goalloc_cli.importers.exectrace.read", reader)
     data = b"go 1.26 trace\0\0\0" + b"\x01" * 100
     assert content(open_trace(file(data))) == (Header(source=data.hex()), [])
 

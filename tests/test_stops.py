@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goalloc_cli.trace.exectrace_cycles import Act, Code, Cycles, find_cycles
-from goalloc_cli.trace.exectrace_decode import Ev
-from goalloc_cli.trace.exectrace_window import COLUMNS
+from goalloc_cli.importers.exectrace.infer.cycles import Act, Code, Cycles, find_cycles
+from goalloc_cli.importers.exectrace.slots.window import COLUMNS
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 
 class Told:

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.design import release
-from goalloc_cli.replay import replay
-from goalloc_cli.report.trace_document import trace_document
+from goalloc_cli.analyses.describe import describe
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
+from goalloc_cli.report.documents.trace import trace_document
+from goalloc_cli.synth.catalogue import BY_NAME, WORKLOADS
+from goalloc_cli.synth.make import synthesize
+from goalloc_cli.synth.mix import aliases, read_sizes
 from goalloc_cli.trace.event import BATCH, KIND_MASK, NO_P, NOSCAN, Kind, TraceError
 from goalloc_cli.trace.ranges import RangeCheck
-from goalloc_cli.trace.stats import describe
-from goalloc_cli.trace.synth.catalogue import BY_NAME, WORKLOADS
-from goalloc_cli.trace.synth.make import synthesize
-from goalloc_cli.trace.synth.mix import aliases, read_sizes
 from tests.workloads import SMALL, events, written
 
 ROOT = Path(__file__).parent.parent
@@ -163,7 +163,7 @@ def test_memory_does_not_grow_with_the_length_of_the_trace() -> None:
 
 def peak_kib(count: int) -> int:
     code = (
-        "import resource; from goalloc_cli.trace.synth.make import synthesize\n"
+        "import resource; from goalloc_cli.synth.make import synthesize\n"
         f"for batch in synthesize('generational', {count}).batches: pass\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

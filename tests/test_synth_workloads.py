@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.design import release
-from goalloc_cli.replay import replay
+from goalloc_cli.analyses.describe import describe
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import release
+from goalloc_cli.synth import lru
+from goalloc_cli.synth.make import synthesize
+from goalloc_cli.synth.mix import set_shapes
+from goalloc_cli.synth.world import handles, new_world
 from goalloc_cli.trace.event import KIND_MASK, NOSCAN, Kind
-from goalloc_cli.trace.stats import describe
-from goalloc_cli.trace.synth import lru
-from goalloc_cli.trace.synth.make import synthesize
-from goalloc_cli.trace.synth.mix import set_shapes
-from goalloc_cli.trace.synth.world import handles, new_world
 from tests.workloads import SMALL, events, lives
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goalloc_cli.model.tally import BLOCK, tally
+from goalloc_cli.model.books.tally import BLOCK, tally
 from goalloc_cli.trace.event import KIND_MASK, SNAP_KINDS, Kind
 
 OBJECTS = (Kind.ALLOC, Kind.FREE, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)

@@ -91,7 +91,7 @@ def on_terminal(*args: str) -> str:
 
 
 def test_progress_tells_how_far_how_fast_and_how_long() -> None:
-    from goalloc_cli.progress import line
+    from goalloc_cli.host.progress import line
 
     assert line("replay", 5_000_000, 20_000_000, 0.5) == (
         "replay [######                  ]  25%  5.0 M events  10.0 M events/s  0:02 left"
@@ -99,14 +99,14 @@ def test_progress_tells_how_far_how_fast_and_how_long() -> None:
 
 
 def test_progress_goes_nowhere_but_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    from goalloc_cli.progress import progress_line
+    from goalloc_cli.host.progress import progress_line
 
     with progress_line("replay", 10) as tick:
         assert tick is None
 
 
 def test_progress_wipes_its_line_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    from goalloc_cli import progress
+    from goalloc_cli.host import progress
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

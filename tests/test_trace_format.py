@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from goalloc_cli.native.codec import DESCRIPTOR_KEYS
+from goalloc_cli.native.records import MAX_DATA, MAX_ENTRIES, MAX_HEAD
 from goalloc_cli.trace import event
-from goalloc_cli.trace.codec import DESCRIPTOR_KEYS
 from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, COLUMNS, NO_P, NOSCAN, Kind
-from goalloc_cli.trace.records import MAX_DATA, MAX_ENTRIES, MAX_HEAD
 from goalloc_cli.trace.trace import Header
 from tests.batches import NODE, batch, equal, read
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from goalloc_cli.design import release
-from goalloc_cli.model.check import check
-from goalloc_cli.model.heap import SWEPT_BACKGROUND
+from goalloc_cli.design.allocator import release
+from goalloc_cli.model.proof.check import check
+from goalloc_cli.model.tables.heap import SWEPT_BACKGROUND
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from tests.hinted import BACKGROUND, BYTES, SLOTS, SPC, A, B, Recording
 from tests.kernels import Kernels

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.design import Design, release
+from goalloc_cli.analyses.verify.verify import COUNTERS, GAUGES, ROWS, Verdict, read_memstats, verify
+from goalloc_cli.design.allocator import Design, release
+from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
-from goalloc_cli.trace.sniff import open_trace
-from goalloc_cli.verify import COUNTERS, GAUGES, ROWS, Verdict, read_memstats, verify
 
 ONE_P = "traces/orders-go1.27.msgpack"
 SEVERAL_PS = "traces/web-go1.27-p4.msgpack"

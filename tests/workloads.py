@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from goalloc_cli.native.native import write_native
+from goalloc_cli.synth.make import synthesize
 from goalloc_cli.trace.event import COLUMNS, KIND_MASK, Kind
-from goalloc_cli.trace.native import write_native
-from goalloc_cli.trace.synth.make import synthesize
 
 SMALL: dict[str, dict[str, int]] = {
     "steady": {"live": 3_000},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from goalloc_cli.design import Design
+    from goalloc_cli.design.allocator import Design
     from goalloc_cli.trace.trace import Header
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,7 +36,7 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.design import DesignError, release, with_knob
+    from goalloc_cli.design.allocator import DesignError, release, with_knob
 
     if go_version is None:
         try:
@@ -62,7 +62,7 @@ def choose_design(
 
 def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """A design without a trace, and its name; without a release the newest."""
-    from goalloc_cli.design import RELEASES
+    from goalloc_cli.design.allocator import RELEASES
 
     version = go_version or list(RELEASES)[-1]
     return changed(named_release(version), version, knobs, size_classes)
@@ -70,7 +70,7 @@ def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: s
 
 def named_release(go_version: str) -> Design:
     """The design of a release that the user named."""
-    from goalloc_cli.design import DesignError, release
+    from goalloc_cli.design.allocator import DesignError, release
 
     try:
         return release(go_version)
@@ -80,8 +80,8 @@ def named_release(go_version: str) -> Design:
 
 def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """The design with knobs set and its size classes replaced, and its name."""
-    from goalloc_cli.design import DesignError, with_knob
-    from goalloc_cli.sizeclass import size_classes as check_table
+    from goalloc_cli.design.allocator import DesignError, with_knob
+    from goalloc_cli.design.sizeclass import size_classes as check_table
 
     for knob in knobs:
         name, equals, value = knob.partition("=")
@@ -104,8 +104,8 @@ def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: 
 
 def read_table(path: str) -> tuple[tuple[int, int], ...]:
     """The size classes in a file: on each line the bytes and the pages of one, smallest first; # starts a comment."""
+    from goalloc_cli.host.source import read_whole
     from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.source import read_whole
 
     try:
         text = read_whole(path, MOST_TABLE).decode("utf-8", "replace")

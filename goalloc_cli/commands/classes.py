@@ -24,6 +24,6 @@ def classes(
     and waste_limit, or read from a file.
     """
     refuse_early(options)
-    from goalloc_cli.report import allocator
+    from goalloc_cli.report.tables import allocator
 
     show_table(ctx, allocator.classes(*named_design(go_version, knobs, size_classes)), **options)

@@ -27,7 +27,7 @@ def design(
 ) -> None:
     """Print every knob of a Go release's allocator, its value and its reason."""
     refuse_early(options)
-    from goalloc_cli.report import allocator
+    from goalloc_cli.report.tables import allocator
 
     chosen, name = named_design(go_version, knobs, size_classes)
     if other is None:

@@ -46,8 +46,8 @@ def explain(
             raise click.UsageError("--event goes with one TRACE, and without --pointers")
         return show(ctx, event(what[0], number, go_version, knobs, size_classes, options["quiet"]), (), **options)
     sizes = [size(word) for word in what]
-    from goalloc_cli.explain.size import explain_size
-    from goalloc_cli.report.explained import sizes_document
+    from goalloc_cli.analyses.explain.size import explain_size
+    from goalloc_cli.report.tables.explained import sizes_document
 
     design, name = named_design(go_version, knobs, size_classes)
     return show(ctx, sizes_document([explain_size(design, n, pointers) for n in sizes], name), (), **options)
@@ -69,10 +69,10 @@ def event(
     path: str, number: int, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None, quiet: bool
 ) -> dict[str, Any]:
     """The document of one event."""
-    from goalloc_cli.explain.event import EventError, explain_event
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.report.explained import event_document
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.analyses.explain.event import EventError, explain_event
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.importers.sniff import open_trace
+    from goalloc_cli.report.tables.explained import event_document
 
     found = open_trace(path)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)

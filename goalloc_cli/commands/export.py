@@ -22,10 +22,10 @@ def export(trace: str, form: str, output: str | None, partial: bool, force: bool
 
     The rows hold all that the trace holds: imported again they give the same events.
     """
-    from goalloc_cli.progress import progress_line, ticking
-    from goalloc_cli.trace.export import write_rows
-    from goalloc_cli.trace.sink import write_file
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.exporters.rows import write_rows
+    from goalloc_cli.host.progress import progress_line, ticking
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.importers.sniff import open_trace
 
     refuse_early({"output": output, "force": force, "form": "msgpack" if form == "rows" else form})
     found = open_trace(trace, partial=partial)

@@ -22,10 +22,10 @@ def import_recording(
     recording: str, output: str, no_witnesses: bool, partial: bool, force: bool, quiet: bool
 ) -> None:
     """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
-    from goalloc_cli.progress import progress_line, ticking
-    from goalloc_cli.trace.native import write_native
-    from goalloc_cli.trace.sink import write_file
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.host.progress import progress_line, ticking
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.importers.sniff import open_trace
+    from goalloc_cli.native.native import write_native
 
     refuse_early({"output": output, "force": force, "form": "msgpack"})
     trace = open_trace(recording, partial=partial)

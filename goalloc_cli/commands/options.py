@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from goalloc_cli.report.names import FORMATS
+from goalloc_cli.report.documents.names import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -95,7 +95,7 @@ def refuse_folder(output: Path) -> None:
         raise click.UsageError(f"{output}: there is no folder {output.parent}; make it first")
     from tempfile import TemporaryFile
 
-    from goalloc_cli.trace.sink import FULL
+    from goalloc_cli.host.sink import FULL
 
     try:
         TemporaryFile(dir=output.parent).close()

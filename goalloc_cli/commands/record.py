@@ -16,7 +16,7 @@ import click
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import bytes_of, refuse_early
 from goalloc_cli.commands.show import say
-from goalloc_cli.ending import INTERRUPTED
+from goalloc_cli.host.ending import INTERRUPTED
 from goalloc_cli.recording.command import builds, only_builds
 
 SECONDS = 5.0
@@ -94,7 +94,7 @@ def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: 
     check(output, options)
     if options["overlay"] is not None:
         return write_overlay(options)
-    from goalloc_cli.trace.sink import temporary_folder
+    from goalloc_cli.host.sink import temporary_folder
 
     with temporary_folder() as folder:
         temporary = folder / "recording.trace"
@@ -219,8 +219,8 @@ def from_server(ctx: click.Context, temporary: Path, output: str | None, options
 
 def take_in(ctx: click.Context, trace: Path, name: str, output: str | None, options: dict[str, Any]) -> None:
     """Make a trace of an execution trace; errors speak of it as `name`."""
+    from goalloc_cli.host.sink import write_file
     from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.sink import write_file
 
     force, quiet = options["force"], options["quiet"]
     if options["keep"] is not None:

@@ -11,7 +11,7 @@ from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of
 from goalloc_cli.commands.show import show
-from goalloc_cli.report.names import REPLAY_REPORTS
+from goalloc_cli.report.documents.names import REPLAY_REPORTS
 
 
 @click.command(short_help="Replay a trace and report where its memory goes.")
@@ -70,11 +70,11 @@ def replay(
         return replay_several(ctx, jobs, len(versions), reports, **options)
     if save_state is not None:
         refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.replay import replay as run_replay
-    from goalloc_cli.report.document import document
-    from goalloc_cli.trace.badevents import leniently
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.analyses.badevents import leniently
+    from goalloc_cli.analyses.replay import replay as run_replay
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.importers.sniff import open_trace
+    from goalloc_cli.report.documents.replay import document
 
     begin_with = None if load_state is None else state_of(load_state)
     found = open_trace(traces[0], partial=partial, lenient=lenient)
@@ -98,14 +98,14 @@ def replay(
 
 def state_of(path: str) -> tuple[str, bytes]:
     """The name and the bytes of a saved state."""
-    from goalloc_cli.replay import read_state
+    from goalloc_cli.analyses.replay import read_state
 
     return read_state(path)
 
 
 def state_writer(path: str, force: bool) -> Callable[[bytes], None]:
     """What writes a state to a file, whole or not at all."""
-    from goalloc_cli.trace.sink import write_file
+    from goalloc_cli.host.sink import write_file
 
     def save(data: bytes) -> None:
         write_file(path, force, lambda file: file.write(data))

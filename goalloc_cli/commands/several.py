@@ -14,7 +14,7 @@ from goalloc_cli.commands.choose import choose_design, named_release
 from goalloc_cli.commands.show import show_all
 
 if TYPE_CHECKING:
-    from goalloc_cli.parallel import Tick
+    from goalloc_cli.host.parallel import Tick
 
 Document = dict[str, Any]
 
@@ -83,9 +83,9 @@ def replay_several(
 
 def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bool) -> Iterator[Document]:
     """A document for each trace, in order; errors go to `failed`."""
-    from goalloc_cli.parallel import in_order
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.report.compared import compared_document
+    from goalloc_cli.host.parallel import in_order
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.report.tables.compared import compared_document
 
     of_trace: list[Document] = []
     with progress_line("replay", events_of(jobs), quiet) as tick:
@@ -113,10 +113,10 @@ def named(error: Exception, job: Job) -> Exception:
 
 def replayed(job: Job, tick: Tick) -> Document:
     """Do one job: the document of a replay."""
-    from goalloc_cli.replay import replay
-    from goalloc_cli.report.document import document
-    from goalloc_cli.trace.badevents import leniently
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.analyses.badevents import leniently
+    from goalloc_cli.analyses.replay import replay
+    from goalloc_cli.importers.sniff import open_trace
+    from goalloc_cli.report.documents.replay import document
 
     found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
     if job.lenient:
@@ -128,16 +128,16 @@ def replayed(job: Job, tick: Tick) -> Document:
 
 def compiles(jobs: list[Job]) -> bool:
     """Whether something is still to be compiled: then the first replay goes alone, and the others find it compiled."""
-    from goalloc_cli.keeping import is_compiled
+    from goalloc_cli.compiled.keeping import is_compiled
 
-    return not is_compiled("model") or not (is_compiled("trace") or all(is_native(job.trace) for job in jobs))
+    return not is_compiled("model") or not (is_compiled("importers") or all(is_native(job.trace) for job in jobs))
 
 
 def is_native(path: str) -> bool:
     """Whether a file is a goalloc trace: it is read without kernels."""
+    from goalloc_cli.host.source import open_source
+    from goalloc_cli.importers.sniff import FORMS, HEAD
     from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.sniff import FORMS, HEAD
-    from goalloc_cli.trace.source import open_source
 
     source = open_source(path)
     try:
@@ -150,8 +150,8 @@ def is_native(path: str) -> bool:
 
 def events_of(jobs: list[Job]) -> int | None:
     """The number of events of all jobs together, where it is known without reading."""
+    from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.trace.event import TraceError
-    from goalloc_cli.trace.sniff import open_trace
 
     if not sys.stderr.isatty():
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from goalloc_cli.report.table import Block, Table
+    from goalloc_cli.report.tables.blocks import Block, Table
 
 
 def show(
@@ -23,11 +23,11 @@ def show(
     color: str | None,
 ) -> None:
     """Print the reports, or write them to a file."""
-    from goalloc_cli.report.output import encoded
-    from goalloc_cli.report.render import to_terminal
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.report.forms.output import encoded
+    from goalloc_cli.report.forms.render import to_terminal
+    from goalloc_cli.report.forms.screen import has_colour, paper_of
     from goalloc_cli.report.reports import blocks
-    from goalloc_cli.report.screen import has_colour, paper_of
-    from goalloc_cli.trace.sink import write_file
 
     if form == "csv" and not quiet:
         for note in document["notes"]:
@@ -52,8 +52,8 @@ def show_all(
     color: str | None,
 ) -> None:
     """The same for several documents, each as soon as it is there; JSON has one on each line."""
-    from goalloc_cli.report.output import encoded_all
-    from goalloc_cli.trace.sink import write_file
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.report.forms.output import encoded_all
 
     if output is None and form == "table":
         for number, document in enumerate(documents):
@@ -77,10 +77,10 @@ def show_table(
     people: Sequence[Block] | None = None,
 ) -> None:
     """Print one table, or write it to a file; on a terminal perhaps as other blocks, which people read better."""
-    from goalloc_cli.report.output import encoded_table
-    from goalloc_cli.report.render import to_terminal
-    from goalloc_cli.report.screen import has_colour, paper_of
-    from goalloc_cli.trace.sink import write_file
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.report.forms.output import encoded_table
+    from goalloc_cli.report.forms.render import to_terminal
+    from goalloc_cli.report.forms.screen import has_colour, paper_of
 
     if output is None and form == "table":
         colour = has_colour(color or ctx.obj or "auto", sys.stdout)

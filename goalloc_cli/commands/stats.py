@@ -11,10 +11,10 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import show
-from goalloc_cli.report.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
+from goalloc_cli.report.documents.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
 
 if TYPE_CHECKING:
-    from goalloc_cli.trace.source import Source
+    from goalloc_cli.host.source import Source
 
 
 @click.command(short_help="Describe a trace, or show a saved replay again.")
@@ -41,9 +41,9 @@ def stats(
     if trace is None and not is_piped():
         raise click.UsageError("name a trace or a saved replay, or pipe one in")
     refuse_early(options)
-    from goalloc_cli.report.saved import read_saved, shown
-    from goalloc_cli.trace.sniff import trace_or_gctrace
-    from goalloc_cli.trace.source import Source, open_source
+    from goalloc_cli.host.source import Source, open_source
+    from goalloc_cli.importers.sniff import trace_or_gctrace
+    from goalloc_cli.report.documents.saved import read_saved, shown
 
     path = trace or "-"
     source = open_source(path, partial)  # once: a pipe cannot be opened again
@@ -59,9 +59,9 @@ def stats(
         refuse_unknown(reports, GCTRACE_REPORTS)
         return show(ctx, gctrace(opened, beside, options["quiet"]), reports, **options)
     refuse_unknown(reports, STATS_REPORTS)
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.report.trace_document import trace_document
-    from goalloc_cli.trace.stats import describe
+    from goalloc_cli.analyses.describe import describe
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.report.documents.trace import trace_document
 
     assert opened is not None
     with progress_line("stats", opened.events, options["quiet"]) as progress:
@@ -77,8 +77,8 @@ def refuse_unknown(reports: tuple[str, ...], known: tuple[str, ...]) -> None:
 
 def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
     """The document of a text with lines of gctrace; the trace `beside` is replayed for it."""
-    from goalloc_cli.report.gctrace_document import gctrace_document
-    from goalloc_cli.trace.gctrace import read_gctrace
+    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.report.documents.gctrace import gctrace_document
 
     try:
         text = read_gctrace(source)
@@ -86,10 +86,10 @@ def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
         source.close()
     if beside is None:
         return gctrace_document(text)
-    from goalloc_cli.beside import lay_beside
+    from goalloc_cli.analyses.beside import lay_beside
     from goalloc_cli.commands.choose import choose_design
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.trace.sniff import open_trace
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.importers.sniff import open_trace
 
     trace = open_trace(beside)
     design, name, _ = choose_design(trace.header, None, ())

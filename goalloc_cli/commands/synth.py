@@ -8,7 +8,7 @@ import click
 
 from goalloc_cli.commands.options import refuse_early
 from goalloc_cli.commands.show import say
-from goalloc_cli.trace.synth.catalogue import COMMON, WORKLOADS, Parameter, Workload
+from goalloc_cli.synth.catalogue import COMMON, WORKLOADS, Parameter, Workload
 
 UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
 MOST_EVENTS = 10**12
@@ -102,11 +102,11 @@ def write(
 ) -> None:
     """Make the trace, batch by batch, as it is written."""
     refuse_early({"output": output, "force": force, "form": "msgpack"})
-    from goalloc_cli.progress import progress_line, ticking
-    from goalloc_cli.trace.native import write_native
-    from goalloc_cli.trace.sink import write_file
-    from goalloc_cli.trace.synth.make import synthesize
-    from goalloc_cli.trace.synth.mix import read_sizes
+    from goalloc_cli.host.progress import progress_line, ticking
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.native.native import write_native
+    from goalloc_cli.synth.make import synthesize
+    from goalloc_cli.synth.mix import read_sizes
 
     trace = synthesize(workload.name, events, seed, parameters, read_sizes(sizes) if sizes else None)
     with progress_line("synth", events, quiet) as tick:

@@ -47,12 +47,12 @@ def verify(
     """
     limits = [limit(rule) for rule in rules]
     refuse_early(options)
+    from goalloc_cli.analyses.verify.verify import read_memstats
+    from goalloc_cli.analyses.verify.verify import verify as run_verify
     from goalloc_cli.commands.choose import choose_design
-    from goalloc_cli.progress import progress_line
-    from goalloc_cli.report.verdict import verdict_document
-    from goalloc_cli.trace.sniff import open_trace
-    from goalloc_cli.verify import read_memstats
-    from goalloc_cli.verify import verify as run_verify
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.importers.sniff import open_trace
+    from goalloc_cli.report.tables.verdict import verdict_document
 
     told = read_memstats(memstats) if memstats else None
     found = open_trace(recording, partial=partial)
@@ -71,7 +71,7 @@ def verify(
 
 def limit(rule: str) -> tuple[str, str, float, bool]:
     """A --fail-on rule: its text, the row, the per cent, and whether the bound itself is fine."""
-    from goalloc_cli.report.verdict import MEANING
+    from goalloc_cli.report.tables.verdict import MEANING
 
     match = RULE.match(rule)
     row = match[1].replace("-", "_") if match else ""

@@ -33,7 +33,7 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
 
     What is compiled is kept in the cache folder of the user, or where GOALLOC_CACHE says.
     """
-    from goalloc_cli.trace.sink import temporary_folder
+    from goalloc_cli.host.sink import temporary_folder
 
     goalloc = ctx.find_root()
     assert isinstance(goalloc.command, click.Group)
@@ -44,8 +44,8 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
             with command.make_context(name, words, parent=goalloc) as each:
                 command.invoke(each)
     if not quiet:
-        from goalloc_cli.compiling import compiling
-        from goalloc_cli.keeping import cache_root
+        from goalloc_cli.compiled.compiling import compiling
+        from goalloc_cli.compiled.keeping import cache_root
 
         where = "for this run only" if compiling.unkept else f"in {cache_root()}"
         say(f"everything is compiled, {where}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, PAGES, SPAN_WORKBUF, SPANCLASSES
+from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
-from goalloc_cli.model.mheap import alloc_manual, free_manual
-from goalloc_cli.model.pacer import commit, end_cycle, start_cycle
-from goalloc_cli.model.scavengeindex import next_generation
-from goalloc_cli.model.scavenger import wake, wake_paced
-from goalloc_cli.model.slotbits import is_live, keep_marks, set_mark
+from goalloc_cli.model.pacing.pacer import commit, end_cycle, start_cycle
+from goalloc_cli.model.pacing.scavenger import wake, wake_paced
+from goalloc_cli.model.pages.scavengeindex import next_generation
+from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
 from goalloc_cli.model.stack import free_stack_spans
-from goalloc_cli.model.sweeper import background_turn, finish_sweep
-from goalloc_cli.model.underway import start_clocks
+from goalloc_cli.model.sweeping.sweeper import background_turn, finish_sweep
+from goalloc_cli.model.sweeping.underway import start_clocks
+from goalloc_cli.model.tables.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, PAGES, SPAN_WORKBUF, SPANCLASSES
+from goalloc_cli.model.tables.slotbits import is_live, keep_marks, set_mark
 
 WORKBUF_BYTES = 32 << 10
 """Size of a span of GC work buffers (Go: mgcwork.go, workbufAlloc)."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import apart, inner, kernel
-from goalloc_cli.model import hint, snapshot
-from goalloc_cli.model.evidence import see_heap_live
+from goalloc_cli.compiled.jit import apart, inner, kernel
+from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.model.books.ledger import take_sample
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
-from goalloc_cli.model.heap import (
+from goalloc_cli.model.malloc import free, malloc, pack_told
+from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
+from goalloc_cli.model.pacing.scavenger import advance, begin_scavenger
+from goalloc_cli.model.pages.scavenge import scavenge_all
+from goalloc_cli.model.recorded import hint, snapshot
+from goalloc_cli.model.recorded.evidence import see_heap_live
+from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
+from goalloc_cli.model.tables.heap import (
     FAULT_LIVE_HANDLE,
     FAULT_MANUAL,
     FAULT_P,
@@ -18,16 +26,8 @@ from goalloc_cli.model.heap import (
     NONE,
     PS,
 )
-from goalloc_cli.model.ledger import take_sample
-from goalloc_cli.model.malloc import free, malloc, pack_told
-from goalloc_cli.model.mcache import prepare_for_sweep
-from goalloc_cli.model.objects import OBJECT_LIVE
-from goalloc_cli.model.pacer import begin_pacing, set_gogc
-from goalloc_cli.model.pallocbits import ZERO
-from goalloc_cli.model.prefetch import prefetch
-from goalloc_cli.model.scavenge import scavenge_all
-from goalloc_cli.model.scavenger import advance, begin_scavenger
-from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
+from goalloc_cli.model.tables.objects import OBJECT_LIVE
+from goalloc_cli.model.tables.pallocbits import ZERO
 
 # Event kinds and flags (trace/event.py, Kind), as kernels see them.
 KIND_MASK = 0x3F

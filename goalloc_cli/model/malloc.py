@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.jit import apart, hot, inner
-from goalloc_cli.model.heap import (
+from goalloc_cli.compiled.jit import apart, hot, inner
+from goalloc_cli.model.mcache import next_free
+from goalloc_cli.model.spans.mcentral import file_new
+from goalloc_cli.model.spans.mheap import alloc_span
+from goalloc_cli.model.sweeping.reclaim import reclaim
+from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
+from goalloc_cli.model.tables.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_LIVE_HANDLE,
     FAULT_SIZE,
@@ -14,13 +19,17 @@ from goalloc_cli.model.heap import (
     NONE,
     PAGES,
 )
-from goalloc_cli.model.mcache import next_free
-from goalloc_cli.model.mcentral import file_new
-from goalloc_cli.model.mheap import alloc_span
-from goalloc_cli.model.objects import OBJECT_BOUND, OBJECT_LIVE, name_object
-from goalloc_cli.model.reclaim import reclaim
-from goalloc_cli.model.slotbits import TINY_SPC, add_sharer, clear_live, drop_sharer, keep_marks, set_live, set_mark, sharers
-from goalloc_cli.model.sweeper import deduct_sweep_credit
+from goalloc_cli.model.tables.objects import OBJECT_BOUND, OBJECT_LIVE, name_object
+from goalloc_cli.model.tables.slotbits import (
+    TINY_SPC,
+    add_sharer,
+    clear_live,
+    drop_sharer,
+    keep_marks,
+    set_live,
+    set_mark,
+    sharers,
+)
 
 TINY_BLOCK = 16
 """Bytes in a block of tiny objects."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from goalloc_cli.jit import apart, hot, inner
-from goalloc_cli.model.heap import NO_SPAN, NONE, SWEPT_FLUSH
-from goalloc_cli.model.mcentral import cache_span, file_swept, grow, uncache_span
-from goalloc_cli.model.pallocbits import ZERO, trailing_zeros, without_lowest
-from goalloc_cli.model.reclaim import reclaim
-from goalloc_cli.model.slotbits import load_alloc_cache
+from goalloc_cli.compiled.jit import apart, hot, inner
+from goalloc_cli.model.spans.mcentral import cache_span, file_swept, grow, uncache_span
+from goalloc_cli.model.spans.sweep import is_stale
 from goalloc_cli.model.stack import clear_stack_cache
-from goalloc_cli.model.sweep import is_stale
-from goalloc_cli.model.sweeper import deduct_sweep_credit
-from goalloc_cli.model.underway import begin, has_dead, may_overlap
+from goalloc_cli.model.sweeping.reclaim import reclaim
+from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
+from goalloc_cli.model.sweeping.underway import begin, has_dead, may_overlap
+from goalloc_cli.model.tables.heap import NO_SPAN, NONE, SWEPT_FLUSH
+from goalloc_cli.model.tables.pallocbits import ZERO, trailing_zeros, without_lowest
+from goalloc_cli.model.tables.slotbits import load_alloc_cache
 
 
 @hot

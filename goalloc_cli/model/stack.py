@@ -7,9 +7,9 @@ itself.
 
 from __future__ import annotations
 
-from goalloc_cli.jit import inner
-from goalloc_cli.model.heap import FAULT_STACK_SIZE, LOCK_STACK, NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
-from goalloc_cli.model.mheap import alloc_manual, free_manual
+from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
+from goalloc_cli.model.tables.heap import FAULT_STACK_SIZE, LOCK_STACK, NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
 
 UNPLACED = -2
 """The piece of a stack whose memory a recording does not tell."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from goalloc_cli.ending import taken_by
+from goalloc_cli.host.ending import taken_by
 from goalloc_cli.recording.command import Recorded, with_setting
 from goalloc_cli.recording.errors import RecordingError
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report import (
+from goalloc_cli.report.documents.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report.tables import (
     answer,
     compared,
     explained,
-    gctrace_tables,
+    gctrace,
     memory,
     objects,
     released,
     systems,
-    trace_tables,
+    trace,
     verdict,
 )
-from goalloc_cli.report import check as checked
-from goalloc_cli.report.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
-from goalloc_cli.report.table import Block
+from goalloc_cli.report.tables import check as checked
+from goalloc_cli.report.tables.blocks import Block
 
 Document = dict[str, Any]
 Report = Callable[[Document], list[Block]]
@@ -40,19 +40,19 @@ REPLAY: dict[str, Report] = {
     "timeline": memory.timeline,
 }
 STATS: dict[str, Report] = {
-    "events": trace_tables.events,
-    "sizes": trace_tables.sizes,
-    "lifetimes": trace_tables.lifetimes,
-    "types": trace_tables.types,
-    "sites": trace_tables.sites,
-    "stacks": trace_tables.stacks,
-    "cycles": trace_tables.cycles,
+    "events": trace.events,
+    "sizes": trace.sizes,
+    "lifetimes": trace.lifetimes,
+    "types": trace.types,
+    "sites": trace.sites,
+    "stacks": trace.stacks,
+    "cycles": trace.cycles,
 }
 GCTRACE: dict[str, Report] = {
-    "cycles": gctrace_tables.cycles,
-    "released": gctrace_tables.released,
-    "scans": gctrace_tables.scans,
-    "beside": gctrace_tables.beside,
+    "cycles": gctrace.cycles,
+    "released": gctrace.released,
+    "scans": gctrace.scans,
+    "beside": gctrace.beside,
 }
 assert (tuple(REPLAY), tuple(STATS), tuple(GCTRACE)) == (REPLAY_REPORTS, STATS_REPORTS, GCTRACE_REPORTS)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.report.table import Cell
+from goalloc_cli.report.tables.blocks import Cell
 
 IEC = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 

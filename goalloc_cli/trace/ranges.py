@@ -19,10 +19,10 @@ MAX_PAGE = 1 << 35
 """Highest page number, and most pages: `MAX_BYTES` in pages of 8 KiB."""
 
 MAX_NS = (1 << 62) - 1
-"""Latest time, 146 years, and most of what is counted: the model's own "never" lies behind (model/scavenger.py, PARKED)."""
+"""Latest time, 146 years, and most of what is counted; behind it lies the model's "never" (pacing/scavenger.py, PARKED)."""
 
 MAX_PROCS = 1024
-"""Most Ps: Go's own limit up to 1.9 (runtime2.go, _MaxGomaxprocs); it has none since, but the model has (model/heap.py)."""
+"""Most Ps: Go's own limit up to 1.9 (runtime2.go, _MaxGomaxprocs); it has none since, but the model has (tables/heap.py)."""
 
 MAX_PERCENT = (1 << 31) - 1
 """Highest GOGC: Go keeps it in an int32."""

@@ -6,7 +6,7 @@ one event; everything else only looks.
 
 from __future__ import annotations
 
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from tests.naive import lists
 from tests.naive.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
 from tests.naive.central import alloc_span, cache_span, uncache_span
 from tests.naive.heap import Heap, Span
 from tests.naive.sizeclasses import class_of

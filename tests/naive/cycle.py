@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.choices import Scavenger
+from goalloc_cli.design.choices import Scavenger
 from tests.naive.cache import flush_mcache, prepare_for_sweep
 from tests.naive.heap import Heap, Span
 from tests.naive.pacing import end_cycle, set_goal_and_trigger, set_sweep_pace, start_cycle

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from goalloc_cli.choices import Pages
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.choices import Pages
 from tests.naive import lists
 from tests.naive.pages import PageHeap
 from tests.naive.releasing import Sleep

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from goalloc_cli.choices import Central, Reclaim
+from goalloc_cli.design.choices import Central, Reclaim
 
 if TYPE_CHECKING:
     from tests.naive.heap import Heap, Span

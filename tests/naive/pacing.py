@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.choices import GrowthScavenge, Pacer, ScavengeIndex, Scavenger
+from goalloc_cli.design.choices import GrowthScavenge, Pacer, ScavengeIndex, Scavenger
 from tests.naive.heap import Heap
 from tests.naive.scavenging import limited_goal, pace_for_limit
 

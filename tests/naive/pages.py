@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
 from tests.naive.releasing import Releasing, round_up
 
 BLOCK = 64

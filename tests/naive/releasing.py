@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goalloc_cli.choices import GrowthScavenge, ScavengeIndex
-from goalloc_cli.design import Design
-from goalloc_cli.design_memory import NO_LIMIT
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.choices import GrowthScavenge, ScavengeIndex
+from goalloc_cli.design.memory import NO_LIMIT
 
 CHUNK = 512
 """Pages in a chunk of the bitmap."""

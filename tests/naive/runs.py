@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goalloc_cli.choices import GrowthScavenge, Pages
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.choices import GrowthScavenge, Pages
 from tests.naive.pages import PageHeap
 from tests.naive.releasing import round_up
 

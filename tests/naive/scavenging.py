@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from goalloc_cli.choices import ScavengeIndex, Scavenger
-from goalloc_cli.design_memory import NO_LIMIT
+from goalloc_cli.design.choices import ScavengeIndex, Scavenger
+from goalloc_cli.design.memory import NO_LIMIT
 from tests.naive.heap import Heap
 
 MS = 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.design import Design
+from goalloc_cli.design.allocator import Design
 
 Class = tuple[int, int]
 """The size of a slot and the pages of a span."""

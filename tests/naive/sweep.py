@@ -5,7 +5,7 @@ Go's files: mgcsweep.go, and reclaim of mheap.go.
 
 from __future__ import annotations
 
-from goalloc_cli.choices import Reclaim
+from goalloc_cli.design.choices import Reclaim
 from tests.naive import lists
 from tests.naive.heap import Heap, Span
 from tests.naive.scavenging import swept

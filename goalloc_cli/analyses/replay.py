@@ -1,0 +1,337 @@
+"""Replay a trace through the model: the only door to `model/`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.host.ahead import ahead
+from goalloc_cli.host.source import read_whole
+from goalloc_cli.model.books import survey
+from goalloc_cli.model.books.tally import tally
+from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.proof.check import check as check_heap
+from goalloc_cli.model.saved.state import FORMAT, MAX_FILE, Known, State, pack, unpack
+from goalloc_cli.model.tables.faults import BAD_EVENTS, FAULTS
+from goalloc_cli.model.tables.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
+from goalloc_cli.model.tables.limits import OBJECTS, PS, full
+from goalloc_cli.model.tables.newheap import new_heap
+from goalloc_cli.results.outcome import SAMPLE, Checkpoint, Outcome, Reason
+from goalloc_cli.trace.continued import continued
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.longer import longer
+from goalloc_cli.trace.trace import Trace
+
+UNNAMED_BYTES = 1 << 20
+"""heapLive above what objects are that is no chance of their order."""
+ENOUGH_REFILLS, FORESEEN = 50, 0.98
+"""A replay of one P that foresees fewer of its refills is not exact."""
+BY_CHANCE = 4
+"""Those around the start and a stop are not foreseen where all is exact."""
+
+MIN_TABLE = 1 << 16
+"""Handles that every table has room for from the start."""
+ROOM = 1 << 24
+"""Objects that there is room for once these are too few; so many are never copied to a longer table."""
+
+
+class ReplayError(Exception):
+    """The recording contradicts the model, or outgrows it; the message names the event."""
+
+
+def refuse(trace_name: str, number: int, batch: Batch, index: int, fault: int) -> NoReturn:
+    """Raise TraceError for a bad event, ReplayError for one that the model cannot take."""
+    kind = Kind(int(batch.kind[index]) & KIND_MASK).name.lower()
+    what = f"{trace_name}: event {number} ({kind}, handle {batch.id[index]}): {FAULTS[fault]}"
+    if fault in BAD_EVENTS:
+        raise TraceError(f"{what}; goalloc check lists all bad events, replay --lenient leaves them out")
+    raise ReplayError(what)
+
+
+@dataclass
+class Tables:
+    """What the handles of a trace stand for; grown before a batch that needs it."""
+
+    objects: NDArray[np.void] = field(default_factory=lambda: np.zeros(MIN_TABLE, OBJECT))
+    stacks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((MIN_TABLE, 2), np.int64))
+    manual_spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros(MIN_TABLE, np.int64))
+    cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    room: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OBJECT))
+    """What `objects` is the first part of, once it has grown."""
+
+    def fit(self, highest: int, highest_other: int) -> None:
+        """Make room for these handles, of anything and of what is no object; raise ReplayError beyond the limit."""
+        if highest >= OBJECTS:
+            raise ReplayError(f"handle {highest}: {full('objects')}; handles are to be used again")
+        if highest >= len(self.objects):
+            if highest >= len(self.room):
+                self.room = longer(self.objects, max(2 * (highest + 1), ROOM))
+            self.objects = self.room[: (highest + 1) * 9 // 8]
+        if highest_other >= len(self.stacks):
+            # The handles of goroutine stacks and manual spans are numbers of their own, and few.
+            rows = (highest_other + 1) * 3 // 2
+            self.stacks, self.manual_spans = longer(self.stacks, rows), longer(self.manual_spans, rows)
+
+
+def replay(
+    trace: Trace,
+    design: Design,
+    *,
+    design_name: str,
+    every: str | int = "gc",
+    check: bool = False,
+    hints: bool = True,
+    progress: Callable[[int], None] | None = None,
+    begin_with: tuple[str, bytes] | None = None,
+    save: Callable[[bytes], None] | None = None,
+) -> Outcome:
+    """Replay a trace through an allocator of the given design.
+
+    Args:
+        trace: the events; read to the end.
+        design: the allocator.
+        design_name: what reports call it.
+        every: "gc" for a sample at each mark termination, or a number of events.
+        check: walk all invariants of the heap (allocator.md 12.1) after each batch.
+        hints: obey what the recording tells about sweeping, flushes and manual spans, where it does.
+        progress: called with the number of events replayed so far.
+        begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
+        save: called with the state at the end, from which a later replay goes on.
+
+    Raises:
+        ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
+        TraceError: the trace cannot be read, or has a bad event (`trace.badevents`).
+    """
+    started = time.perf_counter()
+    run = Run(trace, design, hints, every, check)
+    if begin_with is not None:
+        run.load(*begin_with)
+    for batch in ahead(run.trace.batches):
+        run.feed(batch)
+        if progress:
+            progress(run.events)
+    if save is not None:
+        save(run.saved(design_name))
+    run.sample(Reason.END)
+    return run.outcome(design_name, time.perf_counter() - started)
+
+
+def read_state(path: str) -> tuple[str, bytes]:
+    """Name and bytes of the state in a file, to begin with; raise TraceError or OSError."""
+    return path, read_whole(path, MAX_FILE, FORMAT.encode())
+
+
+class Run:
+    """A replay under way."""
+
+    def __init__(self, trace: Trace, design: Design, placed: bool, every: str | int, check: bool) -> None:
+        header = trace.header
+        self.trace = trace
+        self.design = design
+        self.check = check
+        self.every = every
+        if not 1 <= header.gomaxprocs <= PS:
+            raise ReplayError(f"{trace.name}: GOMAXPROCS {header.gomaxprocs}: {full('ps')}")
+        self.heap = new_heap(design, header.gomaxprocs, header.heap_base if placed and header.heap_base else None)
+        self.heap.gc.placed = int(placed)
+        self.heap.gc.hinted = int(placed and header.hints)
+        begin(self.heap)
+        self.tables = Tables()
+        self.events = 0
+        self.counts = np.zeros(64, np.int64)
+        self.snaps = 0
+        self.begun = False  # whether the snapshot is over
+        self.samples: list[NDArray[np.void]] = []
+        self.checkpoints: list[Checkpoint] = []
+        self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
+        self.names: list[str] = [""]
+
+    def feed(self, batch: Batch) -> None:
+        """Apply one batch, taking the samples that fall in it."""
+        kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
+        self.tables.fit(*self.note(batch))
+        first = self.heap.event = self.events
+        at, (end, misplaced) = 0, self.end_of_snapshot(kinds)
+        while at < end:
+            stop = end
+            if isinstance(self.every, int):
+                stop = min(stop, at + self.every - (first + at) % self.every)
+            at = self.run_to(batch, at, stop)
+            self.events = first + at
+            self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
+        if end < len(batch):
+            refuse(self.trace.name, first + end, batch, end, misplaced)
+        if self.check and (broken := check_heap(self.heap, self.tables.objects)):
+            raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
+
+    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> tuple[int, int]:
+        """The first event of a batch on the wrong side of the snapshot's end, and the fault: one of the snapshot that comes
+        late, or another before a snapshot is complete. The batch's length and no fault, where all stand right."""
+        snaps = int(self.counts[SNAP_KINDS,].sum())
+        if self.begun and snaps == self.snaps:
+            return len(kinds), FAULT_NONE
+        of_snapshot = np.isin(kinds, SNAP_KINDS)
+        ended = np.append(self.begun, ~of_snapshot | (kinds == Kind.SNAP_END))
+        first = int(ended.argmax())
+        is_whole = self.begun or not ended.any() or self.snaps + first == 1 or of_snapshot[first - 1]
+        self.snaps, self.begun = snaps, bool(ended.any())
+        if not is_whole:
+            return first - 1, FAULT_OPEN_SNAPSHOT
+        late = np.flatnonzero(of_snapshot & np.logical_or.accumulate(ended)[:-1])
+        return (int(late[0]), FAULT_LATE_SNAPSHOT) if len(late) else (len(kinds), FAULT_NONE)
+
+    def saved(self, design_name: str) -> bytes:
+        """The state after the events so far."""
+        t = self.tables
+        known = {
+            "design": design_name,
+            "trace": self.trace.name,
+            "events": self.events,
+            "begun": self.begun,
+            "counts": self.counts.tolist(),
+            "types": [[t.name, t.size, t.pointer_bytes] for t in self.types],
+            "names": self.names,
+            "checkpoints": [[c.name, c.memstats] for c in self.checkpoints],
+        }
+        samples = np.concatenate(self.samples) if self.samples else np.zeros(0, SAMPLE)
+        return pack(State(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, samples, known))
+
+    def load(self, name: str, data: bytes) -> None:
+        """Go on from a saved state; raise TraceError where it cannot be used, or the trace cannot follow it."""
+        state = unpack(data, name, self.design)
+        if broken := check_heap(state.heap, state.objects):
+            raise TraceError(f"{name}: this saved state cannot be used: {broken}; save it again with --save-state")
+        known = Known(**state.known)
+        if bool(state.heap.gc.hinted) != bool(self.heap.gc.hinted):
+            raise TraceError(f"{name}: of this saved state and {self.trace.name} one has hints and the other has none")
+        state.heap.nprocs = max(int(state.heap.nprocs), int(self.heap.nprocs))
+        self.heap = state.heap
+        self.tables = Tables(state.objects, state.stacks, state.manual_spans, state.cursor)
+        self.events, self.begun = known.events, known.begun
+        self.counts = np.array(known.counts, np.int64)
+        self.snaps = int(self.counts[SNAP_KINDS,].sum())
+        self.samples = [state.samples] if len(state.samples) else []
+        self.checkpoints = [Checkpoint(name, memstats) for name, memstats in known.checkpoints]
+        self.types = [TypeInfo(*entry) for entry in known.types]
+        self.names = list(known.names)
+        self.trace = continued(self.trace, self.types, self.names)
+
+    def note(self, batch: Batch) -> tuple[int, int]:
+        """Keep the names that a batch brings, and count its events; return the handles to make room for."""
+        self.types += batch.new_types
+        self.names += batch.new_names
+        highest, other = tally(np.ascontiguousarray(batch.kind), np.ascontiguousarray(batch.id), self.counts)
+        return int(highest), int(other)
+
+    def run_to(self, batch: Batch, at: int, stop: int) -> int:
+        """Apply events from `at` on, up to `stop` or a point where a sample is due."""
+        t = self.tables
+        columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
+        done = replay_batch(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at)
+        if self.heap.fault:
+            refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
+        return int(done)
+
+    def take_due_samples(self, last: Kind, arg: int) -> None:
+        """Take the sample that the event just applied, or the number of events, asks for."""
+        if last is Kind.CHECKPOINT:
+            name = self.names[arg] if arg < len(self.names) else ""
+            row = self.sample(Reason.CHECKPOINT, arg)
+            self.checkpoints.append(survey.checkpoint(self.heap, name, row))
+        elif last is Kind.SNAP_END:
+            self.sample(Reason.START)
+        elif self.every == "gc" and last is Kind.GC_END:
+            self.sample(Reason.GC)
+        elif isinstance(self.every, int) and self.events % self.every == 0:
+            self.sample(Reason.EVERY)
+
+    def sample(self, reason: Reason, name: int = 0) -> np.void:
+        """Take a sample of the heap now."""
+        row = np.zeros(1, SAMPLE)
+        sample_heap(self.heap, row[0])
+        row["event"], row["reason"], row["name"] = self.events, reason, name
+        self.samples.append(row)
+        taken: np.void = row[0]
+        return taken
+
+    def outcome(self, design_name: str, seconds: float) -> Outcome:
+        """Everything that was found out."""
+        heap = self.heap
+        last = self.samples[-1]
+        spans = survey.spans(heap)
+        survey.name_pins(spans, self.tables.objects)
+        peak = last if heap.stats.peak_open else np.array([heap.peak], SAMPLE)
+        hinted = bool(heap.gc.hinted)
+        return Outcome(
+            trace_name=self.trace.name,
+            header=self.trace.header,
+            design=self.design,
+            design_name=design_name,
+            events={k.name.lower(): int(self.counts[k]) for k in Kind if self.counts[k]},
+            hints={k.name.lower(): int(self.counts[k]) for k in (*SNAP_KINDS, *HINT_KINDS) if hinted and self.counts[k]},
+            seconds=seconds,
+            names=self.names,
+            samples=np.concatenate(self.samples),
+            peak=peak,
+            memstats=survey.memstats(heap, last[0]),
+            checkpoints=self.checkpoints,
+            classes=survey.classes(heap, spans),
+            spans=spans,
+            pins=survey.pins(heap, spans, [t.name for t in self.types]),
+            mcaches=survey.mcaches(heap),
+            central=survey.central(heap),
+            arenas=survey.arenas(heap),
+            external=survey.external(heap),
+            large=survey.large(heap),
+            tiny=survey.tiny(heap),
+            locks=survey.locks(heap),
+            sweep=survey.sweeps(heap),
+            marks=survey.marks(heap),
+            notes=[*self.notes(), *self.trace.remarks],
+            skipped=dict(self.trace.skipped),
+            lost=self.trace.lost,
+        )
+
+    def contradicted(self) -> list[str]:
+        """Where the recording's own heapLive contradicts what was replayed."""
+        seen, notes = self.heap.evidence, []
+        self.trace.lost.unnamed = int(seen.unnamed) if seen.unnamed >= UNNAMED_BYTES else 0
+        if self.trace.lost.unnamed:
+            notes.append(
+                f"The recording's heapLive shows {int(seen.unnamed) >> 10:,} KiB that none of its objects are: all figures "
+                "are too low by that. User arenas (GOEXPERIMENT=arenas) show so; so do allocations that were lost."
+            )
+        share = min(1.0, (int(seen.foreseen) + BY_CHANCE) / max(1, int(seen.refills)))
+        if self.heap.nprocs == 1 and seen.refills >= ENOUGH_REFILLS and share < FORESEEN:
+            notes.append(
+                f"By the recording's heapLive the model foresaw {share:.1%} of {int(seen.refills):,} refills: where objects "
+                "lie, and which slots are free, is near but not exact."
+            )
+        return notes
+
+    def notes(self) -> list[str]:
+        """What the reader must know about the figures."""
+        notes: list[str] = []
+        if self.heap.gc.hinted:
+            notes.append(
+                "The recording's own sweep progress, flushes and manual spans were followed (see hints); "
+                "released memory at its start is taken to be all that was idle."
+            )
+        if self.heap.nprocs > self.trace.header.gomaxprocs:
+            notes.append(
+                f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
+                f"trace: the model went on with {self.heap.nprocs} Ps."
+            )
+        notes += self.contradicted()
+        if self.trace.skipped:
+            found = ", ".join(f"{name}: {n:,}" for name, n in self.trace.skipped.items())
+            notes.append(f"Bad events were left out, {sum(self.trace.skipped.values()):,} of them ({found}).")
+        if self.heap.stacks.unplaced:
+            notes.append(f"Stack allocations whose place the recording does not tell: {self.heap.stacks.unplaced}.")
+        return notes

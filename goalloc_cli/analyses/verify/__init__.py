@@ -1,0 +1,1 @@
+"""A recording held against the model, address by address."""

@@ -1,0 +1,1 @@
+"""Allocators as data: knobs, releases, size classes, memory limits."""

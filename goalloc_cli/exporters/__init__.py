@@ -1,0 +1,1 @@
+"""Traces written in other forms."""

@@ -1,0 +1,1 @@
+"""The machine that goalloc runs on: files, pipes, processes, signals, progress."""

@@ -1,0 +1,1 @@
+"""Every kind of recording that is read, a folder or a file for each."""

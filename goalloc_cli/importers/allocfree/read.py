@@ -1,0 +1,203 @@
+"""Recordings of Go 1.20 and earlier: what GODEBUG=allocfreetrace=1 prints on the standard error.
+
+Read in one pass, `MOST_HELD` events in memory at most, beside a row for each live object. The steps, one file each:
+`allocfree_scan` (text to records), `allocfree_types` (types and sites), `allocfree_follow` (handles, deaths).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from goalloc_cli.importers.allocfree.follow import (
+    ALLOCS,
+    CERTAIN,
+    EVENT,
+    LOST_FREES,
+    MOST_HELD,
+    MOST_UNKNOWN,
+    SIZED,
+    UNKNOWN_FREES,
+    Follower,
+)  # fmt: skip
+from goalloc_cli.importers.allocfree.scan import (
+    FOUND,
+    FULL,
+    FUNCTION,
+    MOST_RECORD,
+    NEED,
+    NEW,
+    PAGES,
+    PLACE,
+    RECORD,
+    SLACK,
+    TYPE,
+    scan,
+)  # fmt: skip
+from goalloc_cli.importers.allocfree.types import entry_name, pointers_in
+from goalloc_cli.importers.rows.fields import enter
+from goalloc_cli.trace.event import BATCH, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.trace import Header, Trace
+
+BLOCK = 1 << 20
+"""Bytes read at once."""
+MOST_ENTRIES = 1 << 18
+"""Most types at different sites; what comes later has no type."""
+ARENA_BYTES = 64 << 20
+GO_VERSION = "1.19"
+"""The text does not name the release; 1.20 is the last that has this option."""
+
+NOTES = (
+    "The text names no P: everything is done by P 0. It names no release: Go 1.19 is assumed (replay --go changes that).",
+    "Allocations that were packed into a tiny block already open are not in the text; neither are goroutine stacks.",
+    "Objects that the runtime made before it read GODEBUG are left out.",
+)
+
+
+def read_allocfree(stream: BinaryIO, name: str) -> Trace:
+    """Read the text; the first records are read now, to know what the header has to say."""
+    reader = _Reader(stream, name)
+    batches = reader.batches()
+    first = next(batches, None)
+    counts = reader.follower.counts
+    allocs, sized, certain = (int(counts[what]) for what in (ALLOCS, SIZED, CERTAIN))
+    if not allocs:
+        raise TraceError(f"{name}: no allocation could be read; was the text of allocfreetrace damaged?")
+    sure = f"Whether it holds pointers is known of {certain / allocs:.1%} of the first {allocs:,} allocations"
+    others = "" if certain == allocs else "; the others, of named types, are taken to hold some"
+    header = Header(
+        go_version=GO_VERSION,
+        sizes="requested" if sized == allocs else "slot",
+        source="allocfreetrace",
+        heap_base=reader.first_addr // ARENA_BYTES * ARENA_BYTES,
+        witnesses=True,
+        notes=(*NOTES, f"{sure}{others}."),
+    )
+    return Trace(name, header, _chained(first, batches))
+
+
+def _chained(first: Batch | None, others: Iterator[Batch]) -> Iterator[Batch]:
+    if first is not None:
+        yield first
+    yield from others
+
+
+class _Reader:
+    """Reads a text block by block, cycle by cycle."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.follower = Follower()
+        self.first_addr = 0
+        self._stream = stream
+        self._name = name
+        self._entries = np.zeros(4 * MOST_ENTRIES, np.uint64)
+        self._entry_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
+        self._types = np.zeros(4 * MOST_ENTRIES, np.uint64)
+        self._type_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
+        self._learned = np.zeros(MOST_ENTRIES + 2, np.uint8)
+        self._pages = np.zeros((PAGES, 4), np.int64)
+        self._cycle = np.zeros(1, np.int64)
+        self._known_types: dict[str, int] = {}
+        self._count = 0
+        self._new: list[TypeInfo] = []
+
+    def batches(self) -> Iterator[Batch]:
+        """The events; those of a cycle are handed out when the next one begins."""
+        cycle = 0
+        held: list[Any] = []
+        nheld = 0
+        waits = False  # whether a cycle's GC events are still to come, behind the deaths it found
+        for records in self._records():
+            at = 0
+            while at < len(records):
+                at, dead, more = self.follower.follow(records, at, cycle)
+                yield from self._batches(dead)
+                held.append(more)
+                nheld += len(more)
+                at_gc = at < len(records)
+                if at_gc or not waits or nheld > MOST_HELD:
+                    yield from self._batches(*([CYCLE] if waits else []), *held)
+                    held, nheld, waits = [], 0, at_gc
+                if at_gc:
+                    cycle += 1
+                    at += 1
+            self._check()
+        yield from self._batches(*([CYCLE] if waits else []), *held)
+
+    def _records(self) -> Iterator[Any]:
+        """RECORD rows, block by block."""
+        out = np.zeros(BATCH, RECORD)
+        rest = b""
+        final = False
+        while not final:
+            piece = self._stream.read(BLOCK)
+            final = len(piece) < BLOCK
+            text = b"".join((rest, piece, bytes(SLACK)))
+            end = len(text) - SLACK
+            at, why = 0, FULL
+            while why != NEED:
+                at, n, why = self._scan(text, at, end, final, out)
+                if n:
+                    self.first_addr = self.first_addr or int(out["addr"][0])
+                    yield out[:n]
+            rest = text[at:end] if end - at <= 2 * MOST_RECORD else b""
+
+    def _scan(self, text: bytes, at: int, end: int, final: bool, out: Any) -> tuple[int, int, int]:
+        """Fill `out` as far as can be; return where that stopped, the number of records, and why."""
+        data = np.frombuffer(text, np.uint8)
+        found = np.zeros(FOUND, np.int64)
+        n, why = 0, NEW
+        while why == NEW:
+            full = self._count >= MOST_ENTRIES
+            at, n, why, type_hash, entry_hash = scan(
+                data, at, end, final, out, n, self._entries, self._entry_numbers, self._types, self._type_numbers,
+                self._learned, self._pages, self._cycle, full, found,
+            )  # fmt: skip
+            if why == NEW:
+                self._enter(text, found, type_hash, entry_hash)
+        return at, n, why
+
+    def _enter(self, text: bytes, found: Any, type_hash: int, entry_hash: int) -> None:
+        """Number a type at a site."""
+        type_name, function, place = (
+            text[found[part] : found[part + 1]].decode(errors="backslashreplace") for part in (TYPE, FUNCTION, PLACE)
+        )
+        if type_name not in self._known_types:
+            number = self._known_types[type_name] = len(self._known_types) + 1
+            self._learned[number] = pointers_in(type_name)
+            enter(self._types, self._type_numbers, np.uint64(type_hash), number)
+        self._count += 1
+        enter(self._entries, self._entry_numbers, np.uint64(entry_hash), self._count)
+        self._new.append(TypeInfo(entry_name(type_name, function, place), 0, 0))
+
+    def _check(self) -> None:
+        """Raise TraceError where frees do not fit the allocations."""
+        counts = self.follower.counts
+        unknown, allocs = int(counts[UNKNOWN_FREES]), int(counts[ALLOCS])
+        if unknown > MOST_UNKNOWN + allocs // 10:
+            raise TraceError(
+                f"{self._name}: {unknown:,} frees of objects whose allocation is not in it ({allocs:,} are); "
+                "its start is missing: record from the start of the program"
+            )
+        if int(counts[LOST_FREES]) > MOST_UNKNOWN + allocs // 10:
+            raise TraceError(
+                f"{self._name}: {counts[LOST_FREES]:,} objects are allocated where another one lives; "
+                "frees are missing: is it the text of a single process?"
+            )
+
+    def _batches(self, *parts: Any) -> Iterator[Batch]:
+        """Events as batches."""
+        events = np.concatenate(parts) if parts else CYCLE[:0]
+        for start in range(0, len(events), BATCH):
+            part = events[start : start + BATCH]
+            new, self._new = self._new, []
+            kind, handle, size, arg, addr = (
+                np.ascontiguousarray(part[name]) for name in ("kind", "id", "size", "arg", "addr")
+            )
+            yield Batch(kind, np.zeros(len(part), np.uint16), handle, size, arg, addr, new)
+
+
+CYCLE = np.zeros(2, EVENT)
+CYCLE["kind"] = Kind.GC_START, Kind.GC_END

@@ -1,0 +1,1 @@
+"""What several importers need: numbers for addresses and ids."""

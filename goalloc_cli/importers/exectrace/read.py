@@ -1,0 +1,307 @@
+"""Go execution traces (Go 1.23 and later) recorded with GODEBUG=traceallocfree=1.
+
+A recording is made of generations, about a second each, and read one after the other (`exectrace_reader`) into a window
+(`exectrace_window`), which holds what has not been written yet: what a span is at the start, what a cycle will free and
+which event came late shows only behind. The steps, one file each: `exectrace_wire` (batches), `exectrace_tables` (strings,
+stacks, types), `exectrace_survey` (a first look), `exectrace_decode` (events), `exectrace_stop` (the stop at the start),
+`exectrace_order` (time), `exectrace_slots` (which slot; contradictions), `exectrace_cycles` (collector), `exectrace_late`
+(events that came late), `exectrace_snapshot` and `exectrace_start` (the heap at the start), `exectrace_emit` (the rest).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.host.source import Bytes, TruncatedTrace
+from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
+from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
+from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapshot
+from goalloc_cli.importers.exectrace.reader import Reader
+from goalloc_cli.importers.exectrace.slots.check import check
+from goalloc_cli.importers.exectrace.slots.marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
+from goalloc_cli.importers.exectrace.slots.slots import TINY_SPC
+from goalloc_cli.importers.exectrace.slots.window import Window
+from goalloc_cli.importers.exectrace.wire.asked import KEY
+from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire
+from goalloc_cli.importers.exectrace.write.emit import emit
+from goalloc_cli.importers.exectrace.write.source import OUT, STATE, Source, make_held, make_source, take_caches
+from goalloc_cli.importers.exectrace.write.start import snapshot_events
+from goalloc_cli.trace.event import BATCH, Batch, TraceError
+from goalloc_cli.trace.trace import Header, Trace
+
+ARENA_BYTES = 64 << 20
+UNKNOWN_BASE = 0xC000000000
+"""Where page 0 is put when the recording does not tell."""
+LEAST_ROOM = 1024
+"""Events that a batch must have room for beside those."""
+SPARE = 64
+"""Room kept in a batch for the events that one event of the recording can become."""
+FEW_TINY = 50
+"""With so few tiny blocks it says nothing that no allocation was packed into one."""
+EARLY_OBJECTS = 10_000
+"""A recording that starts with at most this many objects is taken to start with the program."""
+AHEAD = 1 << 18
+"""Events that are read before one is written: those that belong to an earlier place come at most a quarter of this late in
+recordings of ten million events a generation."""
+
+Array = NDArray[np.int64]
+
+
+def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
+    """Read an execution trace.
+
+    Args:
+        stream: the recording. A plain file is read a generation at a time while the batches are walked, all else at once.
+        name: what messages call it.
+        partial: take what stands before a break, and infer what must have been where events were lost.
+
+    Raises:
+        TraceError: not an execution trace, without alloc/free events, or contradicting itself.
+        TruncatedTrace: it breaks off, and `partial` was not said.
+    """
+    recording = Bytes(stream, name)
+    reader = _open(recording, name, partial)
+    try:
+        return _read(reader, name, recording.length, partial)
+    except TraceError as error:
+        raise TraceError(f"{name}: {error}") from None
+
+
+def _open(recording: Bytes, name: str, partial: bool) -> Reader:
+    """A reader of the recording, up to its break and without what is damaged where it is `partial`."""
+    wire = read_wire(recording, name)
+    try:
+        reader = Reader(wire, inline_marks=wire.release == "1.26")
+    except TraceError as error:
+        where = f"{wire.broken}; before that: " if wire.broken else ""
+        raise TraceError(f"{name}: {where}{error}") from None
+    if wire.damaged and not partial:
+        raise TraceError(
+            f"{name}: {wire.damaged[0][0]}: the file is damaged. --partial leaves out the rest of every such batch (there: "
+            f"{reader.lost.batches}), infers what must have been, and says how much that is"
+        )
+    if wire.broken and not partial:
+        events, seconds = reader.usable()
+        raise TruncatedTrace(
+            f"{name}: {wire.broken}. {events:,} events of {seconds:.2f} s before it can be read: --partial takes them",
+            chunks=len(wire.generations) - wire.open,
+            events=events,
+        )
+    return reader
+
+
+def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
+    wire = reader.wire
+    _read_start(reader)
+    usual = reader.inline_marks
+    if has_inline_marks(reader.window, usual) != usual:
+        other = Reader(wire, not usual)
+        _read_start(other)
+        reader = other if fits_better(other.window, reader.window) else reader
+    window, ps = reader.window, reader.survey.ps
+    version, certain = _version(wire, window)
+    full = _key(wire) != ""
+    notes = _wire_notes(reader)
+    found = check(reader.seen, _has_snapshot(window), version == "1.23" or not certain, partial)
+    snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
+    # Where more is to be read, they are counted at the end.
+    notes += found if reader.whole else []
+    if reader.inline_marks != usual:
+        said = "on" if reader.inline_marks else "off"
+        notes.append(f"The slots show that Green Tea was {said} (GOEXPERIMENT): inline_mark_bytes is set so.")
+    if version == "1.23" and not full:
+        notes.append("Go 1.23 does not record allocations that are packed into a tiny block already open.")
+    from_start = snapshot is not None and _starts_with_program(window)
+    if snapshot is not None:
+        snapshot.from_start = from_start
+    if snapshot is not None and not from_start:
+        notes.append(f"The recording starts with {_objects(window)} objects already live: totals are relative to that.")
+    header = Header(
+        go_version=version,
+        gomaxprocs=max(ps, reader.survey.gomaxprocs),
+        sizes="requested" if full else "slot",
+        recorded=("sizes and stacks" if reader.known_stacks[1] else "sizes") if full else "",
+        source="execution trace",
+        from_start=from_start,
+        heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
+        hints=True,
+        witnesses=True,
+        knobs=_knobs(full, reader.inline_marks if reader.inline_marks != usual else None),
+        notes=tuple(notes),
+    )
+    room = _room(window, ps)
+    trace = Trace(name=name, header=header, batches=iter(()), size_bytes=size_bytes, lost=reader.lost)
+    return replace(trace, batches=_named(name, _batches(reader, snapshot, room, partial, trace.remarks)))
+
+
+def _knobs(full: bool, inline_marks: bool | None) -> tuple[tuple[str, int], ...]:
+    """The knobs that a recording calls for: one that tells every size, and one that shows other mark bits than usual."""
+    told = (("tiny_as_told", 1),) if full else ()
+    return told if inline_marks is None else (*told, ("inline_mark_bytes", INLINE_MARK_BYTES * inline_marks))
+
+
+def _wire_notes(reader: Reader) -> list[str]:
+    """What the container of a recording gives to know."""
+    wire = reader.wire
+    notes = []
+    if wire.copies:
+        notes.append(f"Batches that stand in the file twice, to the byte, were read once: {wire.copies}.")
+    if wire.broken:
+        events, seconds = reader.usable()
+        notes.append(f"The recording breaks off at {wire.broken}. These are its first {events:,} events, {seconds:.2f} s.")
+    return notes
+
+
+def _read_start(reader: Reader) -> None:
+    """Read as much as tells what the heap at the start was, and of which release it is."""
+    reader.read(0)
+    while not reader.whole and not _can_start(reader):
+        reader.read(0)
+
+
+def _can_start(reader: Reader) -> bool:
+    """Whether enough has been read to tell what the heap at the start was, and of which release it is."""
+    window = reader.window
+    return _has_snapshot(window) and len(reader.cycles.ends) > 0 and _version(reader.wire, window)[1]
+
+
+def _has_snapshot(window: Window) -> bool:
+    return bool((window.kind == 128).any())
+
+
+def _objects(window: Window) -> int:
+    return int(np.count_nonzero(window.kind == 131))
+
+
+def _starts_with_program(window: Window) -> bool:
+    """Whether the main goroutine started the recording, with few objects live."""
+    running = (window.kind == 25) & (window.b == GO_RUNNING)
+    return _objects(window) <= EARLY_OBJECTS and bool(running.any()) and int(window.a[np.argmax(running)]) == 1
+
+
+def _version(wire: Wire, window: Window) -> tuple[str, bool]:
+    """The release, the newer of two where the header is of both, and whether it cannot be 1.23.
+
+    1.24 and later trace every tiny allocation, 1.23 only those that open a block (malloc.go, mallocgcTiny).
+    """
+    if told := re.match(r"goalloc go(1\.\d+)", _key(wire)):
+        return told[1], True
+    if wire.release != "1.23":
+        return ("1.27" if wire.release == "1.26" else wire.release), True
+    allocs = np.flatnonzero((window.kind == 132) & (window.owner >= 0))
+    tiny = allocs[window.spans["spc"][window.row[allocs]] == TINY_SPC]
+    packed = bool(np.any(window.owner[tiny] != tiny))
+    return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
+
+
+def _key(wire: Wire) -> str:
+    """The key of the messages that tell of allocations, "" where there are none; it names the release."""
+    name = wire.generations[0]
+    return wire.tables.string(name, wire.tables.string_with(name, KEY))
+
+
+def _room(window: Window, ps: int) -> int:
+    """Events with which a batch is full: what one event of the recording can become still fits.
+
+    It can give back every span under the one that it makes, where Go 1.23 lost their frees.
+
+    Raises:
+        TraceError: it can become more than that.
+    """
+    room = BATCH - SPARE - 2 * ps - int(np.bincount(window.spans["over"] + 1)[1:].max(initial=0))
+    if room < LEAST_ROOM:
+        raise TraceError("too many spans lie over one another: the recording is damaged")
+    return room
+
+
+def _named(name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; what is wrong with them names the recording."""
+    try:
+        yield from batches
+    except TraceError as error:
+        raise TraceError(f"{name}: {error}") from None
+
+
+def _batch(rows: NDArray[np.void], has_stacks: bool, tables: dict[str, Any]) -> Batch:
+    """A batch of rows, which are left without stacks."""
+    columns: dict[str, Any] = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
+    stack = rows["stack"].copy() if has_stacks else None
+    rows["stack"] = 0
+    return Batch(**columns, stack=stack, **tables)
+
+
+def _batches(
+    reader: Reader, snapshot: Snapshot | None, room: int, partial: bool, remarks: list[str]
+) -> Iterator[Batch]:
+    """The whole trace, batch by batch; `remarks` gets what shows only behind the header."""
+    wire, window, cycles, ps, infos = reader.wire, reader.window, reader.cycles, reader.survey.ps, reader.types.infos
+    base_addr, tick_ns = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr, 1e9 / wire.ticks_per_second
+    held = make_held(reader.survey, window.ms, len(infos))
+    state, out = np.zeros(1, STATE), np.zeros(BATCH, OUT)
+    st = state[0]
+    st["stop_m"] = st["freeing"] = -1
+    if len(cycles.starts) and cycles.starts[0] <= NEVER:
+        cycles.actions.append((0, int(Act.GC_START), cycles.explicit[0], -1))
+    first_key = float(window.key[0]) if len(window) else 0.0
+    names = functions = calls = 0
+    later: list[str] = []
+
+    def source() -> Source:
+        late, swept_next, whole = reader.late, reader.swept_next, reader.whole
+        sweepers, sweep, moved = reader.sweepers, reader.sweep, reader.moved
+        return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, reader.types.bytes, whole)
+
+    def full(rows: NDArray[np.void], fresh: Array) -> Batch:
+        nonlocal names, functions, calls
+        tables: dict[str, Any] = {"new_types": [infos[u] for u in fresh.tolist()], "new_names": cycles.names[names:]}
+        known, stacks, names = reader.known_stacks, reader.stacks, len(cycles.names)
+        tables |= {"new_functions": stacks.functions[functions : known[0]], "new_calls": stacks.calls[calls : known[1]]}
+        functions, calls = known
+        return _batch(rows, calls > 0, tables)
+
+    if snapshot is not None:
+        take_caches(held, snapshot, window)
+    held = held._replace(handle=window.handle)
+    rows, fresh = snapshot_events(snapshot, window, source(), held, base_addr)
+    st["types"] = len(fresh)
+    for first in range(0, len(rows), BATCH):
+        yield full(rows[first : first + BATCH], fresh)
+        fresh = fresh[:0]
+    while True:
+        until = len(window) if reader.whole else _can_write(reader, int(st["q"]), int(st["cycle"]))
+        src = source()
+        held = held._replace(handle=window.handle, dying=np.zeros(int(np.count_nonzero(window.kind == 133)) + 1, np.int64))
+        st["act"] = 0
+        while st["q"] < until or st["free_next"] < st["free_end"]:
+            emit(out, st, src, held, until, room, ps > 1, base_addr, first_key, tick_ns)
+            if st["free_end"] and not st["free_next"]:
+                held.dying[: int(st["free_end"])].sort()
+            if st["count"] >= room:
+                yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])
+                st["count"], st["new_types"] = 0, 0
+        if reader.whole:
+            break
+        st["q"] -= reader.drop(until)
+        reader.read(int(st["q"]))
+        later = check(reader.seen, has_snapshot=True, may_lose_spans=False, partial=partial)
+    remarks += [*later, *reader.lost.sentences()]
+    if st["count"]:
+        yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])
+
+
+def _can_write(reader: Reader, first: int, cycle: int) -> int:
+    """The place up to which everything is known: not too near to the end, and no start of a cycle whose dead are not."""
+    until = max(first, min(len(reader.window) - AHEAD, reader.hold()))
+    known = len(reader.cycles.ends) - 1
+    for q, what, *_rest in reader.cycles.actions:
+        if what == Act.GC_START:
+            if cycle >= known:
+                return max(first, min(until, q))
+            cycle += 1
+    return until

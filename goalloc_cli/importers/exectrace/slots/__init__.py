@@ -1,0 +1,1 @@
+"""Which span and slot every event is about."""

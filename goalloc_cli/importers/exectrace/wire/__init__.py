@@ -1,0 +1,1 @@
+"""The bytes of an execution trace: batches, tables, events."""

@@ -1,0 +1,129 @@
+"""What a mended runtime says of each allocation: the size asked for, and the call stack.
+
+A message stands before the event of an allocation (`recording/mend.py`, `described`): its task is the size, its key begins
+with "goalloc", its value is empty. Both are of one M, so nothing stands between them. What it says travels with the
+allocation in the column `b`, above the type:
+
+| bits     | hold |
+|----------|------|
+| 0 to 23  | the type |
+| 24       | 1: a message stood before it |
+| 25 to 40 | the size modulo 65,536: an object of a span of its own is less than a page smaller than that |
+| 41 to 62 | the stack |
+"""
+
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.importers.exectrace.wire.tables import Tables
+from goalloc_cli.trace.event import Call, Function
+
+TYPE_BITS, SIZE_BITS, STACK_BITS = 24, 16, 22
+SIZE_AT = TYPE_BITS + 1
+STACK_AT = SIZE_AT + SIZE_BITS
+TYPE_MASK, SIZE_MASK, STACK_MASK = (1 << TYPE_BITS) - 1, (1 << SIZE_BITS) - 1, (1 << STACK_BITS) - 1
+TOLD = 1 << TYPE_BITS
+KEY = b"goalloc "
+"""How the key of such a message begins; the release follows."""
+HIDDEN = ("runtime.traceLocker.", "runtime.postMallocgcDebug", "runtime.mallocgc")
+"""Calls at the top of a stack that say nothing of the program."""
+OBJECT_ALLOC = 132
+PAGE = 8192
+
+
+@kernel
+def asked(size, stack):
+    """What the column `b` holds above the type for a message; a stack beyond all numbers is not known."""
+    return TOLD | (size & SIZE_MASK) << SIZE_AT | (stack if 0 <= stack <= STACK_MASK else 0) << STACK_AT
+
+
+@kernel
+def asked_size(b, spc, npages):
+    """The size asked for, of an object in a slot of span class `spc` or, where that is 0 or 1, in `npages` of its own."""
+    size = b >> SIZE_AT & SIZE_MASK
+    return size if spc > 1 else npages * PAGE - ((npages * PAGE - size) & SIZE_MASK)
+
+
+@kernel
+def mark_stacks(kind, b, used):
+    """Mark the stacks that the allocations of a generation have; return their number."""
+    count = 0
+    for i in range(len(kind)):
+        if kind[i] == OBJECT_ALLOC and b[i] >> STACK_AT:
+            count += not used[b[i] >> STACK_AT]
+            used[b[i] >> STACK_AT] = True
+    return count
+
+
+@kernel
+def map_stacks(kind, b, number):
+    """Replace the ids of stacks by their numbers in the trace."""
+    below = (np.int64(1) << STACK_AT) - 1
+    for i in range(len(kind)):
+        if kind[i] == OBJECT_ALLOC and b[i] >> STACK_AT:
+            b[i] = (b[i] & below) | number[b[i] >> STACK_AT] << STACK_AT
+
+
+class Stacks:
+    """All stacks of a recording, each call with what called it once, numbered in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.functions: list[Function] = []
+        self.calls: list[Call] = []
+        self._function: dict[tuple[str, str], int] = {}
+        self._call: dict[Call, int] = {}
+        self._by_pcs: dict[bytes, int] = {}
+        self._used = np.zeros(0, np.bool_)
+
+    @property
+    def known(self) -> tuple[int, int]:
+        """How many functions and calls there are so far."""
+        return len(self.functions), len(self.calls)
+
+    def translate(self, kind: NDArray[np.uint8], b: NDArray[np.int64], tables: Tables, generation: int) -> None:
+        """Make the ids of a generation's stacks numbers."""
+        if not len(self._used):
+            self._used = np.zeros(STACK_MASK + 1, np.bool_)
+        if not mark_stacks(kind, b, self._used):
+            return
+        used = np.flatnonzero(self._used)
+        number = np.zeros(int(used[-1]) + 1, np.int64)
+        for stack in used.tolist():
+            number[stack] = self._number(tables, generation, stack)
+        self._used[used] = False
+        map_stacks(kind, b, number)
+
+    def _number(self, tables: Tables, generation: int, stack: int) -> int:
+        """The number of a stack. A process has one stack for the same PCs."""
+        frames = tables.frames(generation, stack)
+        pcs = frames[:, 0].tobytes()
+        known = self._by_pcs.get(pcs)
+        if known is None:
+            known = self._by_pcs[pcs] = self._entered(tables, generation, frames.tolist())
+        return known
+
+    def _entered(self, tables: Tables, generation: int, frames: list[list[int]]) -> int:
+        """The number of a stack of frames (PC, function, file, line), innermost first."""
+        text = partial(tables.string, generation)
+        named = [(text(name), text(file), line) for _pc, name, file, line in frames]
+        while named and named[0][0].startswith(HIDDEN):
+            del named[0]
+        caller = 0
+        for name, file, line in reversed(named):
+            if (name, file) not in self._function:
+                self.functions.append(Function(name, file))
+                self._function[name, file] = len(self.functions)
+            call = Call(self._function[name, file], min(max(line, 0), 0xFFFFFFFF), caller)
+            if call not in self._call:
+                self.calls.append(call)
+                self._call[call] = len(self.calls)
+            caller = self._call[call]
+        return caller if caller <= STACK_MASK else 0

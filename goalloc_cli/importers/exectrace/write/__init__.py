@@ -1,0 +1,1 @@
+"""The events of the trace that is made of it."""

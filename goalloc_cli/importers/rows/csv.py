@@ -1,0 +1,147 @@
+"""CSV: a line of column names, then one event a line. An empty cell is a field that the row does not have."""
+
+# mypy: allow-untyped-defs
+# (Kernels are typed by what they are called with.)
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.importers.rows.fields import (
+    FIELDS,
+    FNV_START,
+    FNV_STEP,
+    NO,
+    NOTHING,
+    NUMBER,
+    SKIPPED,
+    TEXT,
+    YES,
+    clear,
+    fnv,
+    put_event,
+    set_field,
+)  # fmt: skip
+from goalloc_cli.importers.rows.json import COMMA, CUT, FULL, NEWLINE, ODD, QUOTE, number_at
+
+RETURN = 13
+TRUE_HASH, FALSE_HASH = np.uint64(fnv(b"true")), np.uint64(fnv(b"false"))
+TABLE_OPS = ("type", "name", "function", "call")
+"""Rows that bring an entry of a table, not an event."""
+TEXTS = {"header": ("name",), "type": ("name",), "name": ("name",), "function": ("name", "file")}
+"""Columns that are texts even if they are made of digits, or empty, by op."""
+
+
+@bare
+def cell_end(data, at):
+    return data[at] == COMMA or data[at] == NEWLINE or data[at] == RETURN
+
+
+@bare
+def line_at(data, at, columns, row, texts, numbers):
+    """Set the fields of a line; return where it ends, CUT if it is not plain."""
+    for column in range(len(columns)):
+        field = columns[column]
+        kind = NOTHING
+        value = 0
+        hashed = FNV_START
+        if not cell_end(data, at):
+            value, end = number_at(data, at)
+            if end != CUT and cell_end(data, end):
+                kind = NUMBER
+                at = end
+            else:
+                kind = TEXT
+                while not cell_end(data, at):
+                    if data[at] == QUOTE or data[at] == 0:
+                        return CUT
+                    hashed = (hashed ^ np.uint64(data[at])) * FNV_STEP
+                    at += 1
+                if hashed == TRUE_HASH:
+                    kind = YES
+                elif hashed == FALSE_HASH:
+                    kind = NO
+        if not set_field(row, field, kind, value, hashed, texts, numbers):
+            return CUT
+        if data[at] != COMMA:
+            break
+        at += 1
+    if data[at] == RETURN:
+        at += 1
+    return at if data[at] == NEWLINE else CUT
+
+
+@kernel
+def scan_csv(data, at, columns, out, n, line, texts, numbers, row):
+    """Read plain rows from `at` on; as `scan_json`."""
+    while n + 2 <= len(out):
+        if data[at] == NEWLINE:
+            at += 1
+            line += 1
+            continue
+        clear(row)
+        end = line_at(data, at, columns, row, texts, numbers)
+        if end == CUT:
+            return at, n, line, ODD
+        put = put_event(row, out, n, line + 1)
+        if put < 0:
+            return at, n, line, ODD
+        n = put
+        line += 1
+        at = end + 1
+    return at, n, line, FULL
+
+
+def csv_columns(data: bytes) -> list[str]:
+    """The names in the first line; raise ValueError where there is no column `op`."""
+    try:
+        names = [name.strip() for name in next(csv.reader([data.decode("utf-8-sig")]), [])]
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+    if "op" not in names:
+        raise ValueError("there is no column 'op'")
+    return names
+
+
+def field_numbers(names: list[str]) -> NDArray[np.int64]:
+    """The field of every column."""
+    return np.array([FIELDS.get(name, SKIPPED) for name in names], np.int64)
+
+
+def csv_row(data: bytes, names: list[str]) -> dict[str, Any]:
+    """The row in a line; raise ValueError, which says what is wrong with it."""
+    try:
+        cells = next(csv.reader(io.StringIO(data.decode(), newline=""), strict=True), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    if len(cells) > len(names):
+        raise ValueError(f"it has {len(cells)} cells; the first line names {len(names)}")
+    texts = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    row = {name: cell if name == "op" else _value(cell) for name, cell in texts.items()}
+    return row | {name: unguarded(texts.get(name, "")) for name in TEXTS.get(texts.get("op", ""), ())}
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the start of a formula."""
+
+
+def guarded(name: str) -> str:
+    """The name with a quote in front where a spreadsheet would take it for a formula, or it has such quotes already."""
+    return f"'{name}" if name.lstrip("'").startswith(FORMULA) else name
+
+
+def unguarded(cell: str) -> str:
+    """The name that `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def _value(cell: str) -> object:
+    if cell.removeprefix("-").isdecimal() and cell.isascii():
+        return int(cell) if len(cell) < 100 else cell
+    return {"true": True, "false": False}.get(cell, cell)

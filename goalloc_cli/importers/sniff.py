@@ -1,0 +1,232 @@
+"""Opens a trace of any kind: what it is shows in its first bytes, never in its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from goalloc_cli.host.source import Source, TruncatedTrace, open_source
+from goalloc_cli.importers.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.trace.ranges import RangeCheck
+from goalloc_cli.trace.trace import Trace
+
+HEAD = 512
+"""Bytes that are looked at."""
+
+Reader = Callable[..., Trace]
+"""Of a stream (BinaryIO), its name, and what `Form.ways` says."""
+
+
+class NotATraceError(TraceError):
+    """The input is something else than a trace of allocations."""
+
+
+class SavedReplayError(NotATraceError):
+    """The input is a replay, or statistics, that goalloc saved: it holds the outcome, no events."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of input, and how to read it."""
+
+    what: str
+    first_bytes: re.Pattern[bytes]
+    read: str
+    """"module:function" in this package, imported when it is needed; it takes a stream and its name."""
+    ways: tuple[str, ...] = ()
+    """What else it can be told, by keyword: "partial", "lenient"."""
+    checks: bool = False
+    """The reader checks the range of its events itself, and names their place."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """A form of input that is known, but is no trace."""
+
+    what: str
+    first_bytes: re.Pattern[bytes]
+    advice: str
+    error: type[NotATraceError] = NotATraceError
+
+
+def _starts(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern, re.DOTALL)
+
+
+_MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
+
+FORMS = (
+    Form(
+        "a goalloc trace",
+        _starts(_MSGPACK_MAP + rb"\xa6format\xadgoalloc trace"),
+        "native.native:read_native",
+        ("lenient",),
+        checks=True,
+    ),
+    Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "importers.addrlog:read_addrlog"),
+    Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "importers.exectrace.read:read_exectrace", ("partial",)),
+    Form(
+        "the text of allocfreetrace",
+        _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"),
+        "importers.allocfree.read:read_allocfree",
+    ),
+    Form(
+        "JSON Lines",
+        _starts(rb"\s*\{[^\n]*\"op\"\s*:"),
+        "importers.rows.read:read_jsonl",
+        ("lenient", "partial"),
+        checks=True,
+    ),
+    Form(
+        "CSV",
+        _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"),
+        "importers.rows.read:read_csv",
+        ("lenient", "partial"),
+        checks=True,
+    ),
+    Form(
+        "msgpack rows",
+        _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
+        "importers.rows.read:read_rows",
+        ("lenient",),
+        checks=True,
+    ),
+    Form("a malloc-lab trace", _starts(rb"\s*(?:\d+\s+){4}[afr] \d"), "importers.malloclab:read_malloclab"),
+)
+"""What can be read. The first form whose pattern matches is taken."""
+
+_RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
+
+OTHERS = (
+    Other(
+        "a result saved by goalloc",
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace)"),
+        "give it to a report, or give this the trace that it was made from",
+        SavedReplayError,
+    ),
+    Other(
+        "a saved state", _starts(_MSGPACK_MAP + rb"\xa6format.goalloc state"), "go on with it by goalloc replay --load-state"
+    ),
+    Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
+    Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
+    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
+    Other("a program", _starts(rb"\x7fELF|MZ|\xcf\xfa\xed\xfe|#!"), f"run it; {_RECORD}"),
+    Other("something packed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
+    Other(
+        "a packed file",
+        _starts(rb"PK\x03\x04|BZh|\xfd7zXZ"),
+        "unpack it first; goalloc unpacks gzip and zstd",
+    ),
+    Other("output of GODEBUG=gctrace=1", _starts(rb".{0,400}?gc \d+ @[\d.]+s "), f"goalloc stats shows it; {_RECORD}"),
+    Other("JSON", _starts(rb"\s*[\[{]"), _RECORD),
+    Other("text", _starts(rb"[\t\n\r\x20-\x7e]{16}"), _RECORD),
+)
+"""What is known well enough to say what it is."""
+
+
+def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -> Trace:
+    """Open the trace at a path, or on the standard input for "-".
+
+    Args:
+        path: where it is.
+        partial: of an input that was cut short, take what is whole, and say so in a note or a remark.
+        lenient: hand on events that contradict others, for `badevents` to find, where they can be read at all.
+
+    Raises:
+        TraceError: it is none that goalloc reads.
+        OSError: it cannot be opened.
+    """
+    return _opened(open_source(path, partial), partial, lenient)
+
+
+def trace_or_gctrace(source: Source, partial: bool = False) -> Trace | Source:
+    """The trace in an input that was opened; but a text with lines of gctrace in it is returned as it is."""
+    try:
+        is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
+        if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
+            return source
+    except BaseException:
+        source.close()
+        raise
+    return _opened(source, partial)
+
+
+def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Trace:
+    try:
+        form = _form(source)
+        module, function = form.read.split(":")
+        reader = cast(Reader, getattr(import_module(f"goalloc_cli.{module}"), function))
+        told = {"partial": partial, "lenient": lenient}
+        trace = reader(source.stream, source.name, **{way: True for way in form.ways if told[way]})
+    except BaseException:
+        source.close()
+        raise
+    batches = trace.batches if form.checks else _checked(trace, lenient)
+    return replace(
+        trace,
+        batches=_closing(_whole(trace, batches, source) if partial else batches, source),
+        size_bytes=source.size_bytes,
+        events=_events(trace, source),
+    )
+
+
+def _form(source: Source) -> Form:
+    head = source.peek(HEAD)
+    for form in FORMS:
+        if form.first_bytes.match(head):
+            return form
+    raise _not_a_trace(source.name, head)
+
+
+def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
+    """The same batches; raise TraceError at an event out of range."""
+    ranges = RangeCheck(trace.header.gomaxprocs, lenient)
+    for number, batch in enumerate(trace.batches):
+        ranges.check(batch, f"{trace.name}: batch {number}")
+        yield batch
+
+
+def _not_a_trace(name: str, head: bytes) -> NotATraceError:
+    if not head:
+        return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
+    for other in OTHERS:
+        if other.first_bytes.match(head):
+            return other.error(f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}")
+    readable = " and ".join(form.what for form in FORMS)
+    return NotATraceError(f"{name}: starts with {head[:16]!r}, which is nothing that goalloc knows; it reads {readable}")
+
+
+def _whole(trace: Trace, batches: Iterator[Batch], source: Source) -> Iterator[Batch]:
+    """The batches before the place where the input was cut short; that it was becomes a remark."""
+    events = 0
+    try:
+        for batch in batches:
+            events += len(batch)
+            yield batch
+    except TruncatedTrace:
+        source.cut.append(f"{source.name}: was cut short")
+    if source.cut:
+        trace.remarks.append(f"The input was cut short: these are the {events:,} events that are whole.")
+
+
+def _closing(batches: Iterator[Batch], source: Source) -> Iterator[Batch]:
+    try:
+        yield from batches
+    finally:
+        source.close()
+
+
+def _events(trace: Trace, source: Source) -> int | None:
+    """How many events there will be, if the trace says so or its last bytes do."""
+    if trace.events is not None or not source.tail:
+        return trace.events
+    from goalloc_cli.native.records import footer_head
+
+    footer = footer_head(source.tail) or {}
+    events = footer.get("events")
+    return events if type(events) is int else None

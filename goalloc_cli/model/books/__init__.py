@@ -1,0 +1,1 @@
+"""What is counted and surveyed of the heap. Ours, not Go's."""

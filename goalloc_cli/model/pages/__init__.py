@@ -1,0 +1,1 @@
+"""The page heap of every release (runtime/mpagealloc.go, mpagecache.go, mgcscavenge.go; mgclarge.go before)."""

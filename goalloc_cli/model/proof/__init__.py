@@ -1,0 +1,1 @@
+"""The invariants of the heap. Ours, not Go's."""

@@ -1,0 +1,1 @@
+"""What a recording tells the model: hints, the heap at its start, what it contradicts. Ours, not Go's."""

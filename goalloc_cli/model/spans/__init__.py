@@ -1,0 +1,1 @@
+"""Spans and who holds them (runtime/mheap.go, mcentral.go)."""

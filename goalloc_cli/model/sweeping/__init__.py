@@ -1,0 +1,1 @@
+"""Who sweeps when (runtime/mgcsweep.go, mheap.go, reclaim)."""

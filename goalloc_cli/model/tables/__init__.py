@@ -1,0 +1,1 @@
+"""The heap's tables, their columns, bits and limits."""

@@ -1,0 +1,1 @@
+"""goalloc's own trace format (docs/trace-format.md)."""

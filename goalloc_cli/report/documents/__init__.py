@@ -1,0 +1,1 @@
+"""Results as documents: plain data, the same for every format."""

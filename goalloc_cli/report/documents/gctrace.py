@@ -1,0 +1,106 @@
+"""A gctrace text as one plain document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from goalloc_cli import __version__
+from goalloc_cli.importers.gctrace import Collection, GCTrace
+from goalloc_cli.report.documents.replay import SCHEMA_VERSION, design, trace_identity
+
+Document = dict[str, Any]
+
+SCHEMA = "goalloc gctrace"
+
+HEAP_NOTE = "Heap sizes are whole MiB, rounded down: Go prints no more."
+
+
+class Compared(Protocol):
+    """What `goalloc_cli.analyses.beside` found."""
+
+    @property
+    def outcome(self) -> Any: ...
+    @property
+    def pairs(self) -> Sequence[Any]: ...
+    @property
+    def notes(self) -> list[str]: ...
+
+
+def gctrace_document(text: GCTrace, beside: Compared | None = None) -> Document:
+    """Everything that was found in a text and, where there is one, beside a replay of the same run."""
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "goalloc_version": __version__,
+        "text": {"name": text.name, "bytes": text.size_bytes, "lines": text.lines, "torn_lines": text.torn},
+        "notes": [*notes(text), *(beside.notes if beside else [])],
+        "summary": summary(text),
+        "collections": [asdict(c) | {"pause_ns": c.pause_ns} for c in text.collections],
+        "releases": [asdict(release) for release in text.releases],
+        "scans": [asdict(text.scans[size]) for size in sorted(text.scans)],
+        "beside": side(beside) if beside else None,
+    }
+
+
+def notes(text: GCTrace) -> list[str]:
+    found = [HEAP_NOTE] if text.collections else []
+    if text.torn:
+        found.append(f"{text.torn:,} lines of gctrace were torn apart by other output and left out.")
+    if text.runs > 1:
+        found.append(f"The text holds the lines of {text.runs:,} programs, told apart by their collections' numbers.")
+    if lost := missing(text.collections):
+        found.append(f"{lost:,} collections are missing between those that were printed.")
+    return found
+
+
+def missing(collections: list[Collection]) -> int:
+    """Collections whose numbers are skipped."""
+    numbers: dict[int, list[int]] = {}
+    for c in collections:
+        numbers.setdefault(c.run, []).append(c.number)
+    return sum(max(run) - min(run) + 1 - len(run) for run in numbers.values())
+
+
+def summary(text: GCTrace) -> Document:
+    """The figures that one would ask for first."""
+    all_of, releases = text.collections, text.releases
+    work = [(r.background_bytes or 0) + (r.eager_bytes or 0) for r in releases]
+    ends: dict[int, int] = {}
+    for c in all_of:
+        ends[c.run] = max(ends.get(c.run, 0), c.start_ns + c.pause_ns + c.mark_ns)
+    return {
+        "programs": text.runs,
+        "gc_cycles": len(all_of),
+        "forced_gc_cycles": sum(c.forced for c in all_of),
+        "duration_ns": max(ends.values(), default=0),
+        "procs": max((c.procs for c in all_of), default=None),
+        "pause_total_ns": sum(c.pause_ns for c in all_of),
+        "pause_max_ns": max((c.pause_ns for c in all_of), default=None),
+        "peak_bytes": max((max(c.start_bytes, c.end_bytes) for c in all_of), default=None),
+        "peak_live_bytes": max((c.live_bytes for c in all_of), default=None),
+        "cpu_percent": all_of[-1].cpu_percent if all_of else None,
+        "released_work_bytes": sum(work) if releases else None,
+        "released_bytes": releases[-1].released_bytes if releases else None,
+        "released_max_bytes": max((r.released_bytes for r in releases), default=None),
+    }
+
+
+def sizes(heap: Any) -> Document:
+    return {f"{name}_bytes": size for name, size in asdict(heap).items()}
+
+
+def side(beside: Compared) -> Document:
+    """The comparison, a row per collection that is in both."""
+    outcome = beside.outcome
+    rows = [
+        {"number": pair.number, "go": sizes(pair.go), "model": sizes(pair.model), "off_bytes": pair.off_bytes}
+        for pair in beside.pairs
+    ]
+    return {
+        "trace": trace_identity(outcome.trace_name, outcome.header, None, outcome.events),
+        "design": design(outcome),
+        "collections": rows,
+        "same": sum(not row["off_bytes"] for row in rows),
+    }

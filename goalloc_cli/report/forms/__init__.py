@@ -1,0 +1,1 @@
+"""Blocks as text, CSV, Markdown or JSON."""

@@ -1,0 +1,1 @@
+"""Documents as blocks: tables, headlines, notes."""
