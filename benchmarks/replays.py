@@ -7,7 +7,7 @@ from benchmarks.bench import LIVE, PROCS, Bench
 from benchmarks.measure import Times, seconds
 from benchmarks.result import Result, Target, skipped
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.trace.trace import Trace
 
 FAST_ENOUGH = Target(60, "M events/s", at_least=True)

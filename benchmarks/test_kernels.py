@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from goalloc_cli.analyses.replay import Run
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.synth.catalogue import WORKLOADS
 from goalloc_cli.synth.make import synthesize

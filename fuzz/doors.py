@@ -20,7 +20,8 @@ from goalloc_cli.analyses.examine import design_of, examine
 from goalloc_cli.analyses.explain.event import EventError, explain_event
 from goalloc_cli.analyses.replay import ReplayError, replay
 from goalloc_cli.analyses.verify.verify import verify
-from goalloc_cli.design.allocator import RELEASES, DesignError, release
+from goalloc_cli.design.allocator import DesignError
+from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.native.native import read_native
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.documents.trace import trace_document

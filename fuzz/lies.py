@@ -20,7 +20,7 @@ import zstandard
 from fuzz.counts import ROOT
 from fuzz.seeds import native
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.model.saved.state import DTYPES, SMALL_TABLES, checksum
 from goalloc_cli.model.tables.heap import HEAP
 from goalloc_cli.native.codec import compressor

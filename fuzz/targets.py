@@ -47,7 +47,7 @@ def replayed(data: bytes) -> int:
     """
     from goalloc_cli.analyses.replay import ReplayError, replay
     from goalloc_cli.analyses.verify.verify import verify
-    from goalloc_cli.design.allocator import RELEASES, release
+    from goalloc_cli.design.releases import RELEASES, release
     from goalloc_cli.host.source import _source
     from goalloc_cli.importers.sniff import _opened
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from goalloc_cli.design.allocator import RELEASES, Design, release
+from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central, Reclaim
+from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.model.proof.check import check
 from goalloc_cli.trace.event import BOUND, KIND_MASK, Kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 from tests.kernels import Kernels
 

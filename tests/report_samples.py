@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from goalloc_cli.design.allocator import GO_1_27
+from goalloc_cli.design.releases import GO_1_27
 from goalloc_cli.results.outcome import (
     ARENA,
     CENTRAL,

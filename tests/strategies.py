@@ -11,8 +11,8 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from goalloc_cli.design.allocator import RELEASES
 from goalloc_cli.design.choices import Pages
+from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 
 Event = tuple[int, int, int, int, int]

@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.importers.allocfree import follow as allocfree_follow
 from goalloc_cli.importers.allocfree import read as allocfree
 from goalloc_cli.importers.allocfree.scan import NO_POINTERS, POINTERS, UNKNOWN

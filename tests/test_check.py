@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goalloc_cli.design.allocator import GO_1_12, GO_1_27, RELEASES, Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import GO_1_12, GO_1_27, RELEASES
 from goalloc_cli.model.proof.check import BROKEN, check
 from goalloc_cli.model.tables.heap import NONE, SPAN_IN_USE
 from tests.kernels import Kernels

@@ -9,20 +9,9 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli.cli import run
-from goalloc_cli.design.allocator import (
-    GO_1_12,
-    GO_1_13,
-    GO_1_15,
-    GO_1_16,
-    GO_1_27,
-    KNOBS,
-    RELEASES,
-    Design,
-    DesignError,
-    design_diff,
-    release,
-    with_knob,
-)
+from goalloc_cli.design.allocator import KNOBS, Design, DesignError
+from goalloc_cli.design.parse import design_diff, with_knob
+from goalloc_cli.design.releases import GO_1_12, GO_1_13, GO_1_15, GO_1_16, GO_1_27, RELEASES, release
 from goalloc_cli.design.sizeclass import size_classes, slots
 from goalloc_cli.model.tables.newheap import new_heap
 

@@ -17,10 +17,10 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
+from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, SIZE_OF, SLOT_OF
 from goalloc_cli.importers.exectrace.infer.cycles import Code, name_sweeps
 from goalloc_cli.importers.exectrace.read import read_exectrace
-from goalloc_cli.importers.exectrace.slots.sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF, request
-from goalloc_cli.importers.exectrace.slots.slots import HEADER_ABOVE, SIZE_OF
+from goalloc_cli.importers.exectrace.slots.sizes import request
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.scan import EVENT_BATCH, uvarint
 from goalloc_cli.importers.exectrace.wire.scan import HEADER_BYTES as FILE_HEADER

@@ -12,7 +12,7 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import RELEASES
+from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.wire.decode import ARGUMENTS
 from goalloc_cli.native.native import read_native, write_native

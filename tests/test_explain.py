@@ -15,7 +15,8 @@ from goalloc_cli import cli
 from goalloc_cli.analyses.explain import rules
 from goalloc_cli.analyses.explain.event import explain_event
 from goalloc_cli.analyses.explain.size import Play, explain_size
-from goalloc_cli.design.allocator import GO_1_21, GO_1_27, RELEASES, Design, release
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import GO_1_21, GO_1_27, RELEASES, release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_text

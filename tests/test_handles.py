@@ -8,7 +8,7 @@ import pytest
 from goalloc_cli.analyses.badevents import BadEvents
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.trace.event import COLUMNS, Batch, Kind, TraceError
 from goalloc_cli.trace.longer import CHUNK, longer
 from goalloc_cli.trace.trace import Header, Trace

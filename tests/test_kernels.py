@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from goalloc_cli.design.allocator import RELEASES
+from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.trace.event import KIND_MASK, Kind
 from tests.kernels import Kernels
 from tests.naive import Naive

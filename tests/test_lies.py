@@ -13,7 +13,7 @@ from fuzz.doors import TRY
 from goalloc_cli.analyses.examine import examine
 from goalloc_cli.analyses.replay import ReplayError, replay
 from goalloc_cli.analyses.verify.verify import Verdict, verify
-from goalloc_cli.design.allocator import RELEASES, release
+from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.importers.rows.read import read_jsonl
 from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.trace.event import NO_P, Batch, Kind, TraceError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import RELEASES, release
+from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.model.books import survey
 from goalloc_cli.report.documents.replay import document

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from goalloc_cli.analyses.replay import Run
-from goalloc_cli.design.allocator import RELEASES, Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.model.proof.check import check
 from goalloc_cli.trace.event import KIND_MASK, NO_P, Kind
 from goalloc_cli.trace.trace import Header, Trace

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 
-from goalloc_cli.design.allocator import GO_1_22, GO_1_27, Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import GO_1_22, GO_1_27
 from tests.naive import Naive
 from tests.naive.invariants import Watch
 from tests.story import events

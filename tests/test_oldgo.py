@@ -12,7 +12,7 @@ import pytest
 
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.verify.verify import verify
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
 from tests.conftest import Go

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.native.native import write_native
 from goalloc_cli.report.documents.replay import document

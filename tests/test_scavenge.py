@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from goalloc_cli.design.allocator import (
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.choices import Pages, ScavengeIndex, Scavenger
+from goalloc_cli.design.releases import (
     GO_1_10,
     GO_1_11,
     GO_1_12,
@@ -20,9 +22,7 @@ from goalloc_cli.design.allocator import (
     GO_1_22,
     GO_1_27,
     RELEASES,
-    Design,
 )
-from goalloc_cli.design.choices import Pages, ScavengeIndex, Scavenger
 from tests.runners import IMPLEMENTATIONS
 
 MIB = 1 << 20

@@ -15,7 +15,8 @@ import zstandard
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import RELEASES, Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.model.saved import state as states
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.report.documents.replay import document

@@ -14,7 +14,7 @@ import pytest
 from goalloc_cli import cli
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.report.documents.trace import trace_document
 from goalloc_cli.synth.catalogue import BY_NAME, WORKLOADS
 from goalloc_cli.synth.make import synthesize

@@ -6,7 +6,7 @@ import numpy as np
 
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.synth import lru
 from goalloc_cli.synth.make import synthesize
 from goalloc_cli.synth.mix import set_shapes

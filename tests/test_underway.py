@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goalloc_cli.design.allocator import release
+from goalloc_cli.design.releases import release
 from goalloc_cli.model.proof.check import check
 from goalloc_cli.model.tables.heap import SWEPT_BACKGROUND
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind

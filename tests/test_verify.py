@@ -12,7 +12,8 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.verify.verify import COUNTERS, GAUGES, ROWS, Verdict, read_memstats, verify
-from goalloc_cli.design.allocator import Design, release
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import release
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from goalloc_cli.design.allocator import GO_1_22, GO_1_25, GO_1_26, GO_1_27, Design
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.releases import GO_1_22, GO_1_25, GO_1_26, GO_1_27
 from tests.runners import IMPLEMENTATIONS, Result
 
 PAGE = 8192

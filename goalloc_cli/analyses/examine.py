@@ -7,7 +7,9 @@ from collections.abc import Callable
 from goalloc_cli.analyses.badevents import BadEvents
 from goalloc_cli.analyses.replay import ReplayError, Run
 from goalloc_cli.analyses.verify.verify import Follower
-from goalloc_cli.design.allocator import Design, DesignError, release, with_knob
+from goalloc_cli.design.allocator import Design, DesignError
+from goalloc_cli.design.parse import with_knob
+from goalloc_cli.design.releases import release
 from goalloc_cli.trace.event import Batch, TraceError
 from goalloc_cli.trace.trace import Header, Trace
 

@@ -36,7 +36,9 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.design.allocator import DesignError, release, with_knob
+    from goalloc_cli.design.allocator import DesignError
+    from goalloc_cli.design.parse import with_knob
+    from goalloc_cli.design.releases import release
 
     if go_version is None:
         try:
@@ -62,7 +64,7 @@ def choose_design(
 
 def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """A design without a trace, and its name; without a release the newest."""
-    from goalloc_cli.design.allocator import RELEASES
+    from goalloc_cli.design.releases import RELEASES
 
     version = go_version or list(RELEASES)[-1]
     return changed(named_release(version), version, knobs, size_classes)
@@ -70,7 +72,8 @@ def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: s
 
 def named_release(go_version: str) -> Design:
     """The design of a release that the user named."""
-    from goalloc_cli.design.allocator import DesignError, release
+    from goalloc_cli.design.allocator import DesignError
+    from goalloc_cli.design.releases import release
 
     try:
         return release(go_version)
@@ -80,7 +83,8 @@ def named_release(go_version: str) -> Design:
 
 def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """The design with knobs set and its size classes replaced, and its name."""
-    from goalloc_cli.design.allocator import DesignError, with_knob
+    from goalloc_cli.design.allocator import DesignError
+    from goalloc_cli.design.parse import with_knob
     from goalloc_cli.design.sizeclass import size_classes as check_table
 
     for knob in knobs:

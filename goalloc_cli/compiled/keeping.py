@@ -36,7 +36,7 @@ REACHED = {
     "analyses": (*MODEL, "analyses/verify/*", "analyses/badevents"),
     "importers": ("importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
     "exporters": ("exporters/*", "importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
-    "synth": ("synth/*", "importers/exectrace/slots/*", "importers/exectrace/wire/*", "host/*", "trace/*"),
+    "synth": ("synth/*", "trace/*", "design/*"),
 }
 """The sources that the kernels of a folder can import, by the folder's name; a test reads their imports."""
 

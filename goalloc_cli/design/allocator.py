@@ -1,4 +1,4 @@
-"""The knobs of the allocator, each with its default, its bounds and its reason, and the releases of Go as presets of them.
+"""The knobs of the allocator, each with its default, its bounds and its reason.
 
 A `Design` is the only list of knobs: the compiled kernels get a record made from its fields, `--set KNOB=VALUE` reaches
 every one, and `goalloc design` prints them. No code asks which release it is; it asks for a behaviour.
@@ -6,10 +6,9 @@ every one, and `goalloc design` prints them. No code asks which release it is; i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
-from goalloc_cli.design.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim, ScavengeIndex, Scavenger
+from goalloc_cli.design.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim, Scavenger
 from goalloc_cli.design.knob import choice, knob, switch
 from goalloc_cli.design.memory import NO_LIMIT, MemoryKnobs
 
@@ -196,93 +195,6 @@ class Design(MemoryKnobs):
     """A size-class table of its own, as (bytes, pages) from the smallest class on, in place of the generated one."""
 
 
-# The last patch release of each that was looked at; each line is what differs from the release after it.
-GO_1_27 = Design()
-GO_1_26 = replace(GO_1_27)
-GO_1_25 = replace(GO_1_26, inline_mark_bytes=0, mcache_bytes=1208)
-GO_1_24 = replace(GO_1_25, arena_metadata_bytes=68624)
-GO_1_23 = replace(GO_1_24, mcache_bytes=1200)
-GO_1_22 = replace(GO_1_23, globals_scan_bytes=412_000)
-GO_1_21 = replace(
-    GO_1_22,
-    malloc_header=0,
-    globals_scan_bytes=207_408,
-    limit_background_percent=0,
-    mspan_bytes=168,
-    arena_metadata_bytes=1133584,
-)
-GO_1_20 = replace(GO_1_21, scavenge_index=ScavengeIndex.MARKED, limit_headroom_percent=0, mspan_bytes=144)
-GO_1_19 = replace(
-    GO_1_20,
-    background_batch=1,
-    globals_scan_bytes=226_360,
-    cons_mark=1,
-    arena_metadata_bytes=2165776,
-    other_bytes=7 << 20,
-)
-GO_1_18 = replace(GO_1_19, pacer=Pacer.RUNWAY, debt_guard=0, scavenge_index=ScavengeIndex.GENERATIONS)
-GO_1_17 = replace(
-    GO_1_18, pacer=Pacer.RATIO, cons_mark=0, growth_scavenge_last=0, scavenge_quantum=8192, scavenge_controller=0
-)
-GO_1_16 = replace(GO_1_17, count_reserved=1)
-GO_1_15 = replace(GO_1_16, align_16_from=16, release_lazily=1)
-GO_1_14 = replace(
-    GO_1_15, central=Central.SPAN_LISTS, span_budget=NO_BUDGET, scavenge_index=ScavengeIndex.CURSOR
-)
-GO_1_13 = replace(
-    GO_1_14,
-    pages=Pages.ADDRESS_TREAP,
-    page_cache=0,
-    growth_pages=1,
-    scavenge_when_paced=1,
-    goal_off_when_met=0,
-    least_trigger_percent=0,
-)
-GO_1_12 = replace(
-    GO_1_13,
-    pages=Pages.TWO_TREAPS,
-    growth_pages=8192,
-    growth_released=0,
-    growth_scavenge=GrowthScavenge.LARGEST,
-    scavenger=Scavenger.IDLE_RUNS,
-    scavenge_when_paced=0,
-    count_reserved=0,
-    aim_at_goal=0,
-    sweep_margin_by_gogc=1,
-)
-GO_1_11 = replace(
-    GO_1_12,
-    pages=Pages.LISTS_AND_TREAP,
-    growth_scavenge=GrowthScavenge.NOTHING,
-    release_lazily=0,
-    flush_before_sweep=1,
-    reclaim=Reclaim.BUSY_LISTS,
-)
-GO_1_10 = replace(GO_1_11, growth_pages=8, growth_least_pages=128, heap_base=0xC420000000)
-
-RELEASES: dict[str, Design] = {
-    "1.10": GO_1_10,
-    "1.11": GO_1_11,
-    "1.12": GO_1_12,
-    "1.13": GO_1_13,
-    "1.14": GO_1_14,
-    "1.15": GO_1_15,
-    "1.16": GO_1_16,
-    "1.17": GO_1_17,
-    "1.18": GO_1_18,
-    "1.19": GO_1_19,
-    "1.20": GO_1_20,
-    "1.21": GO_1_21,
-    "1.22": GO_1_22,
-    "1.23": GO_1_23,
-    "1.24": GO_1_24,
-    "1.25": GO_1_25,
-    "1.26": GO_1_26,
-    "1.27": GO_1_27,
-}
-"""Every release that is modelled, oldest first."""
-
-
 class DesignError(ValueError):
     """A knob or release that does not exist, or a value that no allocator can have."""
 
@@ -290,69 +202,6 @@ class DesignError(ValueError):
 _OF_MEMORY = {f.name for f in fields(MemoryKnobs)}
 KNOBS = tuple(sorted((f for f in fields(Design) if f.metadata), key=lambda f: f.name in _OF_MEMORY))
 """Every knob: what `--set` takes and the kernels read. The size-class table is no knob: it is data."""
-
-
-def release(version: str) -> Design:
-    """The design of Go `version` ("1.27", "go1.26.6").
-
-    Raises:
-        DesignError: the release is not modelled; the message lists those that are.
-    """
-    wanted = ".".join(version.removeprefix("go").split(".")[:2])
-    if wanted not in RELEASES:
-        raise DesignError(f"Go {version} is not modelled; there are {', '.join(RELEASES)}")
-    return RELEASES[wanted]
-
-
-def reason(name: str) -> str:
-    """Why a knob is there, and which releases differ in it."""
-    return next(str(f.metadata["reason"]) for f in KNOBS if f.name == name)
-
-
-def as_text(name: str, value: int) -> str:
-    """A knob's value as `--set` takes it: a choice by its name."""
-    metadata = next(f.metadata for f in KNOBS if f.name == name)
-    return str(metadata["choices"](value).name.lower()) if "choices" in metadata else str(value)
-
-
-def with_knob(design: Design, name: str, value: str) -> Design:
-    """`design` with the knob `name` set to `value`, as `--set NAME=VALUE` gives it.
-
-    Raises:
-        DesignError: no such knob, or a value that it cannot take; the message lists what there is.
-    """
-    changed = replace(design, **{name: parsed(name, value)})  # type: ignore[arg-type]
-    if problem := contradiction(changed):
-        raise DesignError(problem)
-    return changed
-
-
-def knob_problem(name: str, value: str) -> str:
-    """Why a knob cannot be set to a value, whatever the others are; "" where it can."""
-    try:
-        parsed(name, value)
-    except DesignError as error:
-        return str(error)
-    return ""
-
-
-def parsed(name: str, value: str) -> int:
-    """The value that a text stands for; raise DesignError where there is no such knob, or it cannot take it."""
-    metadata: Any = next((f.metadata for f in KNOBS if f.name == name), None)
-    if metadata is None:
-        raise DesignError(f"there is no knob {name!r}; there are {', '.join(f.name for f in KNOBS)}")
-    if choices := metadata.get("choices"):
-        for member in choices:
-            if value.lower() in (member.name.lower(), str(int(member))):
-                return int(member)
-        raise DesignError(f"knob {name}: there is no {value!r}; there are {', '.join(m.name.lower() for m in choices)}")
-    try:
-        number = int(value, 0)
-    except ValueError:
-        raise DesignError(f"knob {name}: {value!r} is not a whole number") from None
-    if not metadata["least"] <= number <= metadata["most"]:
-        raise DesignError(f"knob {name}: {number} is not within {metadata['least']} to {metadata['most']}")
-    return number
 
 
 def contradiction(design: Design) -> str:
@@ -391,8 +240,3 @@ def memory_contradiction(design: Design) -> str:
     if design.stack_span_bytes % design.page_size or design.stack_span_bytes < 2 * design.stack_min:
         return "stack_span_bytes must be whole pages, and hold two of the smallest stacks"
     return ""
-
-
-def design_diff(one: Design, other: Design) -> list[str]:
-    """The knobs in which two designs differ."""
-    return [f.name for f in KNOBS if getattr(one, f.name) != getattr(other, f.name)]

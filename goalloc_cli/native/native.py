@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TypeGuard, TypeVar
 
 import numpy as np
 
-from goalloc_cli.design.allocator import knob_problem
+from goalloc_cli.design.parse import knob_problem
 from goalloc_cli.native.codec import (
     MAX_VALUE,
     Compress,

@@ -7,8 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner, kernel
-from goalloc_cli.importers.exectrace.slots.sizes import HEADER_BYTES, LARGEST_SMALL
-from goalloc_cli.importers.exectrace.slots.slots import HEADER_ABOVE
+from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL
 from goalloc_cli.synth.mix import Shape
 from goalloc_cli.synth.plan import Plan, empty_slots
 from goalloc_cli.synth.world import (

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import inner
-from goalloc_cli.importers.exectrace.slots.sizes import HEADER_BYTES, LARGEST_SMALL, SLOT_OF
-from goalloc_cli.importers.exectrace.slots.slots import HEADER_ABOVE, PAGE
+from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, PAGE, SLOT_OF
 from goalloc_cli.trace.event import BATCH as BATCH_EVENTS
 from goalloc_cli.trace.event import NO_P as NO_PROC
 from goalloc_cli.trace.event import Kind

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.design.gosizes import TINY_SPC
 from goalloc_cli.host.source import Bytes, TruncatedTrace
 from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
 from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
@@ -25,7 +26,6 @@ from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapsh
 from goalloc_cli.importers.exectrace.reader import Reader
 from goalloc_cli.importers.exectrace.slots.check import check
 from goalloc_cli.importers.exectrace.slots.marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
-from goalloc_cli.importers.exectrace.slots.slots import TINY_SPC
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.asked import KEY
 from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.design.gosizes import PAGES_OF, SIZE_OF, TINY_SPC
 from goalloc_cli.host.ahead import later
 from goalloc_cli.importers.exectrace.infer.cover import covered_until, cut
 from goalloc_cli.importers.exectrace.infer.cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
@@ -20,18 +21,7 @@ from goalloc_cli.importers.exectrace.infer.stop import begin_at_snapshot, tell_o
 from goalloc_cli.importers.exectrace.infer.sweepers import find_sweepers, find_sweeps, follow_sweeps, new_sweeps
 from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
-from goalloc_cli.importers.exectrace.slots.slots import (
-    LIVE_SLOT,
-    PAGES_OF,
-    SIZE_OF,
-    TINY_SPC,
-    Copy,
-    Heap,
-    copied,
-    new_heap,
-    restore,
-    walk,
-)
+from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
 from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
 from goalloc_cli.importers.exectrace.wire.asked import Stacks
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events, decode, lost_numbers, new_events, new_streams

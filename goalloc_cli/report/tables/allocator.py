@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from goalloc_cli.design.allocator import KNOBS, Design, as_text, design_diff, reason
+from goalloc_cli.design.allocator import KNOBS, Design
+from goalloc_cli.design.parse import as_text, design_diff, reason
 from goalloc_cli.design.sizeclass import size_classes, slots
 from goalloc_cli.report.tables.blocks import Block, Cell, Table, Text, count, share, size, text
 

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.exectrace.slots.check import went_unseen
-from goalloc_cli.importers.exectrace.slots.slots import PAGE, Heap
+from goalloc_cli.importers.exectrace.slots.slots import Heap
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 SPAN, SPAN_ALLOC, SPAN_FREE = int(Ev.SPAN), int(Ev.SPAN_ALLOC), int(Ev.SPAN_FREE)

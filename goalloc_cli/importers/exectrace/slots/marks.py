@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.importers.exectrace.slots.slots import MISPLACED, PAGES_OF, SIZE_OF, slots_in
+from goalloc_cli.design.gosizes import PAGES_OF, SIZE_OF
+from goalloc_cli.importers.exectrace.slots.slots import MISPLACED, slots_in
 from goalloc_cli.importers.exectrace.slots.window import Window
 
 INLINE_MARK_BYTES = 128

@@ -12,21 +12,9 @@ Go: runtime/malloc.go, mallocgc (which request gets which slot), runtime/mbitmap
 
 from __future__ import annotations
 
-import numpy as np
-
 from goalloc_cli.compiled.jit import kernel
-from goalloc_cli.importers.exectrace.slots.slots import HEADER_ABOVE, PAGE, SIZE_OF, TINY_SPC
+from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, PAGE, TINY_BYTES, TINY_SPC
 from goalloc_cli.trace.event import BOUND
-
-HEADER_BYTES = 8
-LARGEST_SMALL = 32760
-"""Largest request served from a size class (malloc.go: maxSmallSize - mallocHeaderSize)."""
-TINY_BYTES = 16
-
-SLOT_OF = np.zeros(32768 // 8 + 1, np.int64)
-"""Slot size for a request (with header) of up to 8 n bytes."""
-for _size in reversed(SIZE_OF[1:].tolist()):
-    SLOT_OF[: _size // 8 + 1] = _size
 
 
 @kernel

@@ -13,12 +13,12 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import bare
+from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code
 from goalloc_cli.importers.exectrace.infer.late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.importers.exectrace.infer.sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, PAYER, sweeper_of
 from goalloc_cli.importers.exectrace.slots.sizes import request
-from goalloc_cli.importers.exectrace.slots.slots import PAGE
 from goalloc_cli.importers.exectrace.wire.asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.design.gosizes import SLOT_OF
 from goalloc_cli.importers.common.handles import new_handles
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Cycles
 from goalloc_cli.importers.exectrace.infer.late import CLASSES
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot
 from goalloc_cli.importers.exectrace.slots.check import went_unseen
-from goalloc_cli.importers.exectrace.slots.sizes import SLOT_OF
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.survey import Survey

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.common.handles import take_handle
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, span_p
 from goalloc_cli.importers.exectrace.slots.sizes import request
-from goalloc_cli.importers.exectrace.slots.slots import PAGE
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.write.source import OUT, Held, Source
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
