@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from goalloc_cli.analyses.verify.verify import Row, Verdict, read_memstats, verify
+from goalloc_cli.analyses.verify.verify import read_memstats, verify
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.results.verdict import Row, Verdict
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from goalloc_cli.analyses.describe import TraceStats, describe
+from goalloc_cli.analyses.describe import describe
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.recording.command import recorded, with_setting
 from goalloc_cli.recording.snippet import SNIPPET
+from goalloc_cli.results.description import TraceStats
 from tests.conftest import Go
 
 ROOT = Path(__file__).parent.parent

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goalloc_cli.analyses.describe import TraceStats, describe
+from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.sites import SiteCounter
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.results.description import TraceStats
 from goalloc_cli.trace.event import BOUND, KIND_MASK, Kind
 from tests.conftest import Go
 from tests.test_record import goalloc

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalloc_cli.analyses.describe import TraceStats, describe
+from goalloc_cli.analyses.describe import describe
 from goalloc_cli.report.documents.trace import trace_document
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_csv, to_text
 from goalloc_cli.report.reports import blocks
+from goalloc_cli.results.description import TraceStats
 from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 from tests.test_report_text import assert_golden

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.analyses.verify.verify import COUNTERS, GAUGES, ROWS, Verdict, read_memstats, verify
+from goalloc_cli.analyses.verify.verify import COUNTERS, GAUGES, ROWS, read_memstats, verify
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.releases import release
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.results.verdict import Verdict
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
 
 ONE_P = "traces/orders-go1.27.msgpack"

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
-from goalloc_cli.importers.gctrace import Collection, GCTrace
+from goalloc_cli.results.beside import Beside, Heap, Pair
+from goalloc_cli.results.gctrace import Collection, GCTrace
 from goalloc_cli.results.outcome import Outcome, Reason
 from goalloc_cli.trace.event import ALL_COLUMNS, KIND_MASK, Batch, Kind
 from goalloc_cli.trace.trace import Trace
@@ -22,41 +23,6 @@ COMPARED = 512
 """Collections whose times are compared to find out which belong together."""
 SAME_TIME_NS = 20_000_000
 """Collections of one run begin within this of each other in both, once the start of the recording is taken off."""
-
-
-@dataclass(frozen=True)
-class Heap:
-    """The four sizes of one collection, in bytes."""
-
-    start: int
-    end: int
-    live: int
-    goal: int
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One collection, as Go printed it and as the model had it."""
-
-    number: int
-    go: Heap
-    """Whole MiB, rounded down."""
-    model: Heap
-
-    @property
-    def off_bytes(self) -> int:
-        """How far the model's start, end or live heap lies outside the MiB that Go printed; 0 if all lie inside."""
-        both = ((self.go.start, self.model.start), (self.go.end, self.model.end), (self.go.live, self.model.live))
-        return max(max(go - ours, ours - go - MIB + 1, 0) for go, ours in both)
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What came of it."""
-
-    outcome: Outcome
-    pairs: list[Pair]
-    notes: list[str]
 
 
 @dataclass

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.analyses.births import BEFORE_TRACE, CLOCK, CYCLE, SIZE, UNBORN, Births, Ints, bit_length
-from goalloc_cli.analyses.sites import Site, SiteCounter
+from goalloc_cli.analyses.sites import SiteCounter
+from goalloc_cli.results.description import Bucket, Cycle, Stacks, TraceStats, TypeRow
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind
-from goalloc_cli.trace.trace import Header, Trace
+from goalloc_cli.trace.trace import Trace
 
 BUCKETS = 64
 """Powers of two: bucket b holds sizes in (2**(b-1), 2**b], and lifetimes in [2**(b-1), 2**b)."""
@@ -19,98 +19,6 @@ SMALL = 32768
 """Sizes up to this, the largest size class, are counted one by one."""
 CYCLES = 1024
 """Lifetimes of this many GC cycles and more are counted as one."""
-
-
-@dataclass(frozen=True)
-class TypeRow:
-    """What one type allocated."""
-
-    name: str
-    allocs: int
-    alloc_bytes: int
-
-
-@dataclass(frozen=True)
-class Cycle:
-    """The state at one mark termination."""
-
-    event: int
-    time_ns: int
-    explicit: bool
-    alloc_bytes: int
-    """Allocated since the cycle before."""
-    live_objects: int
-    live_bytes: int
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Objects with a value up to `upto` (a size) or below it (a lifetime)."""
-
-    upto: int
-    objects: int
-    object_bytes: int
-
-
-@dataclass(frozen=True)
-class Stacks:
-    """Goroutine stacks."""
-
-    at_start: int
-    allocs: int
-    frees: int
-    peak: int
-    peak_bytes: int
-    by_size: dict[int, int]
-    """Allocations by size in bytes."""
-
-
-@dataclass(frozen=True)
-class TraceStats:
-    """What `describe` found. Bytes are those of the trace's sizes: see `Header.sizes`."""
-
-    name: str
-    header: Header
-    size_bytes: int | None
-    events: dict[str, int]
-    duration_ns: int
-    events_by_p: dict[int, int]
-    """Allocations and stack events by the P that did them."""
-    objects_at_start: int
-    allocs: int
-    alloc_bytes: int
-    noscan_allocs: int
-    noscan_bytes: int
-    bound_allocs: int
-    """Allocations whose requested size is not known."""
-    bound_bytes: int
-    tiny_packed: int
-    """Requests that were packed into an open tiny block: they are not in `allocs`."""
-    tiny_packed_bytes: int
-    frees: int
-    live_objects: int
-    """At the end."""
-    live_bytes: int
-    peak_live_bytes: int
-    peak_live_objects: int
-    """At the moment of `peak_live_bytes`."""
-    peak_event: int
-    size_median: int
-    size_p99: int
-    size_max: int
-    sizes: list[Bucket]
-    lifetimes_cycles: list[Bucket]
-    """By GC cycles that ended between birth and death; the last counts everything longer."""
-    lifetimes_bytes: list[Bucket]
-    """By bytes allocated between birth and death."""
-    dead_of_unknown_age: int
-    """Objects that were there when the trace began and died in it."""
-    types: list[TypeRow]
-    """Every type that allocated, most bytes first; "" is the unknown type."""
-    stacks: Stacks
-    sites: list[Site]
-    """Lines that allocated, most bytes first; empty where the trace has no stacks."""
-    cycles: list[Cycle]
 
 
 def describe(trace: Trace, progress: Callable[[int], None] | None = None) -> TraceStats:

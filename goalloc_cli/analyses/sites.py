@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
 
+from goalloc_cli.results.description import Site
 from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind
 
 OF_RUNTIME = ("runtime.", "internal/runtime/")
@@ -14,17 +14,6 @@ OF_RUNTIME = ("runtime.", "internal/runtime/")
 
 MALLOC = "runtime.mallocgc"
 """Under it the runtime works for itself: an allocation may start a cycle, and that goroutines."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """A line that allocates."""
-
-    function: str
-    file: str
-    line: int
-    allocs: int
-    alloc_bytes: int
 
 
 class SiteCounter:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from goalloc_cli.host.source import Source
+from goalloc_cli.results.gctrace import Collection, GCTrace, Release, Scan
 from goalloc_cli.trace.event import TraceError
 
 LINE = 1 << 16
@@ -38,86 +38,6 @@ SCAV = re.compile(
 )  # fmt: skip
 SCVG = re.compile(rb"scvg\d*: inuse: \d+, idle: \d+, sys: \d+, released: " + _N + rb", consumed: \d+ \(MB\)")
 SCAN = re.compile(rb"scan: (total|class L|class (\d{1,12})B) " + _N + rb"(?:\+" + _N + rb"\+" + _N + rb"=\d+)? objs")
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One line of gctrace. Sizes are whole MiB, rounded down, as Go prints them."""
-
-    run: int
-    """Which program it was, where the text holds the lines of several."""
-    number: int
-    start_ns: int
-    """Since the start of the program, to the millisecond."""
-    cpu_percent: int
-    """Of the time since the start of the program, what the collector took."""
-    sweep_termination_ns: int
-    mark_ns: int
-    mark_termination_ns: int
-    """The three phases; the world is stopped in the first and the last."""
-    assist_cpu_ns: int
-    background_cpu_ns: int
-    idle_cpu_ns: int
-    start_bytes: int
-    end_bytes: int
-    live_bytes: int
-    goal_bytes: int
-    stack_bytes: int | None
-    globals_bytes: int | None
-    procs: int
-    forced: bool
-    """By runtime.GC."""
-
-    @property
-    def pause_ns(self) -> int:
-        return self.sweep_termination_ns + self.mark_termination_ns
-
-
-@dataclass(frozen=True)
-class Release:
-    """One line of the scavenger."""
-
-    run: int
-    after: int
-    """Number of the last collection printed before it."""
-    background_bytes: int | None
-    """Given back since the line before; all of it, where the release does not tell it apart. None for scvg lines."""
-    eager_bytes: int | None
-    released_bytes: int
-    """Given back to the operating system now (until Go 1.13: to the MiB)."""
-    utilisation: float | None
-    """HeapInuse as a share of the heap that has not been given back."""
-    forced: bool
-    """By debug.FreeOSMemory."""
-
-
-@dataclass
-class Scan:
-    """What marking scanned of one size class, all collections together (gctrace=2)."""
-
-    elem_size: int
-    """0 for large objects."""
-    objects_alone: int = 0
-    """Scanned one by one."""
-    objects_in_spans: int = 0
-    """Found by spans (Green Tea), then scanned one by one."""
-    objects_dense: int = 0
-    """Scanned a whole span at once."""
-
-
-@dataclass
-class GCTrace:
-    """All that was found in a text."""
-
-    name: str
-    size_bytes: int | None
-    collections: list[Collection] = field(default_factory=list)
-    releases: list[Release] = field(default_factory=list)
-    scans: dict[int, Scan] = field(default_factory=dict)
-    lines: int = 0
-    torn: int = 0
-    """Lines of gctrace that other output tore apart, or that were cut off."""
-    runs: int = 0
 
 
 def is_gctrace(start: bytes) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from reprlib import repr as brief
 from typing import Any
@@ -23,6 +22,7 @@ from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.tables.limits import PAGES, PS
 from goalloc_cli.results.outcome import Checkpoint
+from goalloc_cli.results.verdict import Row, Verdict
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
 from goalloc_cli.trace.trace import Trace
 
@@ -35,42 +35,6 @@ COUNTERS = ("Mallocs", "Frees")
 """MemStats that are compared by how far they moved since the first checkpoint."""
 MOST_MEMSTATS = 64 << 20
 """Bytes of a file of MemStats: ten thousand points."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One kind of decision or figure: how many were right."""
-
-    right: int = 0
-    total: int = 0
-    first_wrong: str = ""
-    """The first case that went wrong, in words; empty where none did."""
-    mean_error: float | None = None
-    max_error: float | None = None
-    """Relative errors, where a case is a figure."""
-
-    @property
-    def percent(self) -> float | None:
-        """Right cases in per cent; None where there was none to judge."""
-        return 100.0 * self.right / self.total if self.total else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The score of one recording."""
-
-    trace_name: str
-    go_version: str
-    gomaxprocs: int
-    design_name: str
-    events: int
-    cycles: int
-    seconds: float
-    rows: dict[str, Row]
-    hints: dict[str, int]
-    """What was taken from the recording, and how often."""
-    own_sweeper: bool
-    notes: list[str] = field(default_factory=list)
 
 
 def read_memstats(path: str) -> dict[str, dict[str, Any]]:

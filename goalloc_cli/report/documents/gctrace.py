@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any
 
 from goalloc_cli import __version__
-from goalloc_cli.importers.gctrace import Collection, GCTrace
 from goalloc_cli.report.documents.replay import SCHEMA_VERSION, design, trace_identity
+from goalloc_cli.results.beside import Beside
+from goalloc_cli.results.gctrace import Collection, GCTrace
 
 Document = dict[str, Any]
 
@@ -17,18 +17,7 @@ SCHEMA = "goalloc gctrace"
 HEAP_NOTE = "Heap sizes are whole MiB, rounded down: Go prints no more."
 
 
-class Compared(Protocol):
-    """What `goalloc_cli.analyses.beside` found."""
-
-    @property
-    def outcome(self) -> Any: ...
-    @property
-    def pairs(self) -> Sequence[Any]: ...
-    @property
-    def notes(self) -> list[str]: ...
-
-
-def gctrace_document(text: GCTrace, beside: Compared | None = None) -> Document:
+def gctrace_document(text: GCTrace, beside: Beside | None = None) -> Document:
     """Everything that was found in a text and, where there is one, beside a replay of the same run."""
     return {
         "schema": SCHEMA,
@@ -91,7 +80,7 @@ def sizes(heap: Any) -> Document:
     return {f"{name}_bytes": size for name, size in asdict(heap).items()}
 
 
-def side(beside: Compared) -> Document:
+def side(beside: Beside) -> Document:
     """The comparison, a row per collection that is in both."""
     outcome = beside.outcome
     rows = [

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from goalloc_cli import __version__
-from goalloc_cli.analyses.describe import TraceStats
 from goalloc_cli.report.documents.replay import SCHEMA_VERSION, plain, ratio, trace_identity
+from goalloc_cli.results.description import TraceStats
 
 SCHEMA = "goalloc stats"
 

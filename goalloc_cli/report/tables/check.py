@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli import __version__
-from goalloc_cli.analyses.badevents import MEANINGS, BadEvents
 from goalloc_cli.report.documents.replay import SCHEMA_VERSION, trace_identity
 from goalloc_cli.report.tables.blocks import Block, Column, Table, Text, count, text
 from goalloc_cli.report.units import plural
+from goalloc_cli.results.badevents import MEANINGS, Findings
 from goalloc_cli.trace.trace import Trace
 
 Document = dict[str, Any]
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 SCHEMA = "goalloc check"
 
 
-def check_document(trace: Trace, bad: BadEvents) -> Document:
+def check_document(trace: Trace, bad: Findings) -> Document:
     """All that is wrong with a trace that was walked to its end."""
     return {
         "schema": SCHEMA,
@@ -46,7 +46,7 @@ def check_document(trace: Trace, bad: BadEvents) -> Document:
     }
 
 
-def warnings(bad: BadEvents) -> list[str]:
+def warnings(bad: Findings) -> list[str]:
     """What is no mistake, but seldom meant."""
     told = []
     if bad.events < 2:

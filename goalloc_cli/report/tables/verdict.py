@@ -8,6 +8,7 @@ from goalloc_cli import __version__
 from goalloc_cli.report.documents.replay import SCHEMA_VERSION
 from goalloc_cli.report.tables.blocks import Block, Column, Table, Text, count, text
 from goalloc_cli.report.units import duration, millions, plural
+from goalloc_cli.results.verdict import Row, Verdict
 
 Document = dict[str, Any]
 
@@ -28,8 +29,8 @@ MEANING = {
 """What each row counts."""
 
 
-def verdict_document(verdict: Any) -> Document:
-    """Everything that was found (a `goalloc_cli.analyses.verify.verify.Verdict`), as one plain document."""
+def verdict_document(verdict: Verdict) -> Document:
+    """Everything that was found, as one plain document."""
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -46,7 +47,7 @@ def verdict_document(verdict: Any) -> Document:
     }
 
 
-def row_document(row: Any) -> Document:
+def row_document(row: Row) -> Document:
     """One row; figures also have their errors."""
     found = {"right": row.right, "total": row.total, "percent": row.percent, "first_wrong": row.first_wrong or None}
     if row.mean_error is not None:
