@@ -23,12 +23,12 @@ from goalloc_cli.analyses.verify.verify import verify
 from goalloc_cli.design.allocator import DesignError
 from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.native.native import read_native
+from goalloc_cli.report.documents.check import check_document
+from goalloc_cli.report.documents.explained import event_document
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.documents.trace import trace_document
+from goalloc_cli.report.documents.verdict import verdict_document
 from goalloc_cli.report.forms.output import encoded
-from goalloc_cli.report.tables.check import check_document
-from goalloc_cli.report.tables.explained import event_document
-from goalloc_cli.report.tables.verdict import verdict_document
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Trace
 

@@ -18,9 +18,10 @@ from goalloc_cli.analyses.explain.size import Play, explain_size
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.releases import GO_1_21, GO_1_27, RELEASES, release
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.report.documents.explained import event_document, sizes_document
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_text
-from goalloc_cli.report.tables.explained import blocks, event_document, sizes_document
+from goalloc_cli.report.tables.explained import blocks
 from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Kind
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch

@@ -15,10 +15,11 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.commands.several import Job, compiles
+from goalloc_cli.report.documents.compared import compared_document
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_text
-from goalloc_cli.report.tables.compared import blocks, compared_document
+from goalloc_cli.report.tables.compared import blocks
 from tests import report_samples
 from tests.test_report_text import assert_golden
 

@@ -29,7 +29,7 @@ def check(ctx: click.Context, /, trace: str, partial: bool, **options: Any) -> i
     from goalloc_cli.analyses.examine import examine
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.importers.sniff import open_trace
-    from goalloc_cli.report.tables.check import check_document
+    from goalloc_cli.report.documents.check import check_document
 
     found = open_trace(trace, partial=partial, lenient=True)
     with progress_line("check", found.events, options["quiet"]) as progress:

@@ -47,7 +47,7 @@ def explain(
         return show(ctx, event(what[0], number, go_version, knobs, size_classes, options["quiet"]), (), **options)
     sizes = [size(word) for word in what]
     from goalloc_cli.analyses.explain.size import explain_size
-    from goalloc_cli.report.tables.explained import sizes_document
+    from goalloc_cli.report.documents.explained import sizes_document
 
     design, name = named_design(go_version, knobs, size_classes)
     return show(ctx, sizes_document([explain_size(design, n, pointers) for n in sizes], name), (), **options)
@@ -72,7 +72,7 @@ def event(
     from goalloc_cli.analyses.explain.event import EventError, explain_event
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.importers.sniff import open_trace
-    from goalloc_cli.report.tables.explained import event_document
+    from goalloc_cli.report.documents.explained import event_document
 
     found = open_trace(path)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)

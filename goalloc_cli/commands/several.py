@@ -85,7 +85,7 @@ def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bo
     """A document for each trace, in order; errors go to `failed`."""
     from goalloc_cli.host.parallel import in_order
     from goalloc_cli.host.progress import progress_line
-    from goalloc_cli.report.tables.compared import compared_document
+    from goalloc_cli.report.documents.compared import compared_document
 
     of_trace: list[Document] = []
     with progress_line("replay", events_of(jobs), quiet) as tick:

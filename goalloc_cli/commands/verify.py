@@ -52,7 +52,7 @@ def verify(
     from goalloc_cli.commands.choose import choose_design
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.importers.sniff import open_trace
-    from goalloc_cli.report.tables.verdict import verdict_document
+    from goalloc_cli.report.documents.verdict import verdict_document
 
     told = read_memstats(memstats) if memstats else None
     found = open_trace(recording, partial=partial)
