@@ -27,6 +27,8 @@ PAGES_OF = np.array(
     np.int64,
 )  # fmt: skip
 """Pages of a span of every size class."""
+SPAN_CLASSES = 136
+"""Two for each of the 68 size classes: even ones for objects with pointers."""
 TINY_SPC = 5
 """Span class of tiny blocks: 16 bytes, no pointers (malloc.go, tinySpanClass)."""
 HEADER_ABOVE = 512

@@ -141,14 +141,6 @@ def gc_end(heap, p, explicit):
 
 
 @inner
-def drained(heap):
-    """The background sweeper found nothing left: sweep what is, and free the work buffers."""
-    finish_sweep(heap)
-    if not heap.gc.hinted:
-        free_workbufs(heap)
-
-
-@inner
 def flush_all(heap):
     """The world is stopped to read statistics: every P's mcache is flushed. (Go: flushallmcaches)"""
     for p in range(heap.nprocs):

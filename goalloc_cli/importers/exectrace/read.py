@@ -28,6 +28,7 @@ from goalloc_cli.importers.exectrace.slots.check import check
 from goalloc_cli.importers.exectrace.slots.marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.asked import KEY
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire
 from goalloc_cli.importers.exectrace.write.emit import emit
 from goalloc_cli.importers.exectrace.write.source import OUT, STATE, Source, make_held, make_source, take_caches
@@ -172,16 +173,16 @@ def _can_start(reader: Reader) -> bool:
 
 
 def _has_snapshot(window: Window) -> bool:
-    return bool((window.kind == 128).any())
+    return bool((window.kind == Ev.SPAN).any())
 
 
 def _objects(window: Window) -> int:
-    return int(np.count_nonzero(window.kind == 131))
+    return int(np.count_nonzero(window.kind == Ev.HEAP_OBJECT))
 
 
 def _starts_with_program(window: Window) -> bool:
     """Whether the main goroutine started the recording, with few objects live."""
-    running = (window.kind == 25) & (window.b == GO_RUNNING)
+    running = (window.kind == Ev.GO_STATUS) & (window.b == GO_RUNNING)
     return _objects(window) <= EARLY_OBJECTS and bool(running.any()) and int(window.a[np.argmax(running)]) == 1
 
 
@@ -194,7 +195,7 @@ def _version(wire: Wire, window: Window) -> tuple[str, bool]:
         return told[1], True
     if wire.release != "1.23":
         return ("1.27" if wire.release == "1.26" else wire.release), True
-    allocs = np.flatnonzero((window.kind == 132) & (window.owner >= 0))
+    allocs = np.flatnonzero((window.kind == Ev.OBJECT_ALLOC) & (window.owner >= 0))
     tiny = allocs[window.spans["spc"][window.row[allocs]] == TINY_SPC]
     packed = bool(np.any(window.owner[tiny] != tiny))
     return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
@@ -276,7 +277,8 @@ def _batches(
     while True:
         until = len(window) if reader.whole else _can_write(reader, int(st["q"]), int(st["cycle"]))
         src = source()
-        held = held._replace(handle=window.handle, dying=np.zeros(int(np.count_nonzero(window.kind == 133)) + 1, np.int64))
+        frees = int(np.count_nonzero(window.kind == Ev.OBJECT_FREE))
+        held = held._replace(handle=window.handle, dying=np.zeros(frees + 1, np.int64))
         st["act"] = 0
         while st["q"] < until or st["free_next"] < st["free_end"]:
             emit(out, st, src, held, until, room, ps > 1, base_addr, first_key, tick_ns)

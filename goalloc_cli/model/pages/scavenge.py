@@ -18,7 +18,6 @@ GROWTH = 1
 LIMIT = 2
 FORCED = 3
 IDLE = 4
-CAUSES = ("background scavenger", "growth of the heap", "memory limit", "debug.FreeOSMemory", "idle for five minutes")
 """Why memory was given back."""
 EVER = 1 << 62
 """More bytes, and later, than there can be."""

@@ -21,6 +21,7 @@ from goalloc_cli.importers.exectrace.slots.slots import (
 )
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.damage import tracer_died
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.lost import Lost
 
@@ -162,9 +163,9 @@ def _far(faults: dict[int, int]) -> list[str]:
 
 def _lost_spans(window: Window, faults: dict[int, int]) -> list[str]:
     """Pardon, and note, what Go 1.23 loses."""
-    spans = int(np.count_nonzero((window.kind == 128) | (window.kind == 129)))
+    spans = int(np.count_nonzero((window.kind == Ev.SPAN) | (window.kind == Ev.SPAN_ALLOC)))
     lost = faults[SPAN_OVERLAP] + faults[UNKNOWN_SPAN_FREE]
-    nowhere = (window.kind == 132) & (window.owner < 0)
+    nowhere = (window.kind == Ev.OBJECT_ALLOC) & (window.owner < 0)
     heap_spans = len(np.unique(window.a[nowhere] >> 10))
     if lost > LOST_SHARE * spans or heap_spans > LOST_HEAP_SPANS or faults[LIVE_IN_FREED] > LOST_HEAP_SPANS:
         return []

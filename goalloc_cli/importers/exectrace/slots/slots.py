@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
-from goalloc_cli.design.gosizes import HEADER_ABOVE, PAGE, PAGES_OF, SIZE_OF, TINY_SPC
+from goalloc_cli.design.gosizes import HEADER_ABOVE, PAGE, PAGES_OF, SIZE_OF, SPAN_CLASSES, TINY_SPC
 from goalloc_cli.importers.exectrace.wire.decode import CLASS_BITS, Ev
 from goalloc_cli.importers.exectrace.wire.survey import MOST_PAGES, Survey
 from goalloc_cli.trace.event import TraceError
@@ -107,7 +107,7 @@ def is_span(spc, kind_class, npages, pages_of):
     """Whether there is such a span."""
     if kind_class == 1:
         return True
-    if kind_class & 1 or not 0 <= spc < 136:
+    if kind_class & 1 or not 0 <= spc < SPAN_CLASSES:
         return False
     return spc <= 1 or npages == pages_of[spc >> 1]
 
@@ -326,7 +326,7 @@ def new_heap(survey: Survey) -> Heap:
         base_span=np.zeros(pages, np.int32),
         pool=np.zeros(room, np.int32),
         hidden=np.zeros(room, np.int32),
-        spare=np.zeros(136, np.int64),
+        spare=np.zeros(SPAN_CLASSES, np.int64),
         next_spare=np.zeros(room, np.int32),
         faults=np.zeros(FAULTS, np.int64),
         first=np.full(FAULTS, -1, np.int64),

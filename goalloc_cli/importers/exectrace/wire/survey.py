@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.design.gosizes import SPAN_CLASSES
 from goalloc_cli.importers.exectrace.wire.damage import SET_GODEBUG, Break
 from goalloc_cli.importers.exectrace.wire.decode import ARITY, KEPT, MOST_PS, Ev
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
@@ -22,7 +23,6 @@ from goalloc_cli.importers.exectrace.wire.tables import uvarint_at
 from goalloc_cli.importers.exectrace.wire.wire import Wire
 from goalloc_cli.trace.event import TraceError
 
-CLASSES = 136
 MOST_PAGES = 1 << 28
 """Events of spans on pages beyond this (2 TiB) are taken for damaged."""
 
@@ -127,7 +127,7 @@ def look_at(data, at, end, what, found, made):
     found[LEAST_BASE] = min(found[LEAST_BASE], a)
     found[END] = max(found[END], a + npages)
     found[SPAN_PAGES] += npages
-    if kind_class & 1 == 0 and 0 <= kind_class >> 1 < CLASSES:
+    if kind_class & 1 == 0 and 0 <= kind_class >> 1 < SPAN_CLASSES:
         made[kind_class >> 2] += 1
     return True
 
@@ -139,7 +139,7 @@ def survey(wire: Wire) -> Survey:
         TraceError: no event of an allocation; more events than any recording has.
     """
     counts, kinds = np.zeros(len(wire.generations), np.int64), np.zeros(256, np.int64)
-    found, made = np.zeros(5, np.int64), np.zeros(CLASSES // 2, np.int64)
+    found, made = np.zeros(5, np.int64), np.zeros(SPAN_CLASSES // 2, np.int64)
     found[LEAST_BASE] = np.iinfo(np.int64).max
     nobody = int(np.searchsorted(wire.m_ids, np.uint64(NO_M))) if NO_M in wire.m_ids else -1
     for generation in range(len(wire.generations)):

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.exectrace.wire.asked import TYPE_BITS, TYPE_MASK
-from goalloc_cli.importers.exectrace.wire.decode import Events
+from goalloc_cli.importers.exectrace.wire.decode import Ev, Events
 from goalloc_cli.importers.exectrace.wire.wire import Wire
 from goalloc_cli.trace.event import TraceError, TypeInfo
 
+HEAP_OBJECT, OBJECT_ALLOC = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC)
 MOST_TYPE_IDS = 64
 """Type ids count up from 1 (runtime/tracemap.go, put): ids beyond this many times their number are damage."""
 
@@ -25,8 +26,8 @@ def map_types(kind, b, index):
     """Replace the type ids of allocs by indices, 0 for those that are not in the table; return how many are not."""
     missing = 0
     for i in range(len(kind)):
-        if kind[i] == 131 or kind[i] == 132:
-            u = b[i] & TYPE_MASK if kind[i] == 132 and b[i] >> TYPE_BITS else b[i]
+        if kind[i] == HEAP_OBJECT or kind[i] == OBJECT_ALLOC:
+            u = b[i] & TYPE_MASK if kind[i] == OBJECT_ALLOC and b[i] >> TYPE_BITS else b[i]
             if u < 0 or u >= len(index) or index[u] < 0:
                 b[i] -= u
                 missing += 1
@@ -55,7 +56,7 @@ class Types:
         """
         index = self.index[events.generation]
         if index is None:
-            events.b[(events.kind == 131) | (events.kind == 132)] = 0
+            events.b[(events.kind == Ev.HEAP_OBJECT) | (events.kind == Ev.OBJECT_ALLOC)] = 0
             return 0
         return int(map_types(events.kind, events.b, index))
 

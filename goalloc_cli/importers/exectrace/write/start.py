@@ -14,6 +14,7 @@ from goalloc_cli.importers.common.handles import take_handle
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, span_p
 from goalloc_cli.importers.exectrace.slots.sizes import request
 from goalloc_cli.importers.exectrace.slots.window import Window
+from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.write.source import OUT, Held, Source
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
 
@@ -83,7 +84,7 @@ def _heap_spans(
     rank = np.zeros(len(spans), np.int64)
     rank[order] = np.arange(len(order))
     unswept = np.array([r for r in snapshot.spans if r in snapshot.unswept], np.int64)
-    objects = np.flatnonzero((window.kind == 131) & (window.owner >= 0))
+    objects = np.flatnonzero((window.kind == Ev.HEAP_OBJECT) & (window.owner >= 0))
     keys = np.concatenate(
         [
             rank[order] << SLOT_BITS,
@@ -117,7 +118,7 @@ def _stack_spans(snapshot: Snapshot, window: Window, held: Held, base_addr: int)
     """Manual spans by address, the goroutine stacks in each by address."""
     spans = window.spans
     stacks: dict[int, list[int]] = {}
-    for i in np.flatnonzero((window.kind == 134) & (window.row >= 0)).tolist():
+    for i in np.flatnonzero((window.kind == Ev.STACK) & (window.row >= 0)).tolist():
         if 0 < int(window.b[i]) < 48:
             stacks.setdefault(int(window.row[i]), []).append(i)
     parts = []
