@@ -17,11 +17,11 @@ from fuzz.targets import outcome
 from goalloc_cli.analyses.badevents import leniently
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.examine import design_of, examine
-from goalloc_cli.analyses.explain.event import EventError, explain_event
-from goalloc_cli.analyses.replay import ReplayError, replay
+from goalloc_cli.analyses.explain.event import explain_event
+from goalloc_cli.analyses.replay import replay
 from goalloc_cli.analyses.verify.verify import verify
-from goalloc_cli.design.allocator import DesignError
 from goalloc_cli.design.releases import RELEASES, release
+from goalloc_cli.errors import DesignError, EventError, ReplayError, TraceError
 from goalloc_cli.native.native import read_native
 from goalloc_cli.report.documents.check import check_document
 from goalloc_cli.report.documents.explained import event_document
@@ -29,7 +29,6 @@ from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.documents.trace import trace_document
 from goalloc_cli.report.documents.verdict import verdict_document
 from goalloc_cli.report.forms.output import encoded
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Trace
 
 SHOWN = 8

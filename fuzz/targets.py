@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.native.native import write_native
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Trace
 
 Target = Callable[[bytes], object]
@@ -45,9 +45,10 @@ def replayed(data: bytes) -> int:
     Raises:
         TraceError: `goalloc replay` or `goalloc verify` would refuse it.
     """
-    from goalloc_cli.analyses.replay import ReplayError, replay
+    from goalloc_cli.analyses.replay import replay
     from goalloc_cli.analyses.verify.verify import verify
     from goalloc_cli.design.releases import RELEASES, release
+    from goalloc_cli.errors import ReplayError
     from goalloc_cli.host.source import _source
     from goalloc_cli.importers.sniff import _opened
 

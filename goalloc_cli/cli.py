@@ -25,10 +25,8 @@ from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
 from goalloc_cli.compiled.compiling import compiling
+from goalloc_cli.errors import FINE, UNEXPECTED, USAGE, ToldError
 from goalloc_cli.host.ending import INTERRUPTED
-
-FINE, UNEXPECTED, USAGE, MALFORMED, CONTRADICTION = 0, 1, 2, 3, 4
-"""Exit codes."""
 
 
 class Commands(click.Group):
@@ -102,18 +100,10 @@ def run(args: list[str] | None = None) -> int:
 
 def explained(error: Exception) -> tuple[int, str]:
     """The exit code for an error, and what to tell."""
-    from goalloc_cli.design.allocator import DesignError
-    from goalloc_cli.trace.event import TraceError
-
     if isinstance(error, click.ClickException):
         return USAGE, error.format_message()
-    replaying = sys.modules.get("goalloc_cli.analyses.replay")
-    if replaying and isinstance(error, replaying.ReplayError):
-        return CONTRADICTION, str(error)
-    if isinstance(error, TraceError):
-        return MALFORMED, str(error)
-    if isinstance(error, DesignError):
-        return USAGE, str(error)
+    if isinstance(error, ToldError):
+        return error.code, str(error)
     if isinstance(error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError):
         return USAGE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
     unloaded = isinstance(error, ImportError | OSError) and len(error.args) < 2

@@ -8,12 +8,13 @@ import zstandard
 
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import release
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.allocfree import follow as allocfree_follow
 from goalloc_cli.importers.allocfree import read as allocfree
 from goalloc_cli.importers.allocfree.scan import NO_POINTERS, POINTERS, UNKNOWN
 from goalloc_cli.importers.allocfree.types import pointers_in
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind, TraceError
+from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind
 from goalloc_cli.trace.trace import Trace
 
 DATA = Path(__file__).parent / "data" / "allocfree"

@@ -17,10 +17,11 @@ from goalloc_cli import cli
 from goalloc_cli.analyses.badevents import SHOWN, BadEvents, leniently
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import GO_1_27
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.badevents import Wrong
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import NO_P, Batch, Kind, TraceError
+from goalloc_cli.trace.event import NO_P, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch, one_chunk, written

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli import cli
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host import source
 from goalloc_cli.host.source import Bytes, read_whole
-from goalloc_cli.trace.event import TraceError
 from tests.batches import SMALL, written
 
 OPTIONS = {

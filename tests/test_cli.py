@@ -13,15 +13,11 @@ from typing import Any
 import pytest
 
 from goalloc_cli import __version__, cli
+from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Header, Trace
 from tests import report_samples
 from tests.commands import ROOT, goalloc, written
-
-
-class ReplayError(Exception):
-    pass
 
 
 @pytest.fixture
@@ -39,7 +35,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def install(monkeypatch: pytest.MonkeyPatch, replay: Callable[..., Outcome]) -> None:
     module = types.ModuleType("goalloc_cli.analyses.replay")
-    module.replay, module.ReplayError = replay, ReplayError  # type: ignore[attr-defined]
+    module.replay = replay  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "goalloc_cli.analyses.replay", module)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli.cli import run
-from goalloc_cli.design.allocator import KNOBS, Design, DesignError
+from goalloc_cli.design.allocator import KNOBS, Design
 from goalloc_cli.design.parse import design_diff, with_knob
 from goalloc_cli.design.releases import GO_1_12, GO_1_13, GO_1_15, GO_1_16, GO_1_27, RELEASES, release
 from goalloc_cli.design.sizeclass import size_classes, slots
+from goalloc_cli.errors import DesignError
 from goalloc_cli.model.tables.newheap import new_heap
 
 # allocator.md, Appendix A: size, pages, slots until 1.21, scan slots 1.22 to 1.25, noscan and scan slots since 1.26.

@@ -18,13 +18,14 @@ import zstandard
 from numpy.typing import NDArray
 
 from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, SIZE_OF, SLOT_OF
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.infer.cycles import Code, name_sweeps
 from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.slots.sizes import request
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.scan import EVENT_BATCH, uvarint
 from goalloc_cli.importers.exectrace.wire.scan import HEADER_BYTES as FILE_HEADER
-from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NOSCAN, Batch, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header
 
 DATA = Path(__file__).parent / "data"

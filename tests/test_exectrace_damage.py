@@ -13,12 +13,13 @@ import pytest
 from goalloc_cli import cli
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import RELEASES
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.wire.decode import ARGUMENTS
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.report.documents.ledger import ledger
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import Kind, TraceError
+from goalloc_cli.trace.event import Kind
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.trace import Trace
 from tests.conftest import Go

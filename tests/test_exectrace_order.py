@@ -10,10 +10,11 @@ import io
 import pytest
 
 from fuzz.seeds import BASE, batch, event, strings, uvarint
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
-from goalloc_cli.trace.event import KIND_MASK, Kind, TraceError
+from goalloc_cli.trace.event import KIND_MASK, Kind
 
 WORDS = 3
 """Words of an object of the spans here: 24 bytes, without pointers."""

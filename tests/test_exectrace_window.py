@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace import read as exectrace
 from goalloc_cli.importers.exectrace import reader as exectrace_reader
 from goalloc_cli.importers.exectrace.infer.late import follow_window, new_late, split_moves
@@ -18,7 +19,7 @@ from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.slots import window as exectrace_window
 from goalloc_cli.importers.exectrace.wire import scan as exectrace_scan
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.trace.event import COLUMNS, TraceError
+from goalloc_cli.trace.event import COLUMNS
 from goalloc_cli.trace.trace import Trace
 from tests.test_exectrace import SEVERAL, raw
 

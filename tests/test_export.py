@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalloc_cli import cli
+from goalloc_cli.errors import TraceError
 from goalloc_cli.exporters.rows import WRITERS, write_rows
 from goalloc_cli.exporters.rows_write import MOST_BYTES
 from goalloc_cli.importers.rows.read import read_csv, read_jsonl, read_rows
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.native.native import TABLES, read_native
-from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TypeInfo
 from goalloc_cli.trace.ranges import FLAGS, RangeCheck
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import SMALL, STACKED, TWO_PS, WITH_STACKS, batch, written

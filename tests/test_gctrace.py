@@ -18,11 +18,11 @@ import zstandard
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.beside import aligned
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import open_source
 from goalloc_cli.importers.gctrace import MIB, is_gctrace, read_gctrace
 from goalloc_cli.results.beside import Heap, Pair
 from goalloc_cli.results.gctrace import GCTrace, Release
-from goalloc_cli.trace.event import TraceError
 from tests.batches import SMALL, written
 
 DATA = Path(__file__).parent / "data" / "gctrace"

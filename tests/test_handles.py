@@ -9,7 +9,8 @@ from goalloc_cli.analyses.badevents import BadEvents
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import release
-from goalloc_cli.trace.event import COLUMNS, Batch, Kind, TraceError
+from goalloc_cli.errors import TraceError
+from goalloc_cli.trace.event import COLUMNS, Batch, Kind
 from goalloc_cli.trace.longer import CHUNK, longer
 from goalloc_cli.trace.trace import Header, Trace
 from tests.memory import grown_bytes

@@ -26,9 +26,9 @@ from fuzz.counts import add_count, asked_for
 from fuzz.exhaustive import HOLD_TRACES
 from fuzz.seeds import BASE, SEEDS, batch, event, uvarint
 from fuzz.targets import TARGETS, outcome, replayed, saved_resealed
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host import source
 from goalloc_cli.importers.exectrace.wire.decode import Ev
-from goalloc_cli.trace.event import TraceError
 from tests.memory import grown_bytes
 
 MOST_SECONDS = 20.0

@@ -11,13 +11,14 @@ import pytest
 
 from fuzz.doors import TRY
 from goalloc_cli.analyses.examine import examine
-from goalloc_cli.analyses.replay import ReplayError, replay
+from goalloc_cli.analyses.replay import replay
 from goalloc_cli.analyses.verify.verify import verify
 from goalloc_cli.design.releases import RELEASES, release
+from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.importers.rows.read import read_jsonl
 from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.results.verdict import Verdict
-from goalloc_cli.trace.event import NO_P, Batch, Kind, TraceError
+from goalloc_cli.trace.event import NO_P, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_NS
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch

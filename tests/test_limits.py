@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.analyses.replay import ReplayError, Run
-from goalloc_cli.design.allocator import DesignError
+from goalloc_cli.analyses.replay import Run
 from goalloc_cli.design.releases import RELEASES
+from goalloc_cli.errors import DesignError, ReplayError
 from goalloc_cli.model.tables.heap import HEAP
 from goalloc_cli.model.tables.limits import DEFAULTS, MOST_BYTES, ROW_BYTES, read_limits
 from goalloc_cli.trace.event import Kind

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goalloc_cli.host.source import TruncatedTrace
+from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.native.native import read_native, without_witnesses, write_native
 from goalloc_cli.native.records import MAX_ENTRIES, MAX_HEAD, footer_head, pack_header, pack_record
-from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, NO_P, NOSCAN, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import BATCH, BOUND, COLUMNS, NO_P, NOSCAN, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header
 from tests.batches import NODE, SMALL, STACKED, TWO_PS, WITH_STACKS, Row, batch, equal, read, same, written
 

@@ -14,8 +14,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.native.records import MAX_HEAD, pack_header, pack_record
-from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Call, Function, Kind, TraceError
+from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Call, Function, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES, MAX_PAGE, MAX_STACKS, RangeCheck
 from tests.batches import NODE, SMALL, Row, batch, one_chunk, read
 from tests.memory import grown_bytes

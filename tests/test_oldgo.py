@@ -13,8 +13,9 @@ import pytest
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.verify.verify import verify
 from goalloc_cli.design.releases import release
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from tests.conftest import Go
 
 LOGS = sorted((Path(__file__).parent / "data" / "oldgo").glob("*.zst"))

@@ -16,8 +16,8 @@ import pytest
 import zstandard
 
 from goalloc_cli import cli
+from goalloc_cli.errors import TruncatedTrace
 from goalloc_cli.exporters.rows import write_rows
-from goalloc_cli.host.source import TruncatedTrace
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.trace.event import Batch

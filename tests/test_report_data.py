@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.report.documents.names import REPLAY_REPORTS
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.documents.saved import decoded, is_saved
 from goalloc_cli.report.forms.output import encoded
 from goalloc_cli.report.reports import SECTIONS
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import TraceError
 from tests import report_samples
 from tests.test_report_text import assert_golden
 

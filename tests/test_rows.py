@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalloc_cli.host.source import TruncatedTrace
+from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.importers.common.ids import BIRTH, DEATH, Ids
 from goalloc_cli.importers.malloclab import read_malloclab
 from goalloc_cli.importers.rows import read as rows
 from goalloc_cli.importers.rows.fields import EVENT, OPS
 from goalloc_cli.importers.sniff import _form, open_trace
-from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Kind, TraceError
+from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.trace import Trace
 
 Row = dict[str, Any]

@@ -17,9 +17,9 @@ import msgpack
 import pytest
 import zstandard
 
-from goalloc_cli.host.source import Source, TruncatedTrace, open_source
+from goalloc_cli.errors import TraceError, TruncatedTrace
+from goalloc_cli.host.source import Source, open_source
 from goalloc_cli.importers.sniff import FORMS, NotATraceError, SavedReplayError, open_trace
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import SMALL, TWO_PS, same, written
 

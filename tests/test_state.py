@@ -17,11 +17,12 @@ from goalloc_cli import cli
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.releases import RELEASES
+from goalloc_cli.errors import TraceError
 from goalloc_cli.model.saved import state as states
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Header, Trace
 from tests.batches import batch
 from tests.strategies import MAX_PROCS, OFTEN_GROWN, Event, seeded

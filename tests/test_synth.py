@@ -15,11 +15,12 @@ from goalloc_cli import cli
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import release
+from goalloc_cli.errors import TraceError
 from goalloc_cli.report.documents.trace import trace_document
 from goalloc_cli.synth.catalogue import BY_NAME, WORKLOADS
 from goalloc_cli.synth.make import synthesize
 from goalloc_cli.synth.mix import aliases, read_sizes
-from goalloc_cli.trace.event import BATCH, KIND_MASK, NO_P, NOSCAN, Kind, TraceError
+from goalloc_cli.trace.event import BATCH, KIND_MASK, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.ranges import RangeCheck
 from tests.workloads import SMALL, events, written
 

@@ -14,9 +14,10 @@ from goalloc_cli import cli
 from goalloc_cli.analyses.verify.verify import COUNTERS, GAUGES, ROWS, read_memstats, verify
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.releases import release
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.verdict import Verdict
-from goalloc_cli.trace.event import KIND_MASK, Batch, Kind, TraceError
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 
 ONE_P = "traces/orders-go1.27.msgpack"
 SEVERAL_PS = "traces/web-go1.27-p4.msgpack"

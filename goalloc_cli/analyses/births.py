@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import TraceError
+from goalloc_cli.errors import TraceError
 from goalloc_cli.trace.longer import longer
 
 Ints = NDArray[np.int64]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from goalloc_cli.analyses.badevents import BadEvents
-from goalloc_cli.analyses.replay import ReplayError, Run
+from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.verify.verify import Follower
-from goalloc_cli.design.allocator import Design, DesignError
+from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.parse import with_knob
 from goalloc_cli.design.releases import release
-from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.errors import DesignError, ReplayError, TraceError
+from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Header, Trace
 
 

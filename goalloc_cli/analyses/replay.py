@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.books import survey
@@ -24,7 +25,7 @@ from goalloc_cli.model.tables.limits import OBJECTS, PS, full
 from goalloc_cli.model.tables.newheap import new_heap
 from goalloc_cli.results.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.continued import continued
-from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TypeInfo
 from goalloc_cli.trace.longer import longer
 from goalloc_cli.trace.trace import Trace
 
@@ -39,10 +40,6 @@ MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
 ROOM = 1 << 24
 """Objects that there is room for once these are too few; so many are never copied to a longer table."""
-
-
-class ReplayError(Exception):
-    """The recording contradicts the model, or outgrows it; the message names the event."""
 
 
 def refuse(trace_name: str, number: int, batch: Batch, index: int, fault: int) -> NoReturn:

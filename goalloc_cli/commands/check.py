@@ -8,9 +8,7 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import show
-
-BAD = 3
-"""Exit code where a trace has bad events: that of every input that is damaged."""
+from goalloc_cli.errors import FINE, MALFORMED
 
 
 @click.command(short_help="Look for bad events in a trace: double frees and the like.")
@@ -35,4 +33,4 @@ def check(ctx: click.Context, /, trace: str, partial: bool, **options: Any) -> i
     with progress_line("check", found.events, options["quiet"]) as progress:
         bad = examine(found, progress)
     show(ctx, check_document(found, bad), (), **options)
-    return 0 if bad.is_good else BAD
+    return FINE if bad.is_good else MALFORMED

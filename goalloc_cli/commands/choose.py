@@ -36,9 +36,9 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.design.allocator import DesignError
     from goalloc_cli.design.parse import with_knob
     from goalloc_cli.design.releases import release
+    from goalloc_cli.errors import DesignError
 
     if go_version is None:
         try:
@@ -72,8 +72,8 @@ def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: s
 
 def named_release(go_version: str) -> Design:
     """The design of a release that the user named."""
-    from goalloc_cli.design.allocator import DesignError
     from goalloc_cli.design.releases import release
+    from goalloc_cli.errors import DesignError
 
     try:
         return release(go_version)
@@ -83,9 +83,9 @@ def named_release(go_version: str) -> Design:
 
 def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """The design with knobs set and its size classes replaced, and its name."""
-    from goalloc_cli.design.allocator import DesignError
     from goalloc_cli.design.parse import with_knob
     from goalloc_cli.design.sizeclass import size_classes as check_table
+    from goalloc_cli.errors import DesignError
 
     for knob in knobs:
         name, equals, value = knob.partition("=")
@@ -108,8 +108,8 @@ def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: 
 
 def read_table(path: str) -> tuple[tuple[int, int], ...]:
     """The size classes in a file: on each line the bytes and the pages of one, smallest first; # starts a comment."""
+    from goalloc_cli.errors import TraceError
     from goalloc_cli.host.source import read_whole
-    from goalloc_cli.trace.event import TraceError
 
     try:
         text = read_whole(path, MOST_TABLE).decode("utf-8", "replace")

@@ -69,7 +69,8 @@ def event(
     path: str, number: int, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None, quiet: bool
 ) -> dict[str, Any]:
     """The document of one event."""
-    from goalloc_cli.analyses.explain.event import EventError, explain_event
+    from goalloc_cli.analyses.explain.event import explain_event
+    from goalloc_cli.errors import EventError
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.report.documents.explained import event_document

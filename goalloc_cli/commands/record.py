@@ -135,9 +135,9 @@ def check(output: str | None, options: dict[str, Any]) -> None:
 
 def from_command(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
     """Run a command, take in what it wrote, and return its exit code."""
+    from goalloc_cli.errors import TraceError
     from goalloc_cli.recording.child import run
     from goalloc_cli.recording.command import recorded
-    from goalloc_cli.trace.event import TraceError
 
     try:
         command = recorded(options["command"], options["trace"], temporary)
@@ -219,8 +219,8 @@ def from_server(ctx: click.Context, temporary: Path, output: str | None, options
 
 def take_in(ctx: click.Context, trace: Path, name: str, output: str | None, options: dict[str, Any]) -> None:
     """Make a trace of an execution trace; errors speak of it as `name`."""
+    from goalloc_cli.errors import TraceError
     from goalloc_cli.host.sink import write_file
-    from goalloc_cli.trace.event import TraceError
 
     force, quiet = options["force"], options["quiet"]
     if options["keep"] is not None:

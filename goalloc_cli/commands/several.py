@@ -135,9 +135,9 @@ def compiles(jobs: list[Job]) -> bool:
 
 def is_native(path: str) -> bool:
     """Whether a file is a goalloc trace: it is read without kernels."""
+    from goalloc_cli.errors import TraceError
     from goalloc_cli.host.source import open_source
     from goalloc_cli.importers.sniff import FORMS, HEAD
-    from goalloc_cli.trace.event import TraceError
 
     source = open_source(path)
     try:
@@ -150,8 +150,8 @@ def is_native(path: str) -> bool:
 
 def events_of(jobs: list[Job]) -> int | None:
     """The number of events of all jobs together, where it is known without reading."""
+    from goalloc_cli.errors import TraceError
     from goalloc_cli.importers.sniff import open_trace
-    from goalloc_cli.trace.event import TraceError
 
     if not sys.stderr.isatty():
         return None

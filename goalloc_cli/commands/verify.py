@@ -9,9 +9,7 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import say, show
-
-CROSSED = 5
-"""Exit code where a --fail-on threshold was crossed."""
+from goalloc_cli.errors import CROSSED
 
 RULE = re.compile(r"\s*([a-z_-]+)\s*(<=|<)\s*([0-9]+(?:\.[0-9]+)?)\s*%?\s*\Z")
 

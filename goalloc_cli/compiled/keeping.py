@@ -29,7 +29,7 @@ from goalloc_cli.host.ending import undone_by
 
 PACKAGE = Path(__file__).parent.parent
 
-ALWAYS = ("compiled/jit", "compiled/prefetch")
+ALWAYS = ("errors", "compiled/jit", "compiled/prefetch")
 MODEL = ("model/**/*", "design/*", "results/outcome", "trace/*")
 REACHED = {
     "model": MODEL,

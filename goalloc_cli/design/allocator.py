@@ -195,10 +195,6 @@ class Design(MemoryKnobs):
     """A size-class table of its own, as (bytes, pages) from the smallest class on, in place of the generated one."""
 
 
-class DesignError(ValueError):
-    """A knob or release that does not exist, or a value that no allocator can have."""
-
-
 _OF_MEMORY = {f.name for f in fields(MemoryKnobs)}
 KNOBS = tuple(sorted((f for f in fields(Design) if f.metadata), key=lambda f: f.name in _OF_MEMORY))
 """Every knob: what `--set` takes and the kernels read. The size-class table is no knob: it is data."""

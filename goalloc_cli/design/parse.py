@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from goalloc_cli.design.allocator import KNOBS, Design, DesignError, contradiction
+from goalloc_cli.design.allocator import KNOBS, Design, contradiction
+from goalloc_cli.errors import DesignError
 
 
 def reason(name: str) -> str:

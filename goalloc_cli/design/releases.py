@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from goalloc_cli.design.allocator import NO_BUDGET, Design, DesignError
+from goalloc_cli.design.allocator import NO_BUDGET, Design
 from goalloc_cli.design.choices import Central, GrowthScavenge, Pacer, Pages, Reclaim, ScavengeIndex, Scavenger
+from goalloc_cli.errors import DesignError
 
 # The last patch release of each that was looked at; each line is what differs from the release after it.
 GO_1_27 = Design()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goalloc_cli.design.allocator import Design, DesignError
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.errors import DesignError
 
 MAX_CLASSES = 128
 """Room for classes in the heap's tables; Go has 68."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import zstandard
 
-from goalloc_cli.trace.event import TraceError
+from goalloc_cli.errors import TraceError, TruncatedTrace
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -42,15 +42,6 @@ MARKED = 64
 
 TAIL = 4096
 """Bytes at the end of a plain file that are kept, for formats that end with a summary."""
-
-
-class TruncatedTrace(TraceError):  # noqa: N818 (it names what the input is)
-    """The input ends before its own end. The whole `chunks` and `events` before that have been handed on."""
-
-    def __init__(self, message: str, chunks: int = 0, events: int = 0) -> None:
-        super().__init__(message)
-        self.chunks = chunks
-        self.events = events
 
 
 class Bytes:

@@ -17,10 +17,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from goalloc_cli.design.allocator import Design, DesignError
+from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.releases import release
 from goalloc_cli.design.sizeclass import SizeClass, size_classes, slots
-from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Batch, Kind, TraceError
+from goalloc_cli.errors import DesignError, TraceError
+from goalloc_cli.trace.event import BATCH, COLUMNS, NO_P, NOSCAN, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 

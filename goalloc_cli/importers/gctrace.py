@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Source
 from goalloc_cli.results.gctrace import Collection, GCTrace, Release, Scan
-from goalloc_cli.trace.event import TraceError
 
 LINE = 1 << 16
 """Longest piece of a line that is looked at as a whole."""

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from goalloc_cli.trace.event import BATCH, NOSCAN, Batch, Kind, TraceError
+from goalloc_cli.errors import TraceError
+from goalloc_cli.trace.event import BATCH, NOSCAN, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 

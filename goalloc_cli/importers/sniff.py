@@ -9,9 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from goalloc_cli.host.source import Source, TruncatedTrace, open_source
+from goalloc_cli.errors import TraceError, TruncatedTrace
+from goalloc_cli.host.source import Source, open_source
 from goalloc_cli.importers.gctrace import LOOKED_AT, is_gctrace
-from goalloc_cli.trace.event import Batch, TraceError
+from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import Trace
 

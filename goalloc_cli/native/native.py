@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TypeGuard, TypeVar
 import numpy as np
 
 from goalloc_cli.design.parse import knob_problem
+from goalloc_cli.errors import TraceError
 from goalloc_cli.native.codec import (
     MAX_VALUE,
     Compress,
@@ -20,7 +21,7 @@ from goalloc_cli.native.codec import (
 )
 from goalloc_cli.native.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReader, pack_header, pack_record
 from goalloc_cli.trace import event
-from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TypeInfo
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import RECORDED, Header, Trace

@@ -14,8 +14,7 @@ from zlib import crc32
 
 import msgpack  # type: ignore[import-untyped]
 
-from goalloc_cli.host.source import TruncatedTrace
-from goalloc_cli.trace.event import TraceError
+from goalloc_cli.errors import TraceError, TruncatedTrace
 
 FORMAT = "goalloc trace"
 VERSION = (1, 1)

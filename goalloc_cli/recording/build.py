@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from goalloc_cli.errors import RecordingError
 from goalloc_cli.recording import overlay
 from goalloc_cli.recording.command import flag_value
-from goalloc_cli.recording.errors import RecordingError
 from goalloc_cli.recording.mend import Detail
 from goalloc_cli.recording.toolchain import toolchain
 

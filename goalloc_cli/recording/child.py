@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goalloc_cli.errors import RecordingError
 from goalloc_cli.host.ending import taken_by
 from goalloc_cli.recording.command import Recorded, with_setting
-from goalloc_cli.recording.errors import RecordingError
 
 SIGNAL_EXIT = 128
 """A program that ended by signal n exits with this plus n, as in a shell."""

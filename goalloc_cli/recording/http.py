@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any
 
-from goalloc_cli.recording.errors import RecordingError
+from goalloc_cli.errors import RecordingError
 
 SCHEMES = ("http", "https")
 AROUND = 1 << 20

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from goalloc_cli.recording.errors import RecordingError
+from goalloc_cli.errors import RecordingError
 from goalloc_cli.recording.http import Address, Talk, TooMuch, address
 
 PIECE = 1 << 16

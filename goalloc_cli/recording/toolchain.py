@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from goalloc_cli.recording.errors import RecordingError
+from goalloc_cli.errors import RecordingError
 
 FIELD = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s"']\S*))""")
 PATIENCE = 600

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.synth.world import MAX_SHAPES
-from goalloc_cli.trace.event import NOSCAN, TraceError, TypeInfo
+from goalloc_cli.trace.event import NOSCAN, TypeInfo
 
 ALWAYS = 1 << 32
 """A chance that no draw of 32 bits reaches."""

@@ -206,7 +206,3 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.kind)
-
-
-class TraceError(Exception):
-    """The input cannot be read as what it claims to be. The message says what is wrong, where, and what to do."""

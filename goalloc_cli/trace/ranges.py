@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind, TraceError
+from goalloc_cli.errors import TraceError
+from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind
 
 MAX_BYTES = 1 << 48
 """Most bytes in a size: what Go can address on a 64-bit machine (malloc.go, maxAlloc)."""

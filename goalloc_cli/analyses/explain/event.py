@@ -12,14 +12,11 @@ from goalloc_cli.analyses.explain.moment import Change, look
 from goalloc_cli.analyses.explain.others import compared, tell
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.errors import EventError
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
 Document = dict[str, Any]
-
-
-class EventError(Exception):
-    """The trace has no such event; the message says how many there are."""
 
 
 def explain_event(

@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.analyses.badevents import without
-from goalloc_cli.analyses.replay import ReplayError, Run, refuse
+from goalloc_cli.analyses.replay import Run, refuse
 from goalloc_cli.analyses.verify import follow, judge
 from goalloc_cli.analyses.verify.witnesses import astray_in_words, strays
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central, Pages
+from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.tables.limits import PAGES, PS
 from goalloc_cli.results.outcome import Checkpoint
 from goalloc_cli.results.verdict import Row, Verdict
-from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind, TraceError
+from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
 ROWS = ("integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats", "heap_live", "stack")

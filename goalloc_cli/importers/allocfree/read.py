@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.allocfree.follow import (
     ALLOCS,
     CERTAIN,
@@ -38,7 +39,7 @@ from goalloc_cli.importers.allocfree.scan import (
 )  # fmt: skip
 from goalloc_cli.importers.allocfree.types import entry_name, pointers_in
 from goalloc_cli.importers.rows.fields import enter
-from goalloc_cli.trace.event import BATCH, Batch, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import BATCH, Batch, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 
 BLOCK = 1 << 20

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design.gosizes import TINY_SPC
-from goalloc_cli.host.source import Bytes, TruncatedTrace
+from goalloc_cli.errors import TraceError, TruncatedTrace
+from goalloc_cli.host.source import Bytes
 from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
 from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapshot
@@ -33,7 +34,7 @@ from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire
 from goalloc_cli.importers.exectrace.write.emit import emit
 from goalloc_cli.importers.exectrace.write.source import OUT, STATE, Source, make_held, make_source, take_caches
 from goalloc_cli.importers.exectrace.write.start import snapshot_events
-from goalloc_cli.trace.event import BATCH, Batch, TraceError
+from goalloc_cli.trace.event import BATCH, Batch
 from goalloc_cli.trace.trace import Header, Trace
 
 ARENA_BYTES = 64 << 20

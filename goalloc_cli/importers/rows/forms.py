@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.rows.csv import csv_columns, csv_row, field_numbers, scan_csv
 from goalloc_cli.importers.rows.fields import ROW
 from goalloc_cli.importers.rows.json import json_row, scan_json
 from goalloc_cli.importers.rows.msgpack import msgpack_row, scan_msgpack
 from goalloc_cli.importers.rows.odd import OddRows
-from goalloc_cli.trace.event import TraceError
 
 Bytes = NDArray[np.uint8]
 Scanned = tuple[int, int, int, int]

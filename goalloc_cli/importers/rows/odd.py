@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.common.ids import PLAIN, ROLE
 from goalloc_cli.importers.rows.csv import TABLE_OPS
 from goalloc_cli.importers.rows.fields import (
@@ -44,7 +45,7 @@ from goalloc_cli.importers.rows.fields import (
     put_row,
 )  # fmt: skip
 from goalloc_cli.native.codec import MAX_VALUE
-from goalloc_cli.trace.event import Call, Function, Kind, TraceError, TypeInfo
+from goalloc_cli.trace.event import Call, Function, Kind, TypeInfo
 from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
 
 Row = Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 
-from goalloc_cli.host.source import TruncatedTrace
+from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.importers.common.ids import ALIVE, RANGE, Ids
 from goalloc_cli.importers.rows.fields import EVENT, MOST_KEY
 from goalloc_cli.importers.rows.forms import Csv, Form, JsonLines, MsgpackRows
@@ -16,7 +16,7 @@ from goalloc_cli.importers.rows.msgpack import NEED, SLACK
 from goalloc_cli.importers.rows.odd import OddRows
 from goalloc_cli.native.native import _read_header
 from goalloc_cli.native.records import Record
-from goalloc_cli.trace.event import BATCH, BOUND, NO_P, Batch, TraceError
+from goalloc_cli.trace.event import BATCH, BOUND, NO_P, Batch
 from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
 from goalloc_cli.trace.trace import RECORDED, Header, Trace
 

@@ -17,12 +17,12 @@ import numpy as np
 import zstandard
 
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.errors import TraceError
 from goalloc_cli.model.saved.statecheck import problem_of
 from goalloc_cli.model.tables.heap import CHUNK_PAGES, HEAP, OBJECT, PAGES, STACK_PIECES
 from goalloc_cli.model.tables.limits import OBJECTS, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
 from goalloc_cli.model.tables.newheap import new_heap
 from goalloc_cli.results.outcome import SAMPLE, Reason
-from goalloc_cli.trace.event import TraceError
 
 FORMAT = "goalloc state"
 VERSION = 2

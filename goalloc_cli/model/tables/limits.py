@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from goalloc_cli.design.allocator import DesignError
+from goalloc_cli.errors import DesignError
 
 VARIABLE = "GOALLOC_LIMITS"
 

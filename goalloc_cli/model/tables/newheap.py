@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.design.allocator import Design, DesignError, contradiction
+from goalloc_cli.design.allocator import Design, contradiction
 from goalloc_cli.design.sizeclass import MAX_CLASSES, size_classes
+from goalloc_cli.errors import DesignError
 from goalloc_cli.model.tables.heap import CACHE_LINE, HEAP, KNOB_NAMES, NO_SPAN, NONE, PAGES, STACK_PIECES
 from goalloc_cli.model.tables.spanclasses import fill_spanclasses
 

@@ -7,11 +7,11 @@ from reprlib import repr as brief
 from typing import Any, TypeVar
 from zlib import crc32
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Source
 from goalloc_cli.report.documents import gctrace as gctrace_document
 from goalloc_cli.report.documents import replay as document
 from goalloc_cli.report.documents import trace as trace_document
-from goalloc_cli.trace.event import TraceError
 
 Document = dict[str, Any]
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events
 from goalloc_cli.importers.exectrace.wire.tables import Tables
-from goalloc_cli.trace.event import TraceError
 
 Array = NDArray[np.int64]
 

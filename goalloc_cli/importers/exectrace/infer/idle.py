@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.infer.cycles import MOST_ACTIONS, Act, Cycles
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import IDLE, RUNNING, SYSCALL, Ev
-from goalloc_cli.trace.event import TraceError
 
 WATCHED = (Ev.PROC_START, Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS)
 

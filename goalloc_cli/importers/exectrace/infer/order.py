@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.infer.stop import bring_forward
 from goalloc_cli.importers.exectrace.wire.decode import IDLE, RUNNING, SYSCALL, Ev, Events
-from goalloc_cli.trace.event import TraceError
 
 OBJECT_FREE = int(Ev.OBJECT_FREE)
 PROCS_CHANGE, PROC_START, PROC_STOP = int(Ev.PROCS_CHANGE), int(Ev.PROC_START), int(Ev.PROC_STOP)

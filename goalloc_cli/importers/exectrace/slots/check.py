@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.slots.slots import (
     BAD_SPAN,
     FAR,
@@ -22,7 +23,6 @@ from goalloc_cli.importers.exectrace.slots.slots import (
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.damage import tracer_died
 from goalloc_cli.importers.exectrace.wire.decode import Ev
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.lost import Lost
 
 SPEECH = {

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.design.gosizes import HEADER_ABOVE, PAGE, PAGES_OF, SIZE_OF, SPAN_CLASSES, TINY_SPC
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.decode import CLASS_BITS, Ev
 from goalloc_cli.importers.exectrace.wire.survey import MOST_PAGES, Survey
-from goalloc_cli.trace.event import TraceError
 
 MANUAL = -1
 """Span class of a span that holds no objects."""

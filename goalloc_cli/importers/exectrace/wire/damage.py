@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from goalloc_cli.trace.event import TraceError
+from goalloc_cli.errors import TraceError
 
 KILLED = "the recording was cut off: the program ended without stopping the trace, or the file was cut short"
 SET_GODEBUG = (

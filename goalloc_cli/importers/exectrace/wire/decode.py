@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.asked import KEY, TYPE_MASK, asked
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
 from goalloc_cli.importers.exectrace.wire.tables import uvarint_at
 from goalloc_cli.importers.exectrace.wire.wire import Wire
-from goalloc_cli.trace.event import TraceError
 
 
 class Ev(IntEnum):

@@ -9,10 +9,10 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Bytes
 from goalloc_cli.importers.exectrace.wire.damage import KILLED, SET_GODEBUG, Break, DamageError, what_stands_there
 from goalloc_cli.importers.exectrace.wire.tables import Tables
-from goalloc_cli.trace.event import TraceError
 from goalloc_cli.trace.ranges import MAX_BYTES
 
 HEADER_BYTES = 16

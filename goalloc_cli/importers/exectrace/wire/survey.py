@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.design.gosizes import SPAN_CLASSES
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.damage import SET_GODEBUG, Break
 from goalloc_cli.importers.exectrace.wire.decode import ARITY, KEPT, MOST_PS, Ev
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
 from goalloc_cli.importers.exectrace.wire.tables import uvarint_at
 from goalloc_cli.importers.exectrace.wire.wire import Wire
-from goalloc_cli.trace.event import TraceError
 
 MOST_PAGES = 1 << 28
 """Events of spans on pages beyond this (2 TiB) are taken for damaged."""

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.asked import TYPE_BITS, TYPE_MASK
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events
 from goalloc_cli.importers.exectrace.wire.wire import Wire
-from goalloc_cli.trace.event import TraceError, TypeInfo
+from goalloc_cli.trace.event import TypeInfo
 
 HEAP_OBJECT, OBJECT_ALLOC = int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC)
 MOST_TYPE_IDS = 64

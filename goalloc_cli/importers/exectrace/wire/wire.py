@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Bytes
 from goalloc_cli.importers.exectrace.wire.damage import Break, tracer_died
 from goalloc_cli.importers.exectrace.wire.scan import Scan, scan_batches
 from goalloc_cli.importers.exectrace.wire.tables import Tables
-from goalloc_cli.trace.event import TraceError
 
 TICKS_PER_SECOND = 15_625_000.0
 """Of a recording that breaks before it tells: Go's clock has steps of 64 ns (runtime/tracetime.go, traceTimeDiv), where
