@@ -25,7 +25,7 @@ from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
 from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapshot
 from goalloc_cli.importers.exectrace.reader import Reader
-from goalloc_cli.importers.exectrace.slots.check import check
+from goalloc_cli.importers.exectrace.slots.check import Loses, check
 from goalloc_cli.importers.exectrace.slots.marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.asked import KEY
@@ -110,7 +110,8 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
     version, certain = _version(wire, window)
     full = _key(wire) != ""
     notes = _wire_notes(reader)
-    found = check(reader.seen, _has_snapshot(window), version == "1.23" or not certain, partial)
+    loses = _loses(wire, version, certain)
+    found = check(reader.seen, _has_snapshot(window), loses, partial)
     snapshot = take_snapshot(window, reader.cycles, ps, reader.survey.lowest_page, random_start=wire.release == "1.26")
     # Where more is to be read, they are counted at the end.
     notes += found if reader.whole else []
@@ -139,7 +140,7 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
     )
     room = _room(window, ps)
     trace = Trace(name=name, header=header, batches=iter(()), size_bytes=size_bytes, lost=reader.lost)
-    return replace(trace, batches=_named(name, _batches(reader, snapshot, room, partial, trace.remarks)))
+    return replace(trace, batches=_named(name, _batches(reader, snapshot, room, loses, partial, trace.remarks)))
 
 
 def _knobs(full: bool, inline_marks: bool | None) -> tuple[tuple[str, int], ...]:
@@ -202,6 +203,13 @@ def _version(wire: Wire, window: Window) -> tuple[str, bool]:
     return ("1.23" if len(tiny) > FEW_TINY and not packed else "1.24"), packed
 
 
+def _loses(wire: Wire, version: str, certain: bool) -> Loses:
+    """Whether the events of some spans may be missing though nothing broke the recording."""
+    if version == "1.23" or not certain:
+        return Loses.SURELY
+    return Loses.MAYBE if wire.release == "1.23" else Loses.NEVER
+
+
 def _key(wire: Wire) -> str:
     """The key of the messages that tell of allocations, "" where there are none; it names the release."""
     name = wire.generations[0]
@@ -239,7 +247,7 @@ def _batch(rows: NDArray[np.void], has_stacks: bool, tables: dict[str, Any]) -> 
 
 
 def _batches(
-    reader: Reader, snapshot: Snapshot | None, room: int, partial: bool, remarks: list[str]
+    reader: Reader, snapshot: Snapshot | None, room: int, loses: Loses, partial: bool, remarks: list[str]
 ) -> Iterator[Batch]:
     """The whole trace, batch by batch; `remarks` gets what shows only behind the header."""
     wire, window, cycles, ps, infos = reader.wire, reader.window, reader.cycles, reader.survey.ps, reader.types.infos
@@ -292,7 +300,7 @@ def _batches(
             break
         st["q"] -= reader.drop(until)
         reader.read(int(st["q"]))
-        later = check(reader.seen, has_snapshot=True, may_lose_spans=False, partial=partial)
+        later = check(reader.seen, has_snapshot=True, loses=loses, partial=partial)
     remarks += [*later, *reader.lost.sentences()]
     if st["count"]:
         yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])

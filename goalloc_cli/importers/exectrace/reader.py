@@ -109,7 +109,7 @@ class Reader:
         """What was read so far, to be checked."""
         end = self.times[1] if self.whole else max(self.times[1], int(self.wire.time.max()))
         allocs = int(self.survey.kinds[Ev.OBJECT_ALLOC])
-        return Evidence(self.window, self.lost, allocs, self.survey.ps, self.times[0], end)
+        return Evidence(self.window, self.lost, allocs, self.survey.spans, self.survey.ps, self.times[0], end)
 
     def usable(self) -> tuple[int, float]:
         """How many events a recording that breaks off has before that, and seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,16 @@ def count_left_out(faults: Array, lost: Lost) -> None:
     lost.impossible += int(faults[BAD_SPAN])
 
 
+class Loses(IntEnum):
+    """Whether a recording may lack events of spans though nothing broke it."""
+
+    NEVER = 0
+    MAYBE = 1
+    """It is of Go 1.24, or of a mended 1.23: both write the same header, and tell of packed tiny objects."""
+    SURELY = 2
+    """It is of Go 1.23."""
+
+
 class Evidence(NamedTuple):
     """What was read of a recording so far."""
 
@@ -86,6 +97,8 @@ class Evidence(NamedTuple):
     lost: Lost
     allocs: int
     """How many allocations there are in all."""
+    spans: int
+    """How many spans."""
     ps: int
     """Number of Ps."""
     begin: int
@@ -94,13 +107,13 @@ class Evidence(NamedTuple):
     """Of the last one."""
 
 
-def check(seen: Evidence, has_snapshot: bool, may_lose_spans: bool, partial: bool) -> list[str]:
+def check(seen: Evidence, has_snapshot: bool, loses: Loses, partial: bool) -> list[str]:
     """Refuse a recording that contradicts itself; return the notes on one that may pass.
 
     Args:
         seen: all of it, where it may lose spans.
         has_snapshot: the recording holds the heap that it starts with.
-        may_lose_spans: it may be of Go 1.23.
+        loses: whether it may lack events of spans.
         partial: whatever is lost, take the rest.
 
     Raises:
@@ -117,8 +130,9 @@ def check(seen: Evidence, has_snapshot: bool, may_lose_spans: bool, partial: boo
         few = f"{faults[LIVE_SLOT]} of {seen.allocs} allocations"
         notes.append(f"{few} could not be put in order with the frees before them.")
         faults[LIVE_SLOT] = 0
-    if may_lose_spans:
-        notes += _lost_spans(window, faults)
+    others = [code for code, count in faults.items() if count and code not in (SPAN_OVERLAP, UNKNOWN_SPAN_FREE)]
+    if loses == Loses.SURELY or (loses == Loses.MAYBE and not others and not lost.numbers):
+        notes += _lost_spans(seen, faults)
     wrong = [code for code, count in faults.items() if count]
     missing = sum(faults[code] for code in wrong) + lost.inferred + lost.numbers + lost.types
     if partial or (missing <= HANDFUL and not faults[MISPLACED] and not faults[BAD_SPAN]):
@@ -161,9 +175,9 @@ def _far(faults: dict[int, int]) -> list[str]:
     ]
 
 
-def _lost_spans(window: Window, faults: dict[int, int]) -> list[str]:
+def _lost_spans(seen: Evidence, faults: dict[int, int]) -> list[str]:
     """Pardon, and note, what Go 1.23 loses."""
-    spans = int(np.count_nonzero((window.kind == Ev.SPAN) | (window.kind == Ev.SPAN_ALLOC)))
+    window, spans = seen.window, seen.spans
     lost = faults[SPAN_OVERLAP] + faults[UNKNOWN_SPAN_FREE]
     nowhere = (window.kind == Ev.OBJECT_ALLOC) & (window.owner < 0)
     heap_spans = len(np.unique(window.a[nowhere] >> 10))
