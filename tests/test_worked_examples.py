@@ -1,6 +1,6 @@
 """The worked examples of the specification (allocator.md 12.2, go1.22+), on every implementation.
 
-W13 (the scavenger's goal) is no part of the model that runs here. Numbers are those measured on real
+W13 (the scavenger's goal) is in `test_scavenge`. Numbers are those measured on real
 toolchains, but where an example starts from a program's own heap the story starts from an empty one.
 """
 

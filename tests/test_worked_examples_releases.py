@@ -1,4 +1,4 @@
-"""The worked examples of the specification for every release since 1.10 (allocator.md 12.2, allocator-old-releases.md)."""
+"""The worked examples of the specification for every release since 1.10 (allocator.md 12.2)."""
 
 from __future__ import annotations
 

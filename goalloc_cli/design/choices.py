@@ -33,7 +33,7 @@ class Reclaim(IntEnum):
     BUSY_LISTS = 0
     """large spans by length, then everything, until as many pages are freed"""
     WINDOWS = 1
-    """windows of the heap, one after the other, for spans without marked objects"""
+    """windows of the heap, one after the other, for spans without page mark"""
 
 
 class GrowthScavenge(IntEnum):
