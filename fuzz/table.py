@@ -25,7 +25,7 @@ powers of two laid over what is there and over what atheris found (`python -m fu
 with checks of every index (`NUMBA_BOUNDSCHECK=1`). *Replayed* are those of them that a reader took and that went on
 through the model, with all checks of its invariants, and through `verify`, compiled so as well. *Fuzzed* is by
 coverage, with atheris, on the same readers as plain Python (`python -m fuzz --seconds 60`). *Tested* is what each run
-of the tests tries (`GOALLOC_COUNTS=1 pytest tests/test_hostile.py`), on readers as users have them. *Broke* counts
+of the tests tries (`GOALLOC_COUNTS=1 pytest tests/house/test_hostile.py`), on readers as users have them. *Broke* counts
 inputs that ended otherwise than they may, or took too long, in all these runs; what was a fault is mended, and a test.
 Checksums are taken away for the fuzzer, which cannot make them."""
 

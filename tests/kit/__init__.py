@@ -1,0 +1,1 @@
+"""What tests are made with: stories, traces, commands, memory."""

@@ -1,0 +1,1 @@
+"""The model against Go's rules, the twin and itself."""
