@@ -19,6 +19,7 @@ from goalloc_cli.model.books.tally import tally
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.proof.check import check as check_heap
 from goalloc_cli.model.saved.state import FORMAT, MAX_FILE, Known, State, pack, unpack
+from goalloc_cli.model.tables.columns import Columns, Handles
 from goalloc_cli.model.tables.faults import BAD_EVENTS, FAULTS
 from goalloc_cli.model.tables.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
 from goalloc_cli.model.tables.limits import OBJECTS, PS, full
@@ -61,6 +62,11 @@ class Tables:
     cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     room: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OBJECT))
     """What `objects` is the first part of, once it has grown."""
+
+    @property
+    def handles(self) -> Handles:
+        """The tables as kernels take them."""
+        return Handles(self.objects, self.stacks, self.manual_spans, self.cursor)
 
     def fit(self, highest: int, highest_other: int) -> None:
         """Make room for these handles, of anything and of what is no object; raise ReplayError beyond the limit."""
@@ -228,9 +234,8 @@ class Run:
 
     def run_to(self, batch: Batch, at: int, stop: int) -> int:
         """Apply events from `at` on, up to `stop` or a point where a sample is due."""
-        t = self.tables
         columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
-        done = replay_batch(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at)
+        done = replay_batch(self.heap, self.tables.handles, Columns(*columns), at)
         if self.heap.fault:
             refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
         return int(done)

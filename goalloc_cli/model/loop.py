@@ -25,6 +25,7 @@ from goalloc_cli.model.tables.heap import (
     NO_SPAN,
     NONE,
     PS,
+    SPAN_IN_USE,
 )
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.model.tables.pallocbits import ZERO
@@ -66,21 +67,19 @@ NEAR = 24
 
 
 @kernel
-def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, start):
+def replay_batch(heap, handles, columns, start):
     """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
 
     Args:
         heap: HEAP record.
-        objects: OBJECT rows by object handle, longer than any handle in the batch.
-        stacks: (n, 2) i8 by stack handle: first piece, and bytes; 0 bytes: there is none.
-        manual_spans: i8 by manual span handle: its row.
-        cursor: (1,) i8, the span that SNAP events are filling in; kept from batch to batch.
-        kind, p, handle, size, arg: the batch's columns.
+        handles, columns: tables/columns.py.
         start: index of the first event to apply.
 
     Returns:
         Index of the first event not applied; after a fault, of the event that could not be applied.
     """
+    kind, p, handle, size, arg = columns
+    objects = handles.objects
     n = len(kind)
     for i in range(start, n):
         heap.event_in_batch = i
@@ -101,7 +100,7 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
         elif k == FREE:
             free(heap, objects, np.int64(handle[i]))
         else:
-            apply_other(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
+            apply_other(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
             if k in (GC_END, CHECKPOINT, SNAP_END) and not heap.fault:
                 return i + 1
         if heap.fault:
@@ -110,19 +109,19 @@ def replay_batch(heap, objects, stacks, manual_spans, cursor, kind, p, handle, s
 
 
 @inner
-def apply(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg):
+def apply(heap, handles, flags, p, obj, size, arg):
     """Apply one event."""
     k = flags & KIND_MASK
     if k == ALLOC:
-        alloc(heap, objects, flags, p, obj, size, arg)
+        alloc(heap, handles.objects, flags, p, obj, size, arg)
     elif k == FREE:
-        free(heap, objects, obj)
+        free(heap, handles.objects, obj)
     else:
-        apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
+        apply_other(heap, handles, flags, p, obj, size, arg)
 
 
 @apart
-def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg):
+def apply_other(heap, handles, flags, p, obj, size, arg):
     """Apply an event that is neither the allocation of an object nor its death."""
     k = flags & KIND_MASK
     who = p
@@ -133,7 +132,7 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
         heap.mcaches[who].tiny_allocs += 1
         heap.stats.tiny_packed += 1
         if heap.knobs.tiny_as_told:
-            pack_told(heap, objects[obj], size)
+            pack_told(heap, handles.objects[obj], size)
     elif k == TIME:
         if size < heap.time_ns:
             heap.fault = FAULT_TIME
@@ -144,10 +143,10 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
             see_heap_live(heap, size)
     elif k >= FIRST_HINT:
         if heap.gc.hinted:
-            hint.obey(heap, objects, stacks, manual_spans, k, who, obj, size, arg)
+            hint.obey(heap, handles, k, who, obj, size, arg)
     elif k in (STACK_ALLOC, STACK_FREE):
         prepare_for_sweep(heap, who)
-        stack_event(heap, stacks, k, who, obj, size)
+        stack_event(heap, handles.stacks, k, who, obj, size)
     elif k == GC_START:
         gc_start(heap, who)
     elif k == GC_END:
@@ -159,7 +158,7 @@ def apply_other(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size
     elif k == FREE_OS_MEMORY:
         scavenge_all(heap)
     elif k >= SNAP_RANGE:
-        snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, obj, size, arg)
+        snap_event(heap, handles, flags, p, obj, size, arg)
 
 
 @inner
@@ -213,8 +212,9 @@ def stack_event(heap, stacks, kind, p, handle, stack_bytes):
 
 
 @inner
-def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg):
+def snap_event(heap, handles, flags, p, handle, size, arg):
     """One event of the snapshot. cursor[0] is the span being filled in."""
+    objects, stacks, manual_spans, cursor = handles
     k = flags & KIND_MASK
     if k == SNAP_STACK and stacks[handle, 1] != 0:
         heap.fault = FAULT_UNKNOWN_STACK
@@ -234,7 +234,7 @@ def snap_event(heap, objects, stacks, manual_spans, cursor, flags, p, handle, si
         stacks[handle, 1] = size
         return
     if s != NO_SPAN:
-        snapshot.complete_span(heap, s) if heap.spans[s].state == 1 else snapshot.complete_stack_span(heap, s)
+        snapshot.complete_span(heap, s) if heap.spans[s].state == SPAN_IN_USE else snapshot.complete_stack_span(heap, s)
     cursor[0] = NO_SPAN
     if k == SNAP_SPAN:
         cursor[0] = snapshot.take_span(heap, size, handle, arg, NONE if p == NO_P else np.int64(p))

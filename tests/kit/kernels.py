@@ -9,6 +9,7 @@ import numpy as np
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
+from goalloc_cli.model.tables.columns import Columns, Handles
 from goalloc_cli.model.tables.faults import FAULTS
 from goalloc_cli.model.tables.heap import FULL, NO_SPAN, NONE, OBJECT, PARTIAL, SPAN_IN_USE
 from goalloc_cli.model.tables.newheap import new_heap
@@ -16,6 +17,7 @@ from goalloc_cli.results.outcome import SAMPLE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.trace import Header
 
+DTYPES = (np.uint8, np.uint16, np.uint32, np.int64, np.uint32)
 HANDLES = 1 << 16
 
 
@@ -43,15 +45,8 @@ class Kernels:
         """Do one event; return the address that it chose, if it chose one."""
         replay_batch(
             self.heap,
-            self.objects,
-            self.stacks,
-            self.manual_spans,
-            self.cursor,
-            np.array([kind], np.uint8),
-            np.array([p], np.uint16),
-            np.array([id], np.uint32),
-            np.array([size], np.int64),
-            np.array([arg], np.uint32),
+            Handles(self.objects, self.stacks, self.manual_spans, self.cursor),
+            Columns(*(np.array([value], dtype) for value, dtype in zip((kind, p, id, size, arg), DTYPES, strict=True))),
             0,
         )
         if self.heap.fault:

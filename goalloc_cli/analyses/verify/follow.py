@@ -9,7 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.analyses.verify.judge import FREE_RUNNING, HEAP_LIVE, MANUAL_PAGE, STACK, alloc, grown, place_at, score
+from goalloc_cli.analyses.verify.judge import (
+    FREE_RUNNING,
+    HEAP_LIVE,
+    MANUAL_PAGE,
+    STACK,
+    alloc,
+    grown,
+    page_cache_of,
+    place_at,
+    score,
+)
 from goalloc_cli.analyses.verify.setright import drop_span, end_set_aside
 from goalloc_cli.analyses.verify.setright_pages import end_hold
 from goalloc_cli.analyses.verify.setright_stacks import place_stack
@@ -24,22 +34,23 @@ SAW_HEAP_LIVE = 50
 
 
 @kernel
-def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, truth):
+def run_free(heap, handles, columns, addr, start, kept):
     """Apply events start, start+1, ... up to and including the next GC_START, CHECKPOINT or SNAP_END; score addresses.
 
     Args:
-        heap .. arg, start: as for loop.replay_batch.
+        heap, handles, columns, start: as for loop.replay_batch.
         addr: witnesses, i8, 0 where there is none.
-        rows: (ROWS, 4) i8 score, added to.
-        truth: i8, see note_truth.
+        kept: rows and truth of it are changed.
 
     Returns:
         Index of the first event not applied; after a fault, of the event that could not be applied.
     """
+    kind, p, handle, size, arg = columns
+    objects, rows, truth = handles.objects, kept.rows, kept.truth
     for i in range(start, len(kind)):
         heap.event_in_batch = i
         k = kind[i] & KIND_MASK
-        apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
+        apply(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
         if heap.fault:
             return i
         if k == ALLOC and addr[i] != 0:
@@ -54,21 +65,20 @@ def run_free(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size,
 
 
 @kernel
-def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, size, arg, addr, start, rows, seen, truth):
+def run_set_right(heap, handles, columns, addr, start, kept):
     """Apply events start, start+1, ... to the end of the batch, scoring each decision and setting the model right.
 
     Only recordings with hints are set right. Their addresses are pages that the model can have (`verify.strays`).
 
     Args:
-        heap .. addr, start: as for run_free.
-        rows: (ROWS, 4) i8 score, added to.
-        seen: (2 + Ps,) i8, kept from batch to batch: the last two heapLive of the recording, then for each P by how much the
-            model's grew at the refill whose heapLive is still to come, NONE for none.
-        truth: i8, see note_truth.
+        heap, handles, columns, addr, start: as for run_free.
+        kept: changed.
 
     Returns:
         Index of the first event not applied: the batch's length unless there was a fault.
     """
+    kind, p, handle, size, arg = columns
+    rows, seen, truth = kept
     hinted = heap.gc.hinted
     for i in range(start, len(kind)):
         heap.event_in_batch = i
@@ -77,12 +87,12 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
         if who == NO_P or who >= heap.nprocs:
             who = 0
         if k == ALLOC and addr[i] != 0 and size[i] != 0 and hinted:
-            flags = kind[i]
-            alloc(heap, objects, rows, seen, truth, np.int64(handle[i]), who, size[i], flags, np.int64(arg[i]), addr[i])
+            row = handles.objects[np.int64(handle[i])]
+            alloc(heap, row, kept, who, size[i], kind[i], np.int64(arg[i]), addr[i])
         elif k == SAW_SPAN_ALLOC:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             if arg[i] > 1 and hinted:
-                grown(heap, rows, seen, who, np.int64(arg[i]), page_at(heap, addr[i]))
+                grown(heap, kept, who, np.int64(arg[i]), page_at(heap, addr[i]))
         elif k == SAW_SPAN_FREE:
             note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             # With one P the model's own order of events is whole, and it gives the span back by itself.
@@ -97,36 +107,33 @@ def run_set_right(heap, objects, stacks, manual_spans, cursor, kind, p, handle, 
                 score(heap, rows, HEAP_LIVE, seen[2 + who] == seen[1] - seen[0])
                 seen[2 + who] = NONE
         elif k == MANUAL_ALLOC and addr[i] != 0 and hinted:
-            manual(heap, objects, stacks, manual_spans, cursor, rows, kind[i], who, handle[i], size[i], arg[i], addr[i])
+            page = page_at(heap, addr[i])
+            was = page_cache_of(heap, who)
+            apply(heap, handles, kind[i], who, handle[i], size[i], arg[i])
+            if not heap.fault:
+                manual(heap, rows, who, handles.manual_spans[handle[i]], page, was)
         else:
             if k == GC_START:
                 end_set_aside(heap)
                 end_hold(heap, NONE)
-            apply(heap, objects, stacks, manual_spans, cursor, kind[i], p[i], handle[i], size[i], arg[i])
+            apply(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
             if k == SNAP_SPAN:
                 note_truth(heap, truth, k, np.int64(handle[i]), size[i], np.int64(arg[i]), addr[i])
             elif k == STACK_ALLOC and addr[i] != 0 and hinted and not heap.fault:
                 piece = (addr[i] - heap.base_addr) // heap.knobs.stack_min
-                right = stacks[handle[i], 0] == piece
+                right = handles.stacks[handle[i], 0] == piece
                 score(heap, rows, STACK, right)
                 if not right:
-                    place_stack(heap, stacks, handle[i], who, piece)
+                    place_stack(heap, handles.stacks, handle[i], who, piece)
         if heap.fault:
             return i
     return len(kind)
 
 
 @inner
-def manual(heap, objects, stacks, manual_spans, cursor, rows, flags, p, handle, size, arg, addr):
-    """A span for stacks or work buffers: score its page, and set it right."""
-    cache = heap.mcaches[p]
-    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
-    apply(heap, objects, stacks, manual_spans, cursor, flags, p, handle, size, arg)
-    if heap.fault:
-        return
-    s = manual_spans[handle]
-    page = page_at(heap, addr)
+def manual(heap, rows, p, s, page, was):
+    """A span for stacks or work buffers was made: score its page, set it right; P's page cache was as it `was` before."""
     right = page_of(heap, heap.spans[s]) == page
     score(heap, rows, MANUAL_PAGE, right)
     if not right:
-        place_at(heap, rows, MANUAL_PAGE, p, s, page, base, bits, scav)
+        place_at(heap, rows, MANUAL_PAGE, p, s, page, was)

@@ -50,8 +50,16 @@ def score(heap, rows, row, right):
 
 
 @inner
-def place_at(heap, rows, row, p, s, page, base, bits, scav):
-    """Move a span just made to the page where the real one is; P's page cache was (base, bits, scav) before."""
+def page_cache_of(heap, p):
+    """P's page cache: base, bits, released ones."""
+    cache = heap.mcaches[p]
+    return cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+
+
+@inner
+def place_at(heap, rows, row, p, s, page, was):
+    """Move a span just made to the page where the real one is; P's page cache was as it `was` before."""
+    base, bits, scav = was
     span = heap.spans[s]
     old = page_of(heap, span)
     for i in range(old, old + span.npages):
@@ -70,21 +78,21 @@ def place_at(heap, rows, row, p, s, page, base, bits, scav):
 
 
 @inner
-def alloc(heap, objects, rows, seen, truth, obj, p, size, flags, type_id, addr):
-    """One allocation, decision by decision."""
+def alloc(heap, row, kept, p, size, flags, type_id, addr):
+    """One allocation, decision by decision; `row` is the object's."""
     prepare_for_sweep(heap, p)
     noscan = flags & NOSCAN != 0
     if size > heap.knobs.small_limit:
-        loc = large(heap, rows, p, size, noscan, page_at(heap, addr))
+        loc = large(heap, kept.rows, p, size, noscan, page_at(heap, addr))
     else:
-        loc = small(heap, rows, seen, truth, p, spanclass_of(heap, size, noscan), addr)
+        loc = small(heap, kept, p, spanclass_of(heap, size, noscan), addr)
     if heap.fault:
         return
     if loc == NONE:
-        name_object(objects[obj], NONE, 0, flags & BOUND != 0, type_id)
+        name_object(row, NONE, 0, flags & BOUND != 0, type_id)
         return
     span = heap.spans[loc >> 16]
-    name_object(objects[obj], loc, span.elem_size - size, flags & BOUND != 0, type_id)
+    name_object(row, loc, span.elem_size - size, flags & BOUND != 0, type_id)
     by = heap.by_spc[span.spc]
     by.requested += size
     if flags & BOUND:
@@ -105,8 +113,7 @@ def spanclass_of(heap, size, noscan):
 @inner
 def large(heap, rows, p, size, noscan, page):
     """A large object: score the page of its span, and set it right."""
-    cache = heap.mcaches[p]
-    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    was = page_cache_of(heap, p)
     loc = malloc_large(heap, p, size, noscan)
     if heap.fault:
         return NONE
@@ -114,19 +121,20 @@ def large(heap, rows, p, size, noscan, page):
     right = page_of(heap, heap.spans[s]) == page
     score(heap, rows, PAGE, right)
     if not right:
-        place_at(heap, rows, PAGE, p, s, page, base, bits, scav)
+        place_at(heap, rows, PAGE, p, s, page, was)
     return loc
 
 
 @inner
-def small(heap, rows, seen, truth, p, spc, addr):
+def small(heap, kept, p, spc, addr):
     """A small object: score the refill, if there is one, and the slot; set each right."""
+    rows, truth = kept.rows, kept.truth
     s = heap.mcaches[p].alloc[spc]
     true_page = span_start(heap, truth, page_at(heap, addr))
     if is_late(heap, p, spc, true_page, addr):
         return judged_slot(heap, rows, heap.page_span[true_page], addr)
     if s == NO_SPAN or not find_free_word(heap, s):
-        s = judged_refill(heap, rows, seen, p, spc, true_page)
+        s = judged_refill(heap, kept, p, spc, true_page)
     elif heap.page_span[true_page] != s:
         # The real P had left this span already.
         score(heap, rows, REFILL, False)
@@ -137,8 +145,9 @@ def small(heap, rows, seen, truth, p, spc, addr):
 
 
 @inner
-def grown(heap, rows, seen, p, spc, page):
+def grown(heap, kept, p, spc, page):
     """The real P refilled and found no span of this class: score whether the model grows too, and where; set it right."""
+    rows, seen = kept.rows, kept.seen
     prepare_for_sweep(heap, p)
     cache = heap.mcaches[p]
     s = cache.alloc[spc]
@@ -151,7 +160,7 @@ def grown(heap, rows, seen, p, spc, page):
             return
         # The events of its last objects are late.
         take_slots_to(heap, s, heap.spans[s].nelems - 1)
-    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    was = page_cache_of(heap, p)
     grown = heap.central[spc].from_heap
     live = heap.gc.heap_live
     refill(heap, p, spc)
@@ -164,7 +173,7 @@ def grown(heap, rows, seen, p, spc, page):
         right = page_of(heap, heap.spans[cache.alloc[spc]]) == page
         score(heap, rows, PAGE, right)
         if not right:
-            place_at(heap, rows, PAGE, p, cache.alloc[spc], page, base, bits, scav)
+            place_at(heap, rows, PAGE, p, cache.alloc[spc], page, was)
         return
     offered_wrongly(heap, p, spc)
     make_at(heap, rows, p, spc, page)
@@ -185,10 +194,11 @@ def is_late(heap, p, spc, true_page, addr):
 
 
 @inner
-def judged_refill(heap, rows, seen, p, spc, true_page):
+def judged_refill(heap, kept, p, spc, true_page):
     """Let P refill where the real one found a span, score and set right what it took; return P's span then."""
+    rows, seen = kept.rows, kept.seen
     cache = heap.mcaches[p]
-    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    was = page_cache_of(heap, p)
     grown = heap.central[spc].from_heap
     live = heap.gc.heap_live
     refill(heap, p, spc)
@@ -202,7 +212,7 @@ def judged_refill(heap, rows, seen, p, spc, true_page):
     if right:
         return s
     if heap.central[spc].from_heap > grown:
-        abandon_new(heap, p, s, base, bits, scav)
+        abandon_new(heap, p, s, was)
         cache.alloc[spc] = NO_SPAN
     else:
         offered_wrongly(heap, p, spc)
@@ -210,7 +220,7 @@ def judged_refill(heap, rows, seen, p, spc, true_page):
 
 
 @inner
-def abandon_new(heap, p, s, base, bits, scav):
+def abandon_new(heap, p, s, was):
     """Undo a span that should not have been made, without a trace of its pages."""
     span = heap.spans[s]
     heap.gc.heap_live -= span.npages << heap.knobs.page_shift
@@ -218,6 +228,7 @@ def abandon_new(heap, p, s, base, bits, scav):
     npages = span.npages
     span.owner = NONE
     free_span(heap, s)
+    base, bits, scav = was
     undo_pages(heap, p, page, npages, base, bits, scav)
 
 
@@ -237,7 +248,7 @@ def to_truth(heap, rows, p, spc, true_page):
 def make_at(heap, rows, p, spc, page):
     """Give P a new span at a page, and score where the model would have made it."""
     cache = heap.mcaches[p]
-    base, bits, scav = cache.page_cache_base, cache.page_cache_bits, cache.page_cache_scav
+    was = page_cache_of(heap, p)
     npages = heap.spanclasses[spc].npages
     s = alloc_span(heap, p, npages, spc, LOCK_SMALL)
     if heap.fault:
@@ -245,7 +256,7 @@ def make_at(heap, rows, p, spc, page):
     right = page_of(heap, heap.spans[s]) == page
     score(heap, rows, PAGE, right)
     if not right:
-        place_at(heap, rows, PAGE, p, s, page, base, bits, scav)
+        place_at(heap, rows, PAGE, p, s, page, was)
     span = heap.spans[s]
     span.owner = p
     span.sweepgen = heap.gc.sweepgen + 3

@@ -6,8 +6,26 @@ span that begins there, as pages << 16 | span class, or 0.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.loop import SNAP_SPAN
+
+
+class Kept(NamedTuple):
+    """What `verify` keeps from event to event beside a heap."""
+
+    rows: NDArray[np.int64]
+    """The score, shape (judge.ROWS, 4)."""
+    seen: NDArray[np.int64]
+    """The last two heapLive of the recording, then for each P by how much the model's grew at the refill whose heapLive is
+    still to come, NONE for none; shape (2 + Ps,)."""
+    truth: NDArray[np.int64]
+    """The recording's own table of heap spans, see note_truth."""
+
 
 SAW_SPAN_ALLOC = 48
 SAW_SPAN_FREE = 49

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from goalloc_cli.analyses.badevents import without
 from goalloc_cli.analyses.replay import Run, refuse
 from goalloc_cli.analyses.verify import follow, judge
+from goalloc_cli.analyses.verify.truth import Kept
 from goalloc_cli.analyses.verify.witnesses import astray_in_words, strays
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central, Pages
 from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
+from goalloc_cli.model.tables.columns import Columns
 from goalloc_cli.model.tables.limits import PAGES, PS
 from goalloc_cli.results.outcome import Checkpoint
 from goalloc_cli.results.verdict import Row, Verdict
@@ -164,26 +166,19 @@ class Follower:
         self.refuse_misplaced(batch, kinds)
         real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
         self.unplaced += int((~real_p).sum())
-        columns = [np.ascontiguousarray(c) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg, batch.addr)]
+        columns = Columns(*map(np.ascontiguousarray, (batch.kind, batch.p, batch.id, batch.size, batch.arg)))
+        addr, free = np.ascontiguousarray(batch.addr), Kept(self.score, self.seen, self.truth)
         at = 0
         while at < len(batch):
-            t = self.free.tables
-            at = int(
-                follow.run_free(
-                    self.free.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, at, self.score, self.truth
-                )
-            )
+            at = int(follow.run_free(self.free.heap, self.free.tables.handles, columns, addr, at, free))
             self.fail(self.free, batch, at)
             kind = Kind(int(kinds[at - 1]))
             if kind in (Kind.GC_START, Kind.CHECKPOINT):
                 self.compare_heap(at)
             self.free.events = self.events + at
             self.free.take_due_samples(kind, int(batch.arg[at - 1]))
-        t = self.right.tables
-        kept = (self.score, self.seen, self.true_spans)
-        at = int(
-            follow.run_set_right(self.right.heap, t.objects, t.stacks, t.manual_spans, t.cursor, *columns, 0, *kept)
-        )
+        right = Kept(self.score, self.seen, self.true_spans)
+        at = int(follow.run_set_right(self.right.heap, self.right.tables.handles, columns, addr, 0, right))
         self.fail(self.right, batch, at)
         self.events += len(batch)
 

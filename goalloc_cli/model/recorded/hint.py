@@ -52,8 +52,9 @@ ALONE = 5
 
 
 @inner
-def obey(heap, objects, stacks, manual_spans, kind, p, obj, size, arg):
+def obey(heap, handles, kind, p, obj, size, arg):
     """Do what one hint event says."""
+    objects, stacks, manual_spans, _ = handles
     if kind == SWEEP_TO:
         swept(heap, objects, p, obj, arg, size)
     elif kind == SWEEP_COUNT:
