@@ -49,6 +49,7 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
         known: i8, what is known so far (MARKING, ...).
         wrong: u1 by event: what is wrong with it already, and after this with any other. What is wrong changes nothing.
     """
+    # In one piece: a table of kinds, a few lines for each; every event of a trace comes through here.
     for i in range(len(kind)):
         if wrong[i]:
             continue

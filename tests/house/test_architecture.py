@@ -16,6 +16,7 @@ PACKAGE = ROOT / "goalloc_cli"
 LONGEST_FILE = 400
 MOST_MODULES = 14
 MOST_ALIKE = 3
+LONGEST_FUNCTION = 60
 
 FLOORS = (
     ("__main__",),
@@ -184,3 +185,16 @@ def test_no_prefix_of_file_names_stands_for_a_folder() -> None:
     """More than three files in a folder that begin alike want a folder of their own."""
     begin = Counter((path.parent.name, path.stem.split("_")[0]) for path in MODULES.values() if "_" in path.stem)
     assert {name: count for name, count in begin.items() if count > MOST_ALIKE} == {}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_long_function_says_why_it_is_in_one_piece(module: str) -> None:
+    source = MODULES[module].read_text()
+    long = []
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef):
+            told = ast.get_docstring(node, clean=False) or ""
+            lines = node.end_lineno - node.lineno + 1 - told.count("\n")  # type: ignore[operator]
+            if lines > LONGEST_FUNCTION and "# In one piece: " not in str(ast.get_source_segment(source, node)):
+                long.append(node.name)
+    assert long == []

@@ -78,6 +78,7 @@ def wrong_spans(heap: np.record) -> str:
 
 def wrong_references(heap: np.record) -> str:
     """Columns that name rows which there are not."""
+    # In one piece: a table, a line for each column.
     spans, rows = heap.spans[: int(heap.span_rows)], int(heap.span_rows)
     nodes, runs, ps = int(heap.node_rows), int(heap.run_rows), int(heap.nprocs)
     pages = int(heap.end_page)

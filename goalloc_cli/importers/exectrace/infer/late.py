@@ -158,6 +158,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
 
     What does not fit into `late.moves` is dropped.
     """
+    # In one piece: one walk with what each M is in the middle of; the cases share all of it.
     top, last, left, live, before = late.top, late.last, late.left, late.live, late.before
     resumed = late.resumed
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled

@@ -156,6 +156,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
         owner, sequence, started: per P: the M that has it, the last number, the event that started it; -1: none.
         asked: per M: it stops the world.
     """
+    # In one piece: every event comes through here, and its parts would be handed fourteen arrays each time.
     ms = len(head)
     ps = len(owner)
     written = 0
