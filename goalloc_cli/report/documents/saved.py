@@ -9,14 +9,13 @@ from zlib import crc32
 
 from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Source
-from goalloc_cli.report.documents import gctrace as gctrace_document
-from goalloc_cli.report.documents import replay as document
-from goalloc_cli.report.documents import trace as trace_document
+from goalloc_cli.report.documents.names import REPORTS_OF
+from goalloc_cli.report.documents.replay import SCHEMA_VERSION
 
 Document = dict[str, Any]
 T = TypeVar("T")
 
-SCHEMAS = (document.SCHEMA, trace_document.SCHEMA, gctrace_document.SCHEMA)
+SCHEMAS = tuple(REPORTS_OF)
 AGAIN = "save it again"
 STARTS = tuple(b"\xa6format" + bytes([0xA0 | len(schema)]) + schema.encode() for schema in SCHEMAS)
 """What msgpack writes for the first entry of such a document, behind the byte or three of the map itself."""
@@ -61,8 +60,8 @@ def decoded(path: str, data: bytes) -> Document:
         reason = brief(str(error)) if str(error) else "it ends early"
         raise TraceError(f"{path}: this saved report is damaged or cut short ({reason}); {AGAIN}") from error
     version = found.get("schema_version") if isinstance(found, dict) else None
-    if version != document.SCHEMA_VERSION:
-        raise TraceError(f"{path}: saved with schema version {brief(version)}, this goalloc reads {document.SCHEMA_VERSION}")
+    if version != SCHEMA_VERSION:
+        raise TraceError(f"{path}: saved with schema version {brief(version)}, this goalloc reads {SCHEMA_VERSION}")
     if sealed(data) != data or found.get("check") is None or found.get("schema") not in SCHEMAS:
         raise TraceError(f"{path}: this saved report is damaged (wrong checksum); {AGAIN}")
     return {key: value for key, value in found.items() if key not in ("format", "check")}
