@@ -30,13 +30,13 @@ from goalloc_cli.host.ending import undone_by
 PACKAGE = Path(__file__).parent.parent
 
 ALWAYS = ("errors", "compiled/jit", "compiled/prefetch")
-MODEL = ("model/**/*", "design/*", "results/outcome", "trace/*")
+MODEL = ("model/**/*", "design/*", "results/*", "trace/*")
 REACHED = {
     "model": MODEL,
     "analyses": (*MODEL, "analyses/verify/*", "analyses/badevents"),
     "importers": ("importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
     "exporters": ("exporters/*", "importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
-    "synth": ("synth/*", "trace/*", "design/*"),
+    "synth": ("synth/*", "host/*", "trace/*", "design/*"),
 }
 """The sources that the kernels of a folder can import, by the folder's name; a test reads their imports."""
 
