@@ -24,11 +24,10 @@ from goalloc_cli.host.source import Bytes
 from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
 from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapshot
-from goalloc_cli.importers.exectrace.reader import Reader
+from goalloc_cli.importers.exectrace.reader import Reader, key_of
 from goalloc_cli.importers.exectrace.slots.check import Loses, check
 from goalloc_cli.importers.exectrace.slots.marks import INLINE_MARK_BYTES, fits_better, has_inline_marks
 from goalloc_cli.importers.exectrace.slots.window import Window
-from goalloc_cli.importers.exectrace.wire.asked import KEY
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire
 from goalloc_cli.importers.exectrace.write.emit import emit
@@ -108,7 +107,7 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
         reader = other if fits_better(other.window, reader.window) else reader
     window, ps = reader.window, reader.survey.ps
     version, certain = _version(wire, window)
-    full = _key(wire) != ""
+    full = key_of(wire) != ""
     notes = _wire_notes(reader)
     loses = _loses(wire, version, certain)
     found = check(reader.seen, _has_snapshot(window), loses, partial)
@@ -193,7 +192,7 @@ def _version(wire: Wire, window: Window) -> tuple[str, bool]:
 
     1.24 and later trace every tiny allocation, 1.23 only those that open a block (malloc.go, mallocgcTiny).
     """
-    if told := re.match(r"goalloc go(1\.\d+)", _key(wire)):
+    if told := re.match(r"goalloc go(1\.\d+)", key_of(wire)):
         return told[1], True
     if wire.release != "1.23":
         return ("1.27" if wire.release == "1.26" else wire.release), True
@@ -208,12 +207,6 @@ def _loses(wire: Wire, version: str, certain: bool) -> Loses:
     if version == "1.23" or not certain:
         return Loses.SURELY
     return Loses.MAYBE if wire.release == "1.23" else Loses.NEVER
-
-
-def _key(wire: Wire) -> str:
-    """The key of the messages that tell of allocations, "" where there are none; it names the release."""
-    name = wire.generations[0]
-    return wire.tables.string(name, wire.tables.string_with(name, KEY))
 
 
 def _room(window: Window, ps: int) -> int:

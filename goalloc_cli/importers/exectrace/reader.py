@@ -23,7 +23,7 @@ from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
 from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
 from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
-from goalloc_cli.importers.exectrace.wire.asked import Stacks
+from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events, decode, lost_numbers, new_events, new_streams
 from goalloc_cli.importers.exectrace.wire.survey import survey
 from goalloc_cli.importers.exectrace.wire.types import read_types
@@ -53,6 +53,12 @@ class Decoded(NamedTuple):
     """Functions and calls that are known then."""
 
 
+def key_of(wire: Wire) -> str:
+    """The key of the messages that tell of allocations, "" where there are none; it names the release."""
+    name = wire.generations[0]
+    return wire.tables.string(name, wire.tables.string_with(name, KEY))
+
+
 class Reader:
     """A recording on its way into the window.
 
@@ -80,6 +86,8 @@ class Reader:
         """Generations that have been read."""
         self.times = [1 << 62, 0]
         """Of the first event and the last, in ticks."""
+        self.mended = key_of(wire) != ""
+        """Whether it is known to be of a runtime that goalloc mended: only those that tell sizes say so."""
         self.lost = Lost(batches=sum(batches for _, batches in wire.damaged))
         self.has_snapshot = self.packs_tiny = False
         self._late = new_late(self.survey.spans + 1, ms, ps)
@@ -109,7 +117,7 @@ class Reader:
         """What was read so far, to be checked."""
         end = self.times[1] if self.whole else max(self.times[1], int(self.wire.time.max()))
         allocs = int(self.survey.kinds[Ev.OBJECT_ALLOC])
-        return Evidence(self.window, self.lost, allocs, self.survey.spans, self.survey.ps, self.times[0], end)
+        return Evidence(self.window, self.lost, allocs, self.survey.spans, self.survey.ps, self.times[0], end, self.mended)
 
     def usable(self) -> tuple[int, float]:
         """How many events a recording that breaks off has before that, and seconds."""

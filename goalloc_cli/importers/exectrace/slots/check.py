@@ -22,7 +22,7 @@ from goalloc_cli.importers.exectrace.slots.slots import (
     UNKNOWN_SPAN_FREE,
 )
 from goalloc_cli.importers.exectrace.slots.window import Window
-from goalloc_cli.importers.exectrace.wire.damage import tracer_died
+from goalloc_cli.importers.exectrace.wire.damage import MENDED, tracer_died
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.trace.lost import Lost
 
@@ -105,6 +105,8 @@ class Evidence(NamedTuple):
     """Time of the first event in ticks."""
     end: int
     """Of the last one."""
+    mended: bool = False
+    """It comes from a runtime that goalloc mended."""
 
 
 def check(seen: Evidence, has_snapshot: bool, loses: Loses, partial: bool) -> list[str]:
@@ -138,8 +140,9 @@ def check(seen: Evidence, has_snapshot: bool, loses: Loses, partial: bool) -> li
     if partial or (missing <= HANDFUL and not faults[MISPLACED] and not faults[BAD_SPAN]):
         count_left_out(np.array([faults[code] for code in range(FAULTS)]), lost)
         return notes
+    why = MENDED if seen.mended else tracer_died()
     raise TraceError(
-        f"the recording contradicts itself: {_listing(faults, lost)}{_first(seen, wrong)}. {tracer_died()}; "
+        f"the recording contradicts itself: {_listing(faults, lost)}{_first(seen, wrong)}. {why}; "
         "--partial takes it all the same, infers what must have been, and says how much that is"
     )
 

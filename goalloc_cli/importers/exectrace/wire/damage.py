@@ -21,6 +21,7 @@ TRACER_BUG = (
     "Go's tracer loses events where goroutine stacks grow while it writes (recordings of what goalloc record builds are "
     "whole: docs/recording.md)"
 )
+MENDED = "It was made with a mended runtime, which should have kept it whole: please report it"
 ANOTHER = re.compile(rb"go 1\.\d+ trace\0")
 TEXT = re.compile(rb"[\t\r\n\x20-\x7e]{12,}")
 SHOWN = 40
