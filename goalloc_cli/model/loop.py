@@ -29,37 +29,34 @@ from goalloc_cli.model.tables.heap import (
 )
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.model.tables.pallocbits import ZERO
+from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Kind
 
 # Event kinds and flags (trace/event.py, Kind), as kernels see them.
-KIND_MASK = 0x3F
-NOSCAN = 0x40
-BOUND = 0x80
-NO_P = 0xFFFF
-ALLOC = 1
-FREE = 2
-TINY = 3
-STACK_ALLOC = 4
-STACK_FREE = 5
-GC_START = 6
-GC_END = 7
-FLUSH = 8
-CHECKPOINT = 9
-TIME = 10
-SET_GOGC = 11
-FREE_OS_MEMORY = 12
-SNAP_RANGE = 16
-SNAP_SPAN = 17
-SNAP_UNSWEPT = 18
-SNAP_OBJECT = 19
-SNAP_STACK_SPAN = 20
-SNAP_STACK = 21
-SNAP_PAGE_CACHE = 22
-SNAP_END = 23
-SNAP_PADDING = 24
-SNAP_DEAD = 25
+ALLOC = int(Kind.ALLOC)
+FREE = int(Kind.FREE)
+TINY = int(Kind.TINY)
+STACK_ALLOC = int(Kind.STACK_ALLOC)
+STACK_FREE = int(Kind.STACK_FREE)
+GC_START = int(Kind.GC_START)
+GC_END = int(Kind.GC_END)
+FLUSH = int(Kind.FLUSH)
+CHECKPOINT = int(Kind.CHECKPOINT)
+TIME = int(Kind.TIME)
+SET_GOGC = int(Kind.SET_GOGC)
+FREE_OS_MEMORY = int(Kind.FREE_OS_MEMORY)
+SNAP_RANGE = int(Kind.SNAP_RANGE)
+SNAP_SPAN = int(Kind.SNAP_SPAN)
+SNAP_UNSWEPT = int(Kind.SNAP_UNSWEPT)
+SNAP_OBJECT = int(Kind.SNAP_OBJECT)
+SNAP_STACK_SPAN = int(Kind.SNAP_STACK_SPAN)
+SNAP_STACK = int(Kind.SNAP_STACK)
+SNAP_PAGE_CACHE = int(Kind.SNAP_PAGE_CACHE)
+SNAP_END = int(Kind.SNAP_END)
+SNAP_PADDING = int(Kind.SNAP_PADDING)
+SNAP_DEAD = int(Kind.SNAP_DEAD)
 FIRST_HINT = 32
 FIRST_WITNESS = 48
-SAW_HEAP_LIVE = 50
+SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
 
 FAR = 48
 NEAR = 24

@@ -28,9 +28,10 @@ from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.model.loop import ALLOC, CHECKPOINT, GC_START, KIND_MASK, NO_P, SNAP_END, SNAP_SPAN, STACK_ALLOC, apply
 from goalloc_cli.model.spans.mheap import free_span, page_of
 from goalloc_cli.model.tables.heap import NO_SPAN, NONE
+from goalloc_cli.trace.event import Kind
 
-MANUAL_ALLOC = 39
-SAW_HEAP_LIVE = 50
+MANUAL_ALLOC = int(Kind.MANUAL_ALLOC)
+SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
 
 
 @kernel

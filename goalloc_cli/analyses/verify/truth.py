@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.loop import SNAP_SPAN
+from goalloc_cli.trace.event import Kind
 
 
 class Kept(NamedTuple):
@@ -27,8 +28,8 @@ class Kept(NamedTuple):
     """The recording's own table of heap spans, see note_truth."""
 
 
-SAW_SPAN_ALLOC = 48
-SAW_SPAN_FREE = 49
+SAW_SPAN_ALLOC = int(Kind.SAW_SPAN_ALLOC)
+SAW_SPAN_FREE = int(Kind.SAW_SPAN_FREE)
 LONGEST = 16
 """No span of small objects is as many pages long."""
 

@@ -26,24 +26,25 @@ from goalloc_cli.model.tables.heap import (
     SWEPT_OUT_OF_ORDER,
     SWEPT_RECLAIM,
 )
+from goalloc_cli.trace.event import Kind
 
 # Event kinds (trace/event.py, Kind), as kernels see them.
-SWEEP_TO = 32
-SWEEP_COUNT = 33
-SWEEP_DRAINED = 34
-SWEEP_CREDIT = 35
-SWEEP_RECLAIM = 36
-MCACHE_FLUSH = 37
-PAGE_CACHE_FLUSH = 38
-MANUAL_ALLOC = 39
-MANUAL_FREE = 40
-RECLAIM_BYTES = 41
-SWEEP_END = 42
-REFILL = 43
-SWEEP_PAID = 44
-HEAP_GOAL = 45
-SCAVENGE = 46
-SWEPT_NEXT = 47
+SWEEP_TO = int(Kind.SWEEP_TO)
+SWEEP_COUNT = int(Kind.SWEEP_COUNT)
+SWEEP_DRAINED = int(Kind.SWEEP_DRAINED)
+SWEEP_CREDIT = int(Kind.SWEEP_CREDIT)
+SWEEP_RECLAIM = int(Kind.SWEEP_RECLAIM)
+MCACHE_FLUSH = int(Kind.MCACHE_FLUSH)
+PAGE_CACHE_FLUSH = int(Kind.PAGE_CACHE_FLUSH)
+MANUAL_ALLOC = int(Kind.MANUAL_ALLOC)
+MANUAL_FREE = int(Kind.MANUAL_FREE)
+RECLAIM_BYTES = int(Kind.RECLAIM_BYTES)
+SWEEP_END = int(Kind.SWEEP_END)
+REFILL = int(Kind.REFILL)
+SWEEP_PAID = int(Kind.SWEEP_PAID)
+HEAP_GOAL = int(Kind.HEAP_GOAL)
+SCAVENGE = int(Kind.SCAVENGE)
+SWEPT_NEXT = int(Kind.SWEPT_NEXT)
 
 FLUSHED = 4
 """Where SWEEP_TO names no sweeper: the span was in an mcache that was flushed."""
