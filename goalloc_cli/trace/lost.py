@@ -8,6 +8,7 @@ INFERRED = {
     "births": "births of objects that are freed later",
     "deaths": "deaths of objects whose slot or span is used again",
     "spans": "ends of spans that others lie on",
+    "made": "births of spans that objects lie in",
 }
 LEFT_OUT = {
     "nowhere": "objects in no span that is known",
@@ -31,6 +32,7 @@ class Lost:
     births: int = 0
     deaths: int = 0
     spans: int = 0
+    made: int = 0
     nowhere: int = 0
     unborn: int = 0
     spanless: int = 0

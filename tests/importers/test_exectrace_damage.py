@@ -15,6 +15,8 @@ from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.releases import RELEASES
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.read import read_exectrace
+from goalloc_cli.importers.exectrace.slots.check import count_left_out
+from goalloc_cli.importers.exectrace.slots.slots import FAULTS, MISPLACED, UNKNOWN_SPAN_ALLOC
 from goalloc_cli.importers.exectrace.wire.decode import ARGUMENTS
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.report.documents.ledger import ledger
@@ -131,3 +133,10 @@ def test_the_first_line_of_a_report_on_a_cut_recording_says_that_figures_are_of_
     (tmp_path / "cut.trace").write_bytes(raw(MANY)[:400_000])
     assert cli.run(["replay", "--partial", str(tmp_path / "cut.trace"), "-q"]) == 0
     assert "The recording breaks off at byte" in capsys.readouterr().out
+
+
+def test_what_is_left_out_is_counted_once_however_often_it_is_asked() -> None:
+    lost, faults = Lost(), np.arange(FAULTS)
+    for _ in range(3):
+        count_left_out(faults, lost)
+    assert (lost.nowhere, lost.misplaced) == (faults[UNKNOWN_SPAN_ALLOC], faults[MISPLACED])

@@ -153,3 +153,19 @@ def test_a_handful_of_missing_events_is_inferred_and_told() -> None:
 def test_more_than_a_handful_are_refused() -> None:
     with pytest.raises(TraceError, match="17 frees of spans that do not exist"):
         read_exectrace(io.BytesIO(recorded(frees_of_spans_that_never_were(17), P1, 9000)), "server.trace")
+
+
+def test_a_span_whose_birth_was_lost_is_known_by_the_objects_in_it() -> None:
+    objects = b"".join(event(Ev.OBJECT_ALLOC, word(NEW, slot), 1, after=1) for slot in range(5))
+    data = recorded(begin() + objects, P1, 9000)
+    assert allocated(begin() + objects, P1, 9000) == [addr(NEW, slot) for slot in range(5)]
+    trace = read_exectrace(io.BytesIO(data), "server.trace")
+    list(trace.batches)
+    assert (trace.lost.made, trace.lost.nowhere) == (1, 0)
+
+
+def test_two_objects_in_no_span_are_left_out_and_counted() -> None:
+    objects = b"".join(event(Ev.OBJECT_ALLOC, word(NEW, slot), 1, after=1) for slot in range(2))
+    trace = read_exectrace(io.BytesIO(recorded(begin() + objects, P1, 9000)), "server.trace")
+    list(trace.batches)
+    assert (trace.lost.made, trace.lost.nowhere) == (0, 2)

@@ -14,7 +14,8 @@ from goalloc_cli.importers.exectrace.infer.cover import covered_until, cut
 from goalloc_cli.importers.exectrace.infer.cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
 from goalloc_cli.importers.exectrace.infer.idle import idle_flushes
 from goalloc_cli.importers.exectrace.infer.late import follow_window, late_allocs, new_late, split_moves, told_late
-from goalloc_cli.importers.exectrace.infer.missing import missing_events
+from goalloc_cli.importers.exectrace.infer.lost_spans import missing_spans
+from goalloc_cli.importers.exectrace.infer.missing import Missing, missing_events
 from goalloc_cli.importers.exectrace.infer.next import NextSweeps
 from goalloc_cli.importers.exectrace.infer.order import Clock
 from goalloc_cli.importers.exectrace.infer.stop import begin_at_snapshot, tell_once
@@ -25,7 +26,7 @@ from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, c
 from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
 from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events, decode, lost_numbers, new_events, new_streams
-from goalloc_cli.importers.exectrace.wire.survey import survey
+from goalloc_cli.importers.exectrace.wire.survey import MOST_INFERRED, survey
 from goalloc_cli.importers.exectrace.wire.types import read_types
 from goalloc_cli.importers.exectrace.wire.wire import Wire
 from goalloc_cli.trace.lost import Lost
@@ -90,13 +91,13 @@ class Reader:
         """Whether it is known to be of a runtime that goalloc mended: only those that tell sizes say so."""
         self.lost = Lost(batches=sum(batches for _, batches in wire.damaged))
         self.has_snapshot = self.packs_tiny = False
-        self._late = new_late(self.survey.spans + 1, ms, ps)
+        self._late = new_late(self.survey.span_rows, ms, ps)
         self._moves: Array = np.zeros((0, 3), np.int64)
         self.moved: Array = np.zeros(0, np.int64)
         """Late allocs that were written where they belong, behind the window, and are still to come at their own place."""
         # Of Go 1.26 on, and of one P: others sweep at once, in an order of their own.
         self._next_sweeps = NextSweeps() if wire.release == "1.26" and ps == 1 else None
-        self._sweeps = new_sweeps(self.survey.spans + 1)
+        self._sweeps = new_sweeps(self.survey.span_rows)
         self._sweep = np.zeros(0, np.uint8)
         self._sweepers = np.zeros((MOST_SWEEPERS, 2), np.int64)
         self._sweeper_count = 0
@@ -290,17 +291,29 @@ class Reader:
         """The columns and the order of a generation with the events that must have been; the heap as it is after them."""
         heap = self.window.heap
         ends = self.wire.release != "1.23" or self.packs_tiny
+        spans = missing_spans(columns, order, found["row"], heap, self.types.infos, self.inline_marks)
+        if len(spans) and self.lost.made + len(spans) <= MOST_INFERRED:
+            columns, order, found = self._walked_with(spans, columns, order, found, before)
+            self.lost.made += len(spans)
         missing = missing_events(columns["kind"], order, found, heap, before.heap.pool, len(self.window), ends)
-        restore(heap, before)
-        columns, order = missing.put_in(columns, order)
-        found = {name: np.empty(len(order), column.dtype) for name, column in found.items()}
-        self._walk(columns, order, found, np.zeros((MOST_PAIRS, 2), np.int64))
+        columns, order, found = self._walked_with(missing, columns, order, found, before)
         self.lost.births += missing.count(Ev.OBJECT_ALLOC)
         self.lost.deaths += missing.count(Ev.OBJECT_FREE)
         self.lost.spans += missing.count(Ev.SPAN_FREE)
         about = found["row"][len(order) - len(missing) :]
         self.lost.bytes += int(self.window.spans["size"][about[about >= 0]].sum())
         return columns | found, order
+
+    def _walked_with(
+        self, missing: Missing, columns: dict[str, NDArray[Any]], order: NDArray[np.int32], found: dict[str, NDArray[Any]],
+        before: Copy,
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32], dict[str, NDArray[Any]]]:  # fmt: skip
+        """The columns and the order with these events in their places, and what the walk finds then."""
+        restore(self.window.heap, before)
+        columns, order = missing.put_in(columns, order)
+        found = {name: np.empty(len(order), column.dtype) for name, column in found.items()}
+        self._walk(columns, order, found, np.zeros((MOST_PAIRS, 2), np.int64))
+        return columns, order, found
 
     def _told_again(self, events: Events, impossible: Array, owner: NDArray[np.int32], before: Heap) -> bool:
         """Whether there are allocs of objects which the snapshot holds: these are silenced.

@@ -114,6 +114,7 @@ class Missing:
     place: Array
     kind: NDArray[np.uint8]
     a: Array
+    b: Array
 
     def __len__(self) -> int:
         return len(self.kind)
@@ -128,7 +129,7 @@ class Missing:
         Each is of the same M, P and time as the event that it comes before.
         """
         beside = order[np.minimum(self.place, len(order) - 1)]
-        known = {"kind": self.kind, "a": self.a, "b": np.zeros(len(self), np.int64), "code": np.zeros(len(self), np.uint8)}
+        known = {"kind": self.kind, "a": self.a, "b": self.b, "code": np.zeros(len(self), np.uint8)}
         longer = {n: np.concatenate([c, known.get(n, c[beside])]).astype(c.dtype) for n, c in columns.items()}
         numbers = np.arange(len(order), len(order) + len(self), dtype=np.int32)
         return longer, np.insert(order, self.place, numbers)
@@ -163,4 +164,4 @@ def missing_events(
         )
     )  # fmt: skip
     out = out[np.argsort(out[:count, 0], kind="stable")]
-    return Missing(out[:, 0], out[:, 1].astype(np.uint8), out[:, 2])
+    return Missing(out[:, 0], out[:, 1].astype(np.uint8), out[:, 2], np.zeros(count, np.int64))

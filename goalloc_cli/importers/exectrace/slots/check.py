@@ -72,12 +72,12 @@ def is_pardoned(faults: Array, may_lose_spans: bool, ps: int) -> bool:
 
 
 def count_left_out(faults: Array, lost: Lost) -> None:
-    """Count what no inference could place."""
-    lost.nowhere += int(faults[UNKNOWN_SPAN_ALLOC])
-    lost.unborn += int(faults[UNKNOWN_SLOT_FREE])
-    lost.spanless += int(faults[UNKNOWN_SPAN_FREE] + faults[SPAN_OVERLAP] + faults[LIVE_IN_FREED])
-    lost.misplaced += int(faults[MISPLACED])
-    lost.impossible += int(faults[BAD_SPAN])
+    """Write down what no inference could place; `faults` are those of all that was read so far."""
+    lost.nowhere = int(faults[UNKNOWN_SPAN_ALLOC])
+    lost.unborn = int(faults[UNKNOWN_SLOT_FREE])
+    lost.spanless = int(faults[UNKNOWN_SPAN_FREE] + faults[SPAN_OVERLAP] + faults[LIVE_IN_FREED])
+    lost.misplaced = int(faults[MISPLACED])
+    lost.impossible = int(faults[BAD_SPAN])
 
 
 class Loses(IntEnum):

@@ -20,7 +20,7 @@ from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.design.gosizes import HEADER_ABOVE, PAGE, PAGES_OF, SIZE_OF, SPAN_CLASSES, TINY_SPC
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.decode import CLASS_BITS, Ev
-from goalloc_cli.importers.exectrace.wire.survey import MOST_PAGES, Survey
+from goalloc_cli.importers.exectrace.wire.survey import MOST_INFERRED, MOST_PAGES, Survey
 
 MANUAL = -1
 """Span class of a span that holds no objects."""
@@ -318,10 +318,10 @@ def new_heap(survey: Survey) -> Heap:
     if survey.span_pages > MOST_SPAN_PAGES:
         raise TraceError("the spans have more than 16 TiB in all: the recording is damaged; record it again")
     slots_of = np.append(1, PAGES_OF[1:] * PAGE // SIZE_OF[1:])
-    room = int((survey.made * slots_of).sum()) + 1
+    room = int((survey.made * slots_of).sum()) + 1 + MOST_INFERRED * PAGE // 8
     pages = -(-survey.pages // CHUNK_PAGES) * CHUNK_PAGES
     return Heap(
-        spans=np.zeros(survey.spans + 1, SPANS),
+        spans=np.zeros(survey.span_rows, SPANS),
         used=np.zeros(2, np.int64),
         page_span=np.zeros(pages, np.int32),
         base_span=np.zeros(pages, np.int32),

@@ -23,6 +23,8 @@ from goalloc_cli.importers.exectrace.wire.scan import NO_M
 from goalloc_cli.importers.exectrace.wire.tables import uvarint_at
 from goalloc_cli.importers.exectrace.wire.wire import Wire
 
+MOST_INFERRED = 1 << 12
+"""Spans whose births were lost that are inferred."""
 MOST_PAGES = 1 << 28
 """Events of spans on pages beyond this (2 TiB) are taken for damaged."""
 
@@ -64,6 +66,11 @@ class Survey:
     def spans(self) -> int:
         """Number of spans that there ever were."""
         return int(self.kinds[Ev.SPAN] + self.kinds[Ev.SPAN_ALLOC])
+
+    @property
+    def span_rows(self) -> int:
+        """Rows of tables by span: one more than there are, and those that may be inferred."""
+        return self.spans + 1 + MOST_INFERRED
 
 
 @kernel

@@ -139,7 +139,7 @@ def make_source(
 def make_held(survey: Survey, ms: int, types: int) -> Held:
     """The state of the walk in `exectrace_emit` before its first event. Only what is used of it takes memory, but for a bit
     for each object and a few words for each span that there ever were."""
-    kinds, spans, ps = survey.kinds, survey.spans + 1, survey.ps
+    kinds, spans, ps = survey.kinds, survey.span_rows, survey.ps
     # An object whose birth was lost shows at its free.
     most = int(kinds[Ev.HEAP_OBJECT] + kinds[Ev.OBJECT_ALLOC] + kinds[Ev.OBJECT_FREE]) + 1
     objects = new_handles(most)
