@@ -45,6 +45,16 @@ main()
 """The command line, in which writing a trace goes into compiled code and never comes back."""
 
 
+@pytest.fixture(autouse=True)
+def hung_up_as_usual() -> Iterator[None]:
+    """Under nohup nobody hears SIGHUP: what is started here does."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL) if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else None
+    yield
+    if before is not None:
+        signal.signal(signal.SIGHUP, before)
+
+
+
 @contextmanager
 def running(*args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """A Python in a process of its own, in a session of its own; it does not outlive the block."""
