@@ -35,7 +35,7 @@ INPUTS = {
 """What the reader's own files are here; the first bytes of a file tell what it is, not its name."""
 GIVEN_BACK = "docs/what-if.md"
 PAGES = sorted(
-    str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("traces/*.md"), *ROOT.glob("benchmarks/*.md")]
+    str(page.relative_to(ROOT)) for folder in (".", "docs", "traces", "benchmarks") for page in (ROOT / folder).glob("*.md")
 )
 
 
