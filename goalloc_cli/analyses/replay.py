@@ -109,7 +109,7 @@ def replay(
 
     Raises:
         ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
-        TraceError: the trace cannot be read, or has a bad event (`trace.badevents`).
+        TraceError: the trace cannot be read, or has a bad event (`analyses.badevents`).
     """
     started = time.perf_counter()
     run = Run(trace, design, hints, every, check)

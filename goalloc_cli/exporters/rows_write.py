@@ -1,4 +1,4 @@
-"""Writes events as rows: the way back of `rows_json`, `rows_csv` and `rows_msgpack`."""
+"""Writes events as rows: the way back of `importers.rows`."""
 
 # mypy: allow-untyped-defs
 # (Kernels are typed by what they are called with.)

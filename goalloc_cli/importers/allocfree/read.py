@@ -1,7 +1,7 @@
 """Recordings of Go 1.20 and earlier: what GODEBUG=allocfreetrace=1 prints on the standard error.
 
 Read in one pass, `MOST_HELD` events in memory at most, beside a row for each live object. The steps, one file each:
-`allocfree_scan` (text to records), `allocfree_types` (types and sites), `allocfree_follow` (handles, deaths).
+`scan` (text to records), `types` (types and sites), `follow` (handles, deaths).
 """
 
 from __future__ import annotations

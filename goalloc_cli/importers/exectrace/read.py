@@ -1,11 +1,11 @@
 """Go execution traces (Go 1.23 and later) recorded with GODEBUG=traceallocfree=1.
 
-A recording is made of generations, about a second each, and read one after the other (`exectrace_reader`) into a window
-(`exectrace_window`), which holds what has not been written yet: what a span is at the start, what a cycle will free and
-which event came late shows only behind. The steps, one file each: `exectrace_wire` (batches), `exectrace_tables` (strings,
-stacks, types), `exectrace_survey` (a first look), `exectrace_decode` (events), `exectrace_stop` (the stop at the start),
-`exectrace_order` (time), `exectrace_slots` (which slot; contradictions), `exectrace_cycles` (collector), `exectrace_late`
-(events that came late), `exectrace_snapshot` and `exectrace_start` (the heap at the start), `exectrace_emit` (the rest).
+A recording is made of generations, about a second each, and read one after the other (`reader`) into a window
+(`slots/window`), which holds what has not been written yet: what a span is at the start, what a cycle will free and
+which event came late shows only behind. The steps, one file each: `wire/wire` (batches), `wire/tables` (strings,
+stacks, types), `wire/survey` (a first look), `wire/decode` (events), `infer/stop` (the stop at the start),
+`infer/order` (time), `slots/slots` (which slot; contradictions), `infer/cycles` (collector), `infer/late`
+(events that came late), `infer/snapshot` and `write/start` (the heap at the start), `write/emit` (the rest).
 """
 
 from __future__ import annotations

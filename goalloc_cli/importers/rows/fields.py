@@ -1,7 +1,7 @@
 """The fields of a row: their names, what they may hold, and how a row becomes an event. Shared by all forms of rows.
 
 A scanner (JSON, CSV, msgpack) walks the bytes of many rows and sets the fields of one after another; what it does not
-take itself (escapes, texts that it meets for the first time, ids that are texts, mistakes) it leaves to `rows_odd`.
+take itself (escapes, texts that it meets for the first time, ids that are texts, mistakes) it leaves to `odd`.
 """
 
 # mypy: allow-untyped-defs

@@ -33,7 +33,7 @@ BAD_EVENTS = {
     FAULT_LATE_SNAPSHOT: "an event of the snapshot comes after the snapshot",
     FAULT_MANUAL: "a manual span is freed that was not allocated, allocated twice, or has no pages",
 }
-"""Events that contradict the ones before them: `trace.badevents` finds the same ones without a heap."""
+"""Events that contradict the ones before them: `analyses.badevents` finds the same ones without a heap."""
 
 CONTRADICTIONS = {
     FAULT_SNAPSHOT: "the snapshot of the heap contradicts itself",

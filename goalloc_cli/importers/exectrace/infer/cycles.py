@@ -83,7 +83,7 @@ class Act(IntEnum):
 
 @dataclass
 class Cycles:
-    """Places in the window (`exectrace_window`) of what the collector did; below 0 where it lies behind."""
+    """Places in the window (`slots/window`) of what the collector did; below 0 where it lies behind."""
 
     ps: int
     """Ps that do anything."""

@@ -4,7 +4,7 @@
 - A slot that is filled again, and a span that is given back, while an object lives there: the object died before.
 - A span that another one was laid over: it was given back before.
 
-What cannot be placed so is left out, and counted by the walk that follows (`exectrace_slots`).
+What cannot be placed so is left out, and counted by the walk that follows (`slots/slots`).
 """
 
 # mypy: allow-untyped-defs

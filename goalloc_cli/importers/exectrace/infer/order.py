@@ -3,7 +3,7 @@
 Each M stamps its own events, and a stamp is at least one tick (64 ns) after the one before (runtime/traceevent.go,
 event). A sweep frees faster than that, so the stamps of such a burst run ahead of real time, up to tens of
 microseconds. Within a burst the stamps are therefore squeezed: first by what a traced free really costs, then, burst by
-burst, until no slot is taken before the free that made room (`exectrace_slots.py` finds those).
+burst, until no slot is taken before the free that made room (`slots/slots` finds those).
 """
 
 # mypy: allow-untyped-defs

@@ -183,7 +183,7 @@ def _default_caches(
 
 
 def _page_caches(window: Window, cycles: Cycles, count: int, snapshot: Snapshot, ps: int) -> None:
-    """Find what each P's page cache held, by what explains the first span events (`exectrace_pagecache`)."""
+    """Find what each P's page cache held, by what explains the first span events (`infer/pagecache`)."""
     end = int(cycles.ends[0]) if len(cycles.ends) else len(window)
     early = window.order[:end]
     early = early[((window.kind[early] == Ev.SPAN_ALLOC) | (window.kind[early] == Ev.SPAN_FREE)) & (window.row[early] >= 0)]

@@ -1,7 +1,7 @@
 """The container of a Go execution trace: header, batches, generations; all but the events themselves.
 
 Go: runtime/tracebuf.go (batches), runtime/trace.go, traceAdvance (generations), internal/trace/batch.go and
-generation.go (the reader that rejects what this one rejects). The walk over the batches is in `exectrace_scan`.
+generation.go (the reader that rejects what this one rejects). The walk over the batches is in `wire/scan`.
 """
 
 from __future__ import annotations

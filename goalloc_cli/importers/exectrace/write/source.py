@@ -1,4 +1,4 @@
-"""What the walk in `exectrace_emit` reads, and what it keeps while it walks."""
+"""What the walk in `write/emit` reads, and what it keeps while it walks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Source(NamedTuple):
     kind: NDArray[np.uint8]
     a: NDArray[np.int64]
     b: NDArray[np.int64]
-    """Of an alloc: the index of its type, and what a message told of it (`exectrace_asked`). Of a goroutine's state: the
+    """Of an alloc: the index of its type, and what a message told of it (`wire/asked`). Of a goroutine's state: the
     state."""
     m: NDArray[np.int32]
     p: NDArray[np.int16]
@@ -119,7 +119,7 @@ def make_source(
     window: Window, cycles: Cycles, late: Array, moved: Array, swept_next: Array, sweepers: Array,
     sweep: NDArray[np.uint8], type_bytes: Array, whole: bool,
 ) -> Source:  # fmt: skip
-    """Everything that the walk in `exectrace_emit` reads of a window; `whole` where the recording ends with it."""
+    """Everything that the walk in `write/emit` reads of a window; `whole` where the recording ends with it."""
     actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
     actions += [(q, int(Act.SWEPT_NEXT), i, -1) for q, i in swept_next.tolist()]
     actions.sort(key=lambda action: action[:2])
@@ -137,7 +137,7 @@ def make_source(
 
 
 def make_held(survey: Survey, ms: int, types: int) -> Held:
-    """The state of the walk in `exectrace_emit` before its first event. Only what is used of it takes memory, but for a bit
+    """The state of the walk in `write/emit` before its first event. Only what is used of it takes memory, but for a bit
     for each object and a few words for each span that there ever were."""
     kinds, spans, ps = survey.kinds, survey.span_rows, survey.ps
     # An object whose birth was lost shows at its free.
