@@ -409,6 +409,13 @@ def test_an_event_that_no_release_has_is_named() -> None:
     assert "event 127 is not known, or cut off" in refusal(with_odd_events("trees-go1.24"))
 
 
+def test_a_recording_with_odd_events_that_was_cut_off_too_is_told_as_both() -> None:
+    data = with_odd_events("trees-go1.24")
+    said = refusal(data[: len(data) // 2])
+    assert "the recording was cut off" in said
+    assert "before that: byte" in said
+
+
 def test_what_stands_behind_an_odd_event_in_its_batch_is_left_out_and_the_rest_is_read() -> None:
     whole = len(addresses_of(raw("trees-go1.24")))
     trace = read_exectrace(io.BytesIO(with_odd_events("trees-go1.24")), "app.trace", partial=True)

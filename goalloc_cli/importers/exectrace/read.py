@@ -77,15 +77,15 @@ def read_exectrace(stream: BinaryIO, name: str, partial: bool = False) -> Trace:
 def _open(recording: Bytes, name: str, partial: bool) -> Reader:
     """A reader of the recording, up to its break and without what is damaged where it is `partial`."""
     wire = read_wire(recording, name)
+    where = f"{wire.broken}; before that: " if wire.broken else ""
     try:
         reader = Reader(wire, inline_marks=wire.release == "1.26")
     except TraceError as error:
-        where = f"{wire.broken}; before that: " if wire.broken else ""
         raise TraceError(f"{name}: {where}{error}") from None
     if wire.damaged and not partial:
         raise TraceError(
-            f"{name}: {wire.damaged[0][0]}: the file is damaged. --partial leaves out the rest of every such batch (there: "
-            f"{reader.lost.batches}), infers what must have been, and says how much that is"
+            f"{name}: {where}{wire.damaged[0][0]}: the file is damaged. --partial leaves out the rest of every such batch "
+            f"(there: {reader.lost.batches}), infers what must have been, and says how much that is"
         )
     if wire.broken and not partial:
         events, seconds = reader.usable()
