@@ -21,11 +21,11 @@ from goalloc_cli.importers.exectrace.wire.decode import ARGUMENTS
 from goalloc_cli.native.native import read_native, write_native
 from goalloc_cli.report.documents.ledger import ledger
 from goalloc_cli.results.outcome import Outcome
-from goalloc_cli.trace.event import Kind
+from goalloc_cli.trace.event import KIND_MASK, Kind
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.trace import Trace
 from tests.conftest import Go
-from tests.importers.test_exectrace import event_batches, raw, refusal
+from tests.importers.test_exectrace import RECORDINGS, addresses_of, event_batches, events_of, raw, refusal
 
 MANY = "trees-go1.24"
 
@@ -140,3 +140,124 @@ def test_what_is_left_out_is_counted_once_however_often_it_is_asked() -> None:
     for _ in range(3):
         count_left_out(faults, lost)
     assert (lost.nowhere, lost.misplaced) == (faults[UNKNOWN_SPAN_ALLOC], faults[MISPLACED])
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_batches_that_stand_there_twice_are_read_once(name: str) -> None:
+    data = raw(name)
+    start, end = event_batches(data)[3]
+    assert events_of(data[:end] + data[start:end] * 2 + data[end:]) == events_of(data)
+
+
+def test_that_batches_stood_there_twice_is_said() -> None:
+    data = raw("trees-go1.24")
+    start, end = event_batches(data)[3]
+    said = read_exectrace(io.BytesIO(data[:end] + data[start:end] * 2 + data[end:]), "app.trace").header.notes
+    assert "Batches that stand in the file twice, to the byte, were read once: 2." in said
+
+
+@pytest.mark.parametrize("name", RECORDINGS[:-1])
+@pytest.mark.parametrize("which", [2, 5])
+def test_a_lost_batch_is_noticed_and_counted(name: str, which: int) -> None:
+    data = raw(name)
+    start, end = event_batches(data)[which]
+    said = refusal(data[:start] + data[end:])
+    assert "of objects that do not exist" in said or "in slots that are in use" in said or "missing" in said
+    assert "--partial takes it" in said
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+@pytest.mark.parametrize("which", [2, 5])
+def test_of_a_recording_with_a_lost_batch_the_rest_is_taken_and_what_is_missing_told(name: str, which: int) -> None:
+    data = raw(name)
+    start, end = event_batches(data)[which]
+    trace = read_exectrace(io.BytesIO(data[:start] + data[end:]), "app.trace", partial=True)
+    assert sum(len(batch) for batch in trace.batches) > 10_000
+    assert trace.lost.events or trace.lost.numbers
+    assert any("were lost" in remark for remark in trace.remarks)
+
+
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_a_recording_that_was_cut_off_says_how_much_of_it_is_whole(name: str) -> None:
+    data = raw(name)
+    said = refusal(data[: len(data) // 2])
+    assert "the program ended without stopping the trace" in said
+    assert re.search(r"[\d,]+ events of \d+\.\d\d s before it can be read: --partial takes them", said)
+
+
+@pytest.mark.parametrize("name", ["trees-go1.24", "orders-go1.25", "wordcount-go1.26"])
+def test_of_a_recording_that_was_cut_off_everything_before_is_as_in_the_whole(name: str) -> None:
+    data = raw(name)
+    before = addresses_of(data[: len(data) // 2], partial=True)
+    assert len(before) > 10_000
+    assert before == addresses_of(data)[: len(before)]
+
+
+def test_a_generation_without_tables_has_its_collections_all_the_same() -> None:
+    data = raw("wordcount-go1.26")
+    kind = np.frombuffer(events_of(data[: len(data) // 2], partial=True)[0], np.uint8)
+    collections = kind[np.isin(kind, (Kind.GC_START, Kind.GC_END, Kind.FLUSH))].tolist()
+    whole = np.frombuffer(events_of(data)[0], np.uint8)
+    assert len(collections) > 3
+    assert collections == whole[np.isin(whole, (Kind.GC_START, Kind.GC_END, Kind.FLUSH))].tolist()[: len(collections)]
+
+
+def test_a_byte_that_starts_no_batch_is_named() -> None:
+    data = raw("web-go1.27-p4")
+    start, _ = event_batches(data)[3]
+    assert f"byte {start}: byte 47 starts no batch" in refusal(data[:start] + b"\x2f" + data[start + 1 :])
+
+
+def test_the_output_of_the_program_in_its_recording_is_told_as_that() -> None:
+    data = raw("web-go1.27-p4")
+    start, _ = event_batches(data)[3]
+    said = refusal(data[:start] + b"stage 0 done, all is well\n" + data[start:])
+    assert f"byte {start}: text stands here, 'stage 0 done, all is well': other output is mixed into the file" in said
+
+
+def test_a_second_recording_behind_the_first_is_told_as_that() -> None:
+    data = raw("trees-go1.24")
+    assert f"byte {len(data)}: a second recording begins here" in refusal(data + data)
+
+
+def test_the_first_of_two_recordings_in_a_file_is_taken() -> None:
+    data = raw("trees-go1.24")
+    assert events_of(data + data, partial=True) == events_of(data)
+
+
+def with_odd_events(name: str) -> bytes:
+    """A recording in which the end of a batch was written over."""
+    data = bytearray(raw(name))
+    _, end = event_batches(bytes(data))[1]
+    data[end - 40 : end] = b"\x7f" * 40
+    return bytes(data)
+
+
+def test_an_event_that_no_release_has_is_named() -> None:
+    assert "event 127 is not known, or cut off" in refusal(with_odd_events("trees-go1.24"))
+
+
+def test_a_recording_with_odd_events_that_was_cut_off_too_is_told_as_both() -> None:
+    data = with_odd_events("trees-go1.24")
+    said = refusal(data[: len(data) // 2])
+    assert "the recording was cut off" in said
+    assert "before that: byte" in said
+
+
+def test_what_stands_behind_an_odd_event_in_its_batch_is_left_out_and_the_rest_is_read() -> None:
+    whole = len(addresses_of(raw("trees-go1.24")))
+    trace = read_exectrace(io.BytesIO(with_odd_events("trees-go1.24")), "app.trace", partial=True)
+    assert sum(np.count_nonzero(batch.kind & KIND_MASK == Kind.ALLOC) for batch in trace.batches) > 0.99 * whole
+    assert trace.lost.batches == 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_flipped_byte_is_read_or_refused_but_never_crashes(seed: int) -> None:
+    data = bytearray(raw("trees-go1.24"))
+    rng = np.random.default_rng(seed)
+    data[int(rng.integers(16, len(data)))] ^= int(rng.integers(1, 256))
+    try:
+        for batch in read_exectrace(io.BytesIO(bytes(data)), "app.trace").batches:
+            assert len(batch)
+    except TraceError as error:
+        assert str(error).startswith("app.trace: ")
