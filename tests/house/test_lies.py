@@ -13,15 +13,17 @@ from fuzz.doors import TRY
 from goalloc_cli.analyses.examine import examine
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.analyses.verify.verify import verify
-from goalloc_cli.design.releases import RELEASES, release
+from goalloc_cli.design.releases import GO_1_27, RELEASES, release
 from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.importers.rows.read import read_jsonl
+from goalloc_cli.model.books.survey import spans
 from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.results.verdict import Verdict
 from goalloc_cli.trace.event import NO_P, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_NS
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import batch
+from tests.kit.kernels import Kernels
 
 BASE = 0xC000000000
 PAGE = BASE >> 13
@@ -212,3 +214,12 @@ def test_columns_of_a_lie_are_those_of_events() -> None:
 
     found: list[Batch] = list(read_native(io.BytesIO(lying_trace(random.Random(3))), "a", lenient=True).batches)
     assert np.all(found[0].size >= 0)
+
+
+def test_a_heap_that_counts_its_spans_wrong_is_surveyed_whole() -> None:
+    """Found by fuzzing: two nodes of a saved state named one span, which was given back twice."""
+    kernels = Kernels(GO_1_27, 1)
+    for number, size in enumerate((24, 500, 40_000)):
+        kernels.apply(Kind.ALLOC, 0, number, size, 0)
+    kernels.heap.stats.spans = 1
+    assert len(spans(kernels.heap)) == 3

@@ -115,7 +115,9 @@ def place_of(heap, span):
 
 def spans(heap: np.record) -> np.ndarray:
     """SPAN rows of the heap spans in use, by address; pin_type still holds the span's row number."""
-    rows = np.zeros(int(heap.stats.spans), SPAN)
+    # Counted here: the heap's own count is a number of a saved state, which may lie.
+    states = plain(heap.spans)["state"][: int(heap.span_rows)]
+    rows = np.zeros(int(np.count_nonzero(states[1:] == SPAN_IN_USE)), SPAN)
     survey_spans(heap, rows)
     return rows[np.argsort(rows["start_addr"])]
 
