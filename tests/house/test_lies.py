@@ -156,6 +156,17 @@ def test_an_object_without_size_lies_outside_of_the_heap() -> None:
     assert verified([(Kind.ALLOC, 0, 1, 0, 0, NOWHERE)]).events == 1
 
 
+def test_an_object_without_size_that_was_seen_somewhere_is_not_scored() -> None:
+    """Found by fuzzing: its place, none, was an index."""
+    assert verified([ARENA, END, (Kind.ALLOC, 0, 9, 0, 0, BASE)]).rows["free_running"].total == 0
+
+
+def test_a_page_cache_of_no_p_is_refused() -> None:
+    """Found by fuzzing: P 65535, which stands for none, was an index."""
+    with pytest.raises(ReplayError, match=r"event 1 \(snap_page_cache"):
+        replayed([ARENA, (Kind.SNAP_PAGE_CACHE, NO_P, 1, PAGE, 0, 0), END])
+
+
 def test_two_objects_seen_in_one_slot_are_scored_and_only_one_is_kept() -> None:
     row = (Kind.ALLOC, 0, 1, 48, 0, BASE + 0x2000)
     frees = [(Kind.FREE, NO_P, 1, 0, 0, 0), (Kind.GC_START, 0, 0, 0, 0, 0), (Kind.GC_END, 0, 0, 0, 0, 0)]

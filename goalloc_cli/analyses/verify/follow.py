@@ -54,7 +54,8 @@ def run_free(heap, handles, columns, addr, start, kept):
         apply(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
         if heap.fault:
             return i
-        if k == ALLOC and addr[i] != 0:
+        # What has no size has no place in the heap, whatever address it was seen at.
+        if k == ALLOC and addr[i] != 0 and size[i] != 0:
             loc = objects[handle[i]].loc
             span = heap.spans[loc >> 16]
             score(heap, rows, FREE_RUNNING, span.start_addr + (loc & 0xFFFF) * span.elem_size == addr[i])

@@ -252,7 +252,7 @@ def take_page_cache(heap, p, page, mask):
     if heap.fault or heap.knobs.page_cache == 0:
         # A design without page caches has those pages where all free ones are.
         return
-    outside = page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page
+    outside = p >= heap.nprocs or page % 64 != 0 or page < heap.first_page or page + 64 > heap.end_page
     if outside or heap.mcaches[p].page_cache_bits != ZERO:
         heap.fault = FAULT_SNAPSHOT
         return
