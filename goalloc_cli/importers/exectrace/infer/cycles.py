@@ -5,7 +5,7 @@ Go: runtime/mgc.go (gcStart, gcMarkTermination), runtime/mgcsweep.go (who sweeps
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -257,7 +257,23 @@ def name_sweeps(events: Events, code: NDArray[np.uint8]) -> None:
     code[unnamed[follows]] = Code.SWEEP_CACHE
 
 
-_WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE, Ev.USER_LOG)
+_WALKED = (Ev.STW_BEGIN, Ev.STW_END, Ev.GC_BEGIN, Ev.GC_END, Ev.PROCS_CHANGE)
+
+
+def find_walked(window: Window, first: int, generation: int, tables: Tables) -> Iterator[int]:
+    """The places from `first` on that tell of cycles, stops and checkpoints.
+
+    Full recordings hold a log message for every allocation: these are left out without a look at each.
+    """
+    kind, b = window.kind[first:], window.b[first:]
+    walked = np.zeros(256, np.bool_)
+    walked[list(_WALKED)] = True
+    wanted = walked[kind]
+    logged = np.flatnonzero(kind == Ev.USER_LOG)
+    keys, of_log = np.unique(b[logged] >> 32, return_inverse=True)
+    names_checkpoint = [tables.string(generation, key) == CHECKPOINT_KEY for key in keys.tolist()]
+    wanted[logged] = np.array(names_checkpoint, np.bool_)[of_log]
+    yield from (np.flatnonzero(wanted) + first).tolist()
 
 
 def find_gone(cycles: Cycles, procs: int, q: int) -> None:
@@ -289,11 +305,9 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
     A stop is asked for by STWBegin; the world stands still at the latest when the same M writes ProcsChange
     (startTheWorld), and all that the stop is for lies before that. So a cycle starts, and a flush happens, there.
     """
-    walked = np.zeros(256, np.bool_)
-    walked[list(_WALKED)] = True
     starts: list[int] = []
     ends: list[int] = []
-    for q in (np.flatnonzero(walked[window.kind[first:]]) + first).tolist():
+    for q in find_walked(window, first, generation, tables):
         kind, m, p, code = int(window.kind[q]), int(window.m[q]), int(window.p[q]), int(window.code[q])
         if kind == Ev.STW_BEGIN:
             cycles.asked[m] = code, q
@@ -326,11 +340,9 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
             cycles.stopping.remove(m)
             cycles.stops_ended.append(q)
         elif kind == Ev.USER_LOG:
-            key, value = divmod(int(window.b[q]), 1 << 32)
-            if tables.string(generation, key) == CHECKPOINT_KEY:
-                name = tables.string(generation, value)
-                if name not in cycles.names:
-                    cycles.names.append(name)
-                cycles.named.append(cycles.names.index(name))
+            name = tables.string(generation, int(window.b[q]) & 0xFFFFFFFF)
+            if name not in cycles.names:
+                cycles.names.append(name)
+            cycles.named.append(cycles.names.index(name))
     cycles.starts = np.concatenate([cycles.starts, np.array(starts, np.int64)])
     cycles.ends = np.concatenate([cycles.ends, np.array(ends, np.int64)])
