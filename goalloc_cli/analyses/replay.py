@@ -250,7 +250,8 @@ class Run:
             self.sample(Reason.START)
         elif self.every == "gc" and last is Kind.GC_END:
             self.sample(Reason.GC)
-        elif isinstance(self.every, int) and self.events % self.every == 0:
+        elif isinstance(self.every, int) and self.events % self.every == 0 and last not in SNAP_KINDS:
+            # Before its end a snapshot is no heap that ever was.
             self.sample(Reason.EVERY)
 
     def sample(self, reason: Reason, name: int = 0) -> np.void:

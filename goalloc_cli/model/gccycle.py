@@ -41,11 +41,13 @@ def gc_start(heap, p):
 
 @inner
 def count_marks(heap):
-    """Count, by span class, what this mark phase finds live; return the bytes of those slots."""
+    """Count, by span class, what this mark phase finds live and what dead; return the bytes of the live slots."""
     all_bytes = 0
     for spc in range(SPANCLASSES):
         by = heap.by_spc[spc]
         found_bytes = by.large_live_bytes if spc < 2 else by.live * heap.spanclasses[spc].elem_size
+        used_bytes = by.large_used_bytes if spc < 2 else by.used * heap.spanclasses[spc].elem_size
+        by.doomed_bytes = used_bytes - found_bytes
         marks = heap.marks[spc]
         marks.objects = by.live
         marks.slot_bytes = found_bytes
@@ -72,6 +74,7 @@ def mark_tiny_blocks(heap):
             keep_marks(heap, span, gc.cycle)
         set_mark(heap, span, cache.tiny_slot)
         gc.marked += span.elem_size
+        heap.by_spc[span.spc].doomed_bytes -= span.elem_size
 
 
 @inner
@@ -106,6 +109,8 @@ def gc_end(heap, p, explicit):
         heap.fault = FAULT_GC_ORDER
         return
     gc.marking = 0
+    for spc in range(SPANCLASSES):
+        heap.by_spc[spc].found_bytes = heap.by_spc[spc].doomed_bytes
     end_cycle(heap, explicit)
     if heap.knobs.flush_before_sweep:
         flush_all(heap)

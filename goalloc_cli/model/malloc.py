@@ -8,6 +8,7 @@ from goalloc_cli.compiled.jit import apart, hot, inner
 from goalloc_cli.model.mcache import next_free
 from goalloc_cli.model.spans.mcentral import file_new
 from goalloc_cli.model.spans.mheap import alloc_span
+from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.sweeping.reclaim import reclaim
 from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
 from goalloc_cli.model.tables.heap import (
@@ -206,8 +207,7 @@ def free(heap, objects, obj):
         return
     gc = heap.gc
     # What a cycle marked must not change any more once its marking has begun, until the span is swept.
-    since = span.sweepgen - gc.sweepgen
-    to_be_swept = (gc.marking != 0) | ((since != 0) & (since != 3))  # neither swept nor cached since
+    to_be_swept = (gc.marking != 0) | awaits_sweep(heap, span)
     if to_be_swept and span.mark_cycle != gc.cycle:
         keep_marks(heap, span, gc.cycle)
     clear_live(heap, span, slot)

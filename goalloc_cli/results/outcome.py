@@ -29,6 +29,7 @@ SAMPLE = table(
     "reason",  # a Reason
     "name",  # of a checkpoint: index into Outcome.names
     "num_gc",
+    "peak_gc",  # cycles that had ended when heap_inuse last rose to its highest so far
     # runtime.MemStats (allocator.md 10.2), as ReadMemStats would report after flushing every mcache
     "heap_alloc",
     "total_alloc",
@@ -57,7 +58,7 @@ SAMPLE = table(
     "span_records",
     "mcache_records",
     "arena_records",
-    # the ledger (allocator.md 10.4): these ten rows sum to heap_inuse
+    # the ledger (allocator.md 10.4): these eleven rows sum to heap_inuse
     "requested",
     "headers",
     "class_rounding",
@@ -65,7 +66,8 @@ SAMPLE = table(
     "tiny_waste",
     "tail_waste",
     "span_metadata",
-    "dead_unswept",
+    "dead_unswept",  # found by the last collection, their slots not swept yet
+    "dead_unfound",  # not found yet: the next collection will
     "free_slots_cached",  # free slots in spans that an mcache holds
     "free_slots",  # free slots in all other spans
     # how far the ledger is exact: of live objects with a BOUND size, requested lies in [low, requested]
@@ -83,6 +85,7 @@ LEDGER = (
     "tail_waste",
     "span_metadata",
     "dead_unswept",
+    "dead_unfound",
     "free_slots_cached",
     "free_slots",
 )

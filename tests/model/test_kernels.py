@@ -30,6 +30,8 @@ COUNTERS = (
     "growths",
     "next_gc",
     "trigger",
+    "dead_unswept",
+    "dead_unfound",
 )
 
 

@@ -161,6 +161,19 @@ class Naive:
         return self.heap.heap_alloc
 
     @property
+    def dead_unswept(self) -> int:
+        """Bytes of dead slots that the last cycle found, in spans that wait to be swept."""
+        h = self.heap
+        waiting = (s for s in h.spans if s.sweepgen - h.sweepgen not in (0, 3))
+        return sum((s.alloc_count - len(s.marks)) * s.elem_bytes for s in waiting)
+
+    @property
+    def dead_unfound(self) -> int:
+        """Bytes of dead slots that no cycle has found yet."""
+        live = sum(len(s.live) * s.elem_bytes for s in self.heap.spans)
+        return self.heap.heap_alloc - live - self.dead_unswept
+
+    @property
     def heap_objects(self) -> int:
         """Slots in use."""
         return self.heap.mallocs - self.heap.frees

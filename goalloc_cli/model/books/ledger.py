@@ -18,6 +18,7 @@ def take_sample(heap, row):
     row.event = heap.event + heap.event_in_batch
     row.time_ns = heap.time_ns
     row.num_gc = heap.gc.cycle
+    row.peak_gc = stats.peak_gc
     row.heap_inuse = stats.in_use
     reserved = 0
     if heap.knobs.count_reserved:
@@ -33,6 +34,14 @@ def take_sample(heap, row):
     sample_released(heap, row)
     sample_objects(heap, row)
     sample_mcaches(heap, row)
+
+
+@inner
+def close_peak(heap):
+    """Keep the ledger of the moment before in_use falls from its maximum, where it still stands there."""
+    if heap.stats.peak_open:
+        heap.stats.peak_open = 0
+        take_sample(heap, heap.peak)
 
 
 @inner
@@ -60,7 +69,8 @@ def sample_objects(heap, row):
     row.heap_alloc = row.total_alloc = row.heap_objects = 0
     row.mallocs = row.frees = heap.stats.tiny_packed
     row.requested = row.headers = row.class_rounding = row.large_rounding = row.tiny_waste = 0
-    row.tail_waste = row.span_metadata = row.dead_unswept = row.free_slots = row.free_slots_cached = 0
+    row.tail_waste = row.span_metadata = row.free_slots = row.free_slots_cached = 0
+    row.dead_unswept = row.dead_unfound = 0
     row.bound_slot_bytes = row.bound_rounding = 0
     page = 1 << heap.knobs.page_shift
     for spc in range(2):
@@ -68,9 +78,7 @@ def sample_objects(heap, row):
         row.heap_alloc += by.large_used_bytes
         row.total_alloc += by.large_alloc_bytes
         row.large_rounding += by.large_live_bytes - by.requested
-        row.dead_unswept += by.large_used_bytes - by.large_live_bytes
-        # A span that was just swept, and is about to be given back, is one free slot.
-        row.free_slots += by.span_bytes - by.large_used_bytes
+        row.dead_unfound += by.large_used_bytes - by.large_live_bytes
         row.bound_slot_bytes += by.bound * page
         row.bound_rounding += by.bound * (page - 1)
         add_counts(row, by)
@@ -92,14 +100,16 @@ def sample_objects(heap, row):
         row.bound_slot_bytes += by.bound * size
         row.span_metadata += by.spans * spanclass.metadata
         row.tail_waste += by.span_bytes - by.spans * (spanclass.metadata + spanclass.nelems * size)
-        row.dead_unswept += (by.used - by.live) * size
+        row.dead_unfound += (by.used - by.live) * size
         row.free_slots += (by.spans * spanclass.nelems - by.used) * size
         add_counts(row, by)
 
 
 @inner
 def add_counts(row, by):
-    """Add one span class to the object counts."""
+    """Add one span class to the object counts, and tell what is dead and found from what is not found yet."""
+    row.dead_unswept += by.found_bytes
+    row.dead_unfound -= by.found_bytes
     row.mallocs += by.mallocs
     row.frees += by.frees
     row.heap_objects += by.used

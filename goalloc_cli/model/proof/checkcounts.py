@@ -6,10 +6,12 @@ import numpy as np
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import Pages
+from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.sweeping.underway import may_overlap
 from goalloc_cli.model.tables.heap import NO_RUN, NO_SPAN, NONE, SPAN_IN_USE, SWEPT_REFILL
 from goalloc_cli.model.tables.objects import OBJECT_BOUND, OBJECT_LIVE
 from goalloc_cli.model.tables.pallocbits import get_bit, popcount
+from goalloc_cli.model.tables.slotbits import count_marked
 
 
 @inner
@@ -19,12 +21,15 @@ def check_sums(heap):
     spans, span_bytes = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
     live = np.zeros(classes, np.int64)
     live_bytes = np.zeros(classes, np.int64)
+    found_bytes = np.zeros(classes, np.int64)
     for s in range(1, heap.span_rows):
         span = heap.spans[s]
         if span.state != SPAN_IN_USE:
             continue
         spans[span.spc] += 1
         span_bytes[span.spc] += span.npages << heap.knobs.page_shift
+        if awaits_sweep(heap, span):
+            found_bytes[span.spc] += (span.alloc_count - count_marked(heap, span, heap.gc.cycle)) * span.elem_size
         for w in range(span.bits + span.nwords, span.bits + 2 * span.nwords):
             slots = popcount(heap.bits[w])
             live[span.spc] += slots
@@ -39,6 +44,8 @@ def check_sums(heap):
             return 25
         if by.live != live[spc]:
             return 33
+        if by.found_bytes != found_bytes[spc]:
+            return 34
         large, large_live = (span_bytes[spc], live_bytes[spc]) if spc < 2 else (0, 0)
         if by.large_used_bytes != large or by.large_live_bytes != large_live:
             return 25

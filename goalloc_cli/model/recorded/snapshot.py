@@ -9,6 +9,7 @@ from goalloc_cli.model.pages.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pages.pagecache import take_block
 from goalloc_cli.model.spans.mcentral import file_cached, file_found
 from goalloc_cli.model.spans.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
+from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.stack import insert, is_pooled, order_of
 from goalloc_cli.model.tables.heap import (
     FAULT_LIVE_HANDLE,
@@ -22,7 +23,15 @@ from goalloc_cli.model.tables.heap import (
 )
 from goalloc_cli.model.tables.objects import OBJECT_LIVE, name_object
 from goalloc_cli.model.tables.pallocbits import ZERO, get_bit
-from goalloc_cli.model.tables.slotbits import TINY_SPC, add_sharer, is_allocated, load_alloc_cache, set_allocated, set_live
+from goalloc_cli.model.tables.slotbits import (
+    TINY_SPC,
+    add_sharer,
+    count_marked,
+    is_allocated,
+    load_alloc_cache,
+    set_allocated,
+    set_live,
+)
 
 
 @inner
@@ -171,6 +180,9 @@ def complete_span(heap, s):
         return
     span = heap.spans[s]
     load_alloc_cache(heap, span, 0)
+    if awaits_sweep(heap, span):
+        dead = span.alloc_count - count_marked(heap, span, heap.gc.cycle)
+        heap.by_spc[span.spc].found_bytes += dead * span.elem_size
     if span.owner != NONE:
         span.alloc_count_at_cache = span.alloc_count
         file_cached(heap, s)

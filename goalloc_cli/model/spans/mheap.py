@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
-from goalloc_cli.model.books.ledger import take_sample
+from goalloc_cli.model.books.ledger import close_peak
 from goalloc_cli.model.pages.pagealloc import alloc_pages, free_pages
 from goalloc_cli.model.pages.pagecache import cache_alloc
 from goalloc_cli.model.pages.scavenge import assist
@@ -155,6 +155,7 @@ def count_in_use(heap, spc, npages):
     if stats.in_use >= stats.max_in_use:
         stats.max_in_use = stats.in_use
         stats.peak_open = 1
+        stats.peak_gc = heap.gc.cycle - heap.gc.marking
 
 
 @inner
@@ -170,8 +171,7 @@ def count_manual(heap, state, span_bytes):
 def free_span(heap, s):
     """Give a heap span without live objects back to the page heap."""
     span = heap.spans[s]
-    if heap.stats.peak_open:
-        close_peak(heap)
+    close_peak(heap)
     span_bytes = span.npages << heap.knobs.page_shift
     by = heap.by_spc[span.spc]
     by.spans -= 1
@@ -182,13 +182,6 @@ def free_span(heap, s):
     heap.gc.pages_in_use -= span.npages
     drop_slot_bits(heap, span)
     release_span(heap, s, LOCK_FREE)
-
-
-@inner
-def close_peak(heap):
-    """Keep the ledger of the moment before in_use falls from its maximum."""
-    heap.stats.peak_open = 0
-    take_sample(heap, heap.peak)
 
 
 @inner

@@ -6,6 +6,7 @@ A sweep only counts and frees slots; whoever asked for it files the span, or giv
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.books.ledger import close_peak
 from goalloc_cli.model.tables.slotbits import adopt_marks, load_alloc_cache
 
 
@@ -34,12 +35,23 @@ def is_stale(heap, span):
 
 
 @inner
+def awaits_sweep(heap, span):
+    """True for a heap span that was neither swept since the last cycle ended nor cached since: what died there is found,
+    and not freed yet."""
+    since = span.sweepgen - heap.gc.sweepgen
+    return (since != 0) & (since != 3)
+
+
+@inner
 def sweep_span(heap, s, cause):
     """Free the slots of span s whose objects the last cycle did not mark."""
     gc = heap.gc
     span = heap.spans[s]
     used = adopt_marks(heap, span, gc.cycle)
     freed = span.alloc_count - used
+    if used == 0:
+        # The span is about to go: the peak is a moment at which its objects still counted.
+        close_peak(heap)
     span.alloc_count = used
     span.mark_cycle = -1
     span.sweepgen = gc.sweepgen
@@ -51,6 +63,7 @@ def sweep_span(heap, s, cause):
         by = heap.by_spc[span.spc]
         by.frees += freed
         by.used -= freed
+        by.found_bytes -= freed * span.elem_size
         if span.spc < 2:
             by.large_free_bytes += span.elem_size
             by.large_used_bytes -= span.elem_size

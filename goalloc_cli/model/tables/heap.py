@@ -153,7 +153,8 @@ BY_SPC = table(
     large_free_bytes="<i8",
     large_used_bytes="<i8",
     large_live_bytes="<i8",
-    spare="(2,)<i8",  # to 128 bytes
+    doomed_bytes="<i8",  # dead slots when the last mark phase began
+    found_bytes="<i8",  # those of them that no sweep has freed since it ended
 )
 
 MARKED = ("objects", "slot_bytes", "requested_bytes")
@@ -295,6 +296,7 @@ STATS = table(
     spans="<i8",
     max_in_use="<i8",
     peak_open="<i8",  # in_use is at its maximum and the sample is still to be taken
+    peak_gc="<i8",  # cycles that had ended when it last rose to that
     locks=f"({len(LOCKS)},)<i8",
     swept=f"({len(SWEEP_CAUSES)},)<i8",
 )

@@ -21,6 +21,7 @@ LABELS = {
     "tail_waste": "span tails",
     "span_metadata": "metadata in spans",
     "dead_unswept": "dead, not yet swept",
+    "dead_unfound": "dead, not yet found",
     "free_slots_cached": "free slots in mcaches",
     "free_slots": "free slots elsewhere",
 }
@@ -35,6 +36,7 @@ MEANINGS = {
     "tail_waste": "what is left behind the last slot of a span",
     "span_metadata": "pointer and mark bits that sit inside the span",
     "dead_unswept": "objects the last GC found dead, their slots not reusable yet",
+    "dead_unfound": "garbage that the next GC will find: the price of its pace",
     "free_slots_cached": "in the span each P holds for each class: the next allocations go here",
     "free_slots": "in partly filled spans: reusable by the same size class alone",
 }

@@ -25,7 +25,7 @@ Document = dict[str, Any]
 SCHEMA = "goalloc replay"
 SCHEMA_VERSION = 1
 """Raised only if a field had to change its meaning; a new field does not raise it."""
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Raised when the same trace and the same design give other figures than before."""
 
 MEMSTATS = {
@@ -44,7 +44,7 @@ MEMSTATS = {
 }
 """Fields of a sample that runtime.MemStats has too."""
 
-OTHERS = ("heap_live", "gc_workbufs", "page_cache_bytes", "spans", "retained_goal", "releasable")
+OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "retained_goal", "releasable")
 """Fields of a sample that it has not."""
 
 

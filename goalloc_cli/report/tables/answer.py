@@ -13,6 +13,8 @@ from goalloc_cli.report.units import iec, percent
 
 Document = dict[str, Any]
 
+GARBAGE = ("dead_unswept", "dead_unfound")
+"""Rows of the ledger that a collection and its sweep take away."""
 SHOWN = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapIdle", "HeapReleased", "StackInuse", "HeapObjects")
 
 
@@ -62,16 +64,31 @@ def verdict(document: Document) -> str:
     if not peak["heap_inuse"]:
         return "No heap span was ever in use."
     asked = peak["ledger"][0]
-    costs = max(peak["ledger"][1:], key=lambda row: row["bytes"])
+    costs = {row["name"]: row["bytes"] for row in peak["ledger"][1:]}
+    garbage = {name: costs.pop(name, 0) for name in GARBAGE}
+    costs["garbage"] = sum(garbage.values())
+    name = max(costs, key=lambda name: costs[name])
+    part = f"{iec(costs[name])} ({percent(costs[name] / peak['heap_inuse'])})"
     at_most = "at most " if asked["figure"] == "bounded" else ""
     told = (
         f"At its peak of {iec(peak['heap_inuse'])}, {at_most}{percent(asked['share'])} of HeapInuse was what "
         "the program had asked for"
     )
-    if not costs["bytes"]:
+    if not costs[name]:
         return f"{told}."
-    name = LABELS[costs["name"]]
-    return f"{told}; the largest cost was {name}: {iec(costs['bytes'])} ({percent(costs['share'])})."
+    if name == "garbage":
+        return f"{told}; the largest cost was garbage: {part}, {blame(garbage, document['summary']['peak'])}."
+    return f"{told}; the largest cost was {LABELS[name]}: {part}."
+
+
+def blame(garbage: dict[str, int], at: Document) -> str:
+    """Why the garbage of the peak was still there: GC's pace, or sweeping. `at` is the moment of the peak."""
+    if garbage["dead_unfound"] >= garbage["dead_unswept"]:
+        return "which the next GC was to find (its pace: GOGC)"
+    found_by = at["memstats"]["NumGC"]
+    if at.get("peak_gc", found_by) < found_by:
+        return f"which had piled up until GC {found_by} found it (its pace: GOGC)"
+    return "which the last GC had found and sweeping had not reached yet"
 
 
 def notes(document: Document) -> list[Block]:
