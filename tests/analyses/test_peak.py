@@ -57,7 +57,8 @@ def test_garbage_is_blamed_on_the_pace_of_the_collections(tmp_path: Path, story:
 
 def test_garbage_of_a_heap_that_grew_on_after_the_cycle_is_blamed_on_sweeping() -> None:
     at = {"memstats": {"NumGC": 3}, "peak_gc": 3}
-    assert blame({"dead_unswept": 5, "dead_unfound": 0}, at) == "which the last GC had found and sweeping had not reached yet"
+    found = {"dead_unswept": 5, "dead_unfound": 0}
+    assert blame(found, at) == "which the last GC had found and sweeping had not reached yet"
 
 
 def test_no_sample_is_taken_of_a_heap_that_the_snapshot_has_not_yet_told() -> None:

@@ -14,7 +14,8 @@
 | 12 swept and unswept sets | 14 | | 26 slots are kept | 10, 13 |
 | 13, 14 nothing unswept outside sweeping | 24, 28 | | 27 pieces of stacks | 23 |
 
-*Twin*: needs what was before, so the comparison with tests/twin shows it, event by event. Not in 12.1: 26, 27, 30, 31, 33, 34.
+*Twin*: needs what was before, so the comparison with tests/twin shows it, event by event. Not in 12.1: 26, 27, 30, 31,
+33, 34.
 """
 
 from __future__ import annotations
