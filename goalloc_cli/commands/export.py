@@ -6,6 +6,7 @@ import click
 
 from goalloc_cli.commands.options import partial_option, refuse_early
 from goalloc_cli.commands.show import say
+from goalloc_cli.report.units import plural
 
 FORMS = ("jsonl", "csv", "rows")
 
@@ -35,4 +36,4 @@ def export(trace: str, form: str, output: str | None, partial: bool, force: bool
     for remark in found.remarks if not quiet else ():
         say(f"note: {remark}")
     if output and not quiet:
-        say(f"{output}: {events:,} events")
+        say(f"{output}: {plural(events, 'event')}")

@@ -6,6 +6,7 @@ import click
 
 from goalloc_cli.commands.options import partial_option, refuse_early
 from goalloc_cli.commands.show import say
+from goalloc_cli.report.units import plural
 
 PARTIAL = "Imported with --partial: what was missing of a recording cut short is missing here."
 """What the trace has to say, since whether it was cut short shows only at its end."""
@@ -38,4 +39,4 @@ def import_recording(
     if not quiet:
         for note in [*trace.header.notes, *trace.remarks]:
             say(f"note: {note}")
-        say(f"{output}: {events:,} events")
+        say(f"{output}: {plural(events, 'event')}")

@@ -8,6 +8,7 @@ import click
 
 from goalloc_cli.commands.options import refuse_early
 from goalloc_cli.commands.show import say
+from goalloc_cli.report.units import plural
 from goalloc_cli.synth.catalogue import COMMON, WORKLOADS, Parameter, Workload
 
 UNITS = {"k": 10**3, "M": 10**6, "G": 10**9}
@@ -112,4 +113,4 @@ def write(
     with progress_line("synth", events, quiet) as tick:
         write_file(output, force, lambda file: write_native(trace.header, ticking(trace.batches, tick), file))
     if not quiet:
-        say(f"{output}: {events:,} events")
+        say(f"{output}: {plural(events, 'event')}")

@@ -46,6 +46,11 @@ def millions(number: int | float) -> str:
     return f"{number:,.0f}" if number < 100_000 else f"{number / 1e6:,.2f} M"
 
 
+def many(number: int, noun: str) -> str:
+    """1 event, 8.80 M events: for a headline."""
+    return f"{millions(number)} {noun}" + ("" if number == 1 else "s")
+
+
 def plural(number: int, noun: str) -> str:
     """1 span, 12,345 spans."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -34,6 +34,9 @@ class Verdict:
     events: int
     cycles: int
     seconds: float
+    """That verifying took."""
+    duration_ns: int
+    """Of the recording."""
     rows: dict[str, Row]
     hints: dict[str, int]
     """What was taken from the recording, and how often."""

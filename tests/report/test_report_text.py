@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
 
+from goalloc_cli.design.releases import release
+from goalloc_cli.report.documents.compared import compared_document
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.forms.draw import bar, sparkline
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_markdown, to_text
 from goalloc_cli.report.reports import blocks
+from goalloc_cli.report.tables.blocks import Table
 from goalloc_cli.report.units import iec, percent, short_size
 from goalloc_cli.results.outcome import Outcome
 from tests.kit import report_samples
@@ -134,3 +139,24 @@ def test_a_sparkline_keeps_its_peak_however_narrow() -> None:
 
 def test_a_bar_for_something_is_never_empty() -> None:
     assert bar(0.0001, 10) == "▏"
+
+
+def side_by_side() -> dict[str, Any]:
+    return compared_document([document(report_samples.outcome(design_name=f"go1.{n}")) for n in range(10, 28)])
+
+
+def lazily_released() -> dict[str, Any]:
+    return document(report_samples.outcome(design=release("1.14")))
+
+
+@pytest.mark.parametrize("made", [side_by_side, lazily_released])
+def test_every_label_of_ours_stands_whole_at_80_columns(made: Callable[[], dict[str, Any]]) -> None:
+    found = blocks(made(), ("all",))
+    labels = {str(row[0]) for table in found if isinstance(table, Table) and labelled(table) for row in table.rows}
+    shown = to_text(found, Paper(80))
+    assert {label for label in labels if label not in shown} == set()
+
+
+def labelled(table: Table) -> bool:
+    """Whether the first column holds words of ours."""
+    return table.columns[0].unit == "text" and not table.columns[0].names

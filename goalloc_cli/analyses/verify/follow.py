@@ -106,7 +106,9 @@ def run_set_right(heap, handles, columns, addr, start, kept):
             seen[0] = seen[1]
             seen[1] = size[i]
             if seen[2 + who] != NONE:
-                score(heap, rows, HEAP_LIVE, seen[2 + who] == seen[1] - seen[0])
+                # The first that is told has nothing before it to be held against.
+                if seen[0] != NONE:
+                    score(heap, rows, HEAP_LIVE, seen[2 + who] == seen[1] - seen[0])
                 seen[2 + who] = NONE
         elif k == MANUAL_ALLOC and addr[i] != 0 and hinted:
             page = page_at(heap, addr[i])

@@ -106,6 +106,7 @@ def verify(
         events=run.events,
         cycles=int(run.free.heap.gc.cycle),
         seconds=time.perf_counter() - started,
+        duration_ns=int(run.free.heap.time_ns),
         rows=run.rows(memstats),
         hints=run.hints(),
         own_sweeper=own_sweeper,

@@ -25,6 +25,7 @@ def verdict_document(verdict: Verdict) -> Document:
         "events": verdict.events,
         "gc_cycles": verdict.cycles,
         "seconds": verdict.seconds,
+        "duration_ns": verdict.duration_ns,
         "rows": {name: row_document(row) for name, row in verdict.rows.items()},
         "hints": verdict.hints,
         "notes": verdict.notes,

@@ -17,7 +17,7 @@ Line = list[tuple[str, str]]
 
 INDENT = "  "
 NAME_MIN = 24
-"""A name (the first column) is shortened to this before a column is left out."""
+"""A name from the program is shortened to this before a column is left out."""
 WRAP_MIN = 24
 """An explanation is wrapped down to this width, then left out."""
 BAR_MIN, BAR_MAX = 8, 24
@@ -123,7 +123,7 @@ def fitted(table: Table, cells: list[list[str]], paper: Paper) -> Fit:
     fit = Fit(shown, widths, 2, [])
     fit_bars(fit, bars, paper.width)
     texts = [i for i in shown if columns[i].unit == "text"]
-    if texts:
+    if texts and columns[texts[0]].names:
         shrink(fit, texts[0], NAME_MIN, paper.width)
     while fit.total() > paper.width:
         last = next((i for i in reversed(fit.shown) if columns[i].unit == "text" and i != texts[0]), None)

@@ -22,6 +22,8 @@ class Column:
     "machine" (in CSV alone), "people" (a text, not in CSV) or "by unit" (the row's machine cell names it)."""
     rank: int = 0
     """0 is always shown; of the others the highest go first where the width does not suffice."""
+    names: bool = False
+    """Its cells are names of a program's: they may be shortened. A label of ours never is, if the width allows at all."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ Block = Table | Chart | Text
 
 def text(key: str, title: str, rank: int = 0) -> Column:
     return Column(key, title, "text", rank)
+
+
+def called(key: str, title: str, rank: int = 0) -> Column:
+    """Names of types, functions, checkpoints: of any length."""
+    return Column(key, title, "text", rank, names=True)
 
 
 def count(key: str, title: str, rank: int = 0) -> Column:

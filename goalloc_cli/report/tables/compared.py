@@ -7,7 +7,7 @@ from typing import Any
 
 from goalloc_cli.report.documents.compared import FIGURES
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, text
-from goalloc_cli.report.units import millions, plural
+from goalloc_cli.report.units import many, plural
 
 Document = dict[str, Any]
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     """The table."""
     trace, releases = document["trace"], document["releases"]
-    title = f"{trace['name']}, {millions(document['events'])} events, {plural(trace['gomaxprocs'], 'P')}"
+    title = f"{trace['name']}, {many(document['events'], 'event')}, {plural(trace['gomaxprocs'], 'P')}"
     rows: list[Sequence[Cell]] = [
         (name, *(release["figures"][key] for release in releases), unit, key) for key, name, unit, _ in FIGURES
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, count, share, size, text
+from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, called, count, share, size, text
 from goalloc_cli.report.tables.objects import class_name
 from goalloc_cli.report.units import iec, percent, plural
 
@@ -169,7 +169,7 @@ def around(event: Document) -> list[Block]:
     """The slots to either side."""
     found = event["around"]
     rows: list[Sequence[Cell]] = [(n["slot"], n["state"], n["object"], n["type"] or "") for n in found["neighbours"]]
-    columns = (count("slot", "slot"), text("state", "holds"), count("object", "object"), text("type", "type", 1))
+    columns = (count("slot", "slot"), text("state", "holds"), count("object", "object"), called("type", "type", 1))
     signs = "@ this object, # live, x dead and not swept yet, . free"
     return [
         Table("around", "The slots around it", columns, rows, (f"From slot {found['first_slot']}: {found['drawn']}", signs)),

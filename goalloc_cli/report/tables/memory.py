@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS, MEANINGS
-from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Table, count, share, size, text
-from goalloc_cli.report.units import duration, iec, millions, percent, plural
+from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Table, called, count, share, size, text
+from goalloc_cli.report.units import duration, iec, many, percent, plural
 
 Document = dict[str, Any]
 
@@ -73,7 +73,7 @@ def checkpoints(document: Document) -> list[Block]:
         "Frees",
     )
     columns = (
-        text("name", "checkpoint"),
+        called("name", "checkpoint"),
         *(memstat(n, rank) for rank, n in enumerate(names)),
     )
     rows = [(c["name"], *(c["memstats"].get(n) for n in names)) for c in document["checkpoints"]]
@@ -265,7 +265,7 @@ def headline(document: Document) -> str:
     parts = [
         trace["name"],
         document["design"]["name"],
-        f"{millions(about['events'])} events",
+        many(about["events"], "event"),
         plural(about["gc_cycles"], "GC cycle"),
         plural(trace["gomaxprocs"], "P"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, count, share, size, text
+from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, called, count, share, size, text
 from goalloc_cli.report.units import iec, percent, plural, short_size
 
 Document = dict[str, Any]
@@ -222,7 +222,7 @@ def pins(found: dict[str, Any]) -> list[Block]:
         (p["type_name"] or "(type not known)", p["spans"], p["span_bytes"], p["live_bytes"]) for p in found["pins"][:TOP]
     ]
     columns = (
-        text("type", "type"),
+        called("type", "type"),
         count("spans", "spans"),
         size("span_bytes", "in spans"),
         size("live_bytes", "live"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, count, share, size, text
-from goalloc_cli.report.units import duration, iec, millions, percent, plural, short_size
+from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, called, count, share, size, text
+from goalloc_cli.report.units import duration, iec, many, percent, plural, short_size
 
 Document = dict[str, Any]
 
@@ -21,7 +21,7 @@ def headline(document: Document) -> str:
     parts = [
         trace["name"],
         f"{trace['source']}, Go {trace['go_version']}, {trace['goarch']}",
-        f"{millions(document['events'])} events",
+        many(document["events"], "event"),
         plural(document["gc_cycles"], "GC cycle"),
         plural(trace["gomaxprocs"], "P"),
     ]
@@ -176,7 +176,7 @@ def types(document: Document) -> list[Block]:
 def types_by(document: Document, key: str, name: str, title: str, most: int) -> Table:
     rows = sorted(document["types"], key=lambda t: -t[key])
     columns = (
-        text("type", "type"),
+        called("type", "type"),
         count("allocs", "allocations"),
         size("alloc_bytes", "bytes"),
         share("share", "share"),
@@ -198,8 +198,8 @@ def sites(document: Document) -> list[Block]:
     if not found:
         return []
     columns = (
-        text("function", "function"),
-        text("line", "line"),
+        called("function", "function"),
+        called("line", "line"),
         count("allocs", "allocations"),
         size("alloc_bytes", "bytes"),
         share("share", "share"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli.report.tables.blocks import Block, Column, Table, Text, count, text
-from goalloc_cli.report.units import duration, millions, plural
+from goalloc_cli.report.units import duration, many, plural
 
 Document = dict[str, Any]
 
@@ -26,17 +26,16 @@ MEANING = {
 
 def headline(document: Document) -> str:
     """What was scored."""
-    trace = document["trace"]
-    return ", ".join(
-        [
-            trace["name"],
-            document["design"],
-            f"{millions(document['events'])} events",
-            plural(document["gc_cycles"], "GC cycle"),
-            plural(trace["gomaxprocs"], "P"),
-            duration(int(document["seconds"] * 1e9)),
-        ]
-    )
+    trace, lasted = document["trace"], document["duration_ns"]
+    parts = [
+        trace["name"],
+        document["design"],
+        many(document["events"], "event"),
+        plural(document["gc_cycles"], "GC cycle"),
+        plural(trace["gomaxprocs"], "P"),
+        *([duration(lasted)] if lasted else []),
+    ]
+    return ", ".join(parts)
 
 
 def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
