@@ -112,12 +112,12 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     span = src.spans[r]
     u = src.b[i] & TYPE_MASK
     told = src.b[i] >> TYPE_BITS != 0
-    out[st.count].stack = src.b[i] >> STACK_AT
     arg = numbered(st, held, u)
     noscan = NOSCAN if span.spc & 1 else 0
     if src.owner[i] != i:
         size = asked_size(src.b[i], span.spc, span.npages) if told else src.type_bytes[u]
         known = 0 < size < 16
+        out[st.count].stack = src.b[i] >> STACK_AT
         put(out, st, TINY if known else TINY | BOUND, p, held.handle[src.owner[i]],
             size if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
         return
@@ -136,6 +136,8 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     handle = take_handle(held.low, held.middle, held.top)
     held.handle[i] = handle
     held.told[handle] = 0
+    # The stack is the alloc's: a flush of P's mcache may stand before it.
+    out[st.count].stack = src.b[i] >> STACK_AT
     put(out, st, ALLOC | noscan | bound, p, handle, size, arg, base_addr + span.base * PAGE + src.slot[i] * span.size)
 
 
