@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from weakref import finalize
 
 import zstandard
 
@@ -54,7 +55,12 @@ class Bytes:
             TraceError: it is no plain file, and has more bytes than can be held.
         """
         raw = getattr(stream, "raw", None)
-        self._file = raw.plain.fileno() if isinstance(raw, _Pieces) and raw.plain and hasattr(os, "pread") else -1
+        self._file = -1
+        if isinstance(raw, _Pieces) and raw.plain and hasattr(os, "pread"):
+            # Its own: whoever reads ahead may still do so when the stream has been closed, and its number given away.
+            self._file = os.dup(raw.plain.fileno())
+            finalize(self, os.close, self._file)
+        self._seen: dict[int, tuple[int, int]] = {}
         found = b"" if self._file >= 0 else at_most(stream, MOST_HELD)
         if found is None:
             raise TraceError(
@@ -63,6 +69,23 @@ class Bytes:
             )
         self._data = found
         self.length = os.fstat(self._file).st_size if self._file >= 0 else len(self._data)
+
+    def piece_again(self, at: int, length: int) -> bytes:
+        """As `piece`; but asked for a second time it is what it was the first time, and as long.
+
+        What was found right in it then is right still.
+
+        Raises:
+            TraceError: the file has been changed.
+        """
+        length, before = self._seen.get(at, (length, -1))
+        found = self.piece(at, length)
+        if self._file >= 0:
+            now = zlib.crc32(found)
+            self._seen[at] = length, now
+            if before not in (-1, now):
+                raise TraceError(f"byte {at}: the {length:,} bytes from here on were changed while the file was read")
+        return found
 
     def piece(self, at: int, length: int) -> bytes:
         """So many bytes from offset `at` on, or all that there are.

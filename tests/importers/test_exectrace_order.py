@@ -169,3 +169,11 @@ def test_two_objects_in_no_span_are_left_out_and_counted() -> None:
     trace = read_exectrace(io.BytesIO(recorded(begin() + objects, P1, 9000)), "server.trace")
     list(trace.batches)
     assert (trace.lost.made, trace.lost.nowhere) == (0, 2)
+
+
+def test_a_p_whose_status_was_told_by_the_frees_of_its_flush_starts_all_the_same() -> None:
+    # acquirep sweeps what the P had cached, and only then says that the P starts: the status before that is "running".
+    status = event(Ev.PROC_STATUS, 1, 1) + event(Ev.OBJECT_FREE, word(OLD, 99), after=1)
+    second = status + event(Ev.PROC_START, 1, 1, after=1) + frees(40)
+    first = begin() + b"".join(event(Ev.OBJECT_ALLOC, word(OLD, slot), 1, after=5000) for slot in range(40))
+    assert allocated(first, second, second_from=600) == [addr(OLD, slot) for slot in range(40)]

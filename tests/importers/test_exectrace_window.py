@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from goalloc_cli.errors import TraceError
+from goalloc_cli.host.source import Bytes, open_source
 from goalloc_cli.importers.exectrace import read as exectrace
 from goalloc_cli.importers.exectrace import reader as exectrace_reader
 from goalloc_cli.importers.exectrace.infer.late import follow_window, new_late, split_moves
@@ -105,3 +106,28 @@ def test_a_file_that_becomes_shorter_while_it_is_read_is_refused(tmp_path: Path,
     file.write_bytes(b"")
     with pytest.raises(TraceError, match="it was changed while it was read"):
         list(trace.batches)
+
+
+def test_a_file_that_is_overwritten_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "app.trace"
+    data = raw(SEVERAL)
+    file.write_bytes(data)
+    monkeypatch.setattr(exectrace, "AHEAD", 2000)
+    monkeypatch.setattr(exectrace_reader, "later", lambda work: work)
+    trace = open_trace(file)
+    with file.open("r+b") as same:
+        same.seek(len(data) // 2)
+        same.write(bytes(range(1, 256)) * (len(data) // 2 // 255))
+    with pytest.raises(TraceError, match="were changed while the file was read"):
+        list(trace.batches)
+
+
+def test_reading_ahead_goes_on_in_its_own_file_when_the_stream_is_closed(tmp_path: Path) -> None:
+    file, other = tmp_path / "app.trace", tmp_path / "other.trace"
+    file.write_bytes(b"right" * 99)
+    other.write_bytes(b"wrong" * 99)
+    source = open_source(file)
+    ahead = Bytes(source.stream, "app.trace")
+    source.close()
+    with other.open("rb"):
+        assert ahead.piece(0, 5) == b"right"

@@ -100,10 +100,12 @@ def is_ready(kind, a, b, m, owner, sequence, asked):
     """Whether the Ps are in the state that an event of M `m` needs.
 
     A P starts when it has stopped elsewhere, and its starts, steals and system calls are numbered; the world stands still
-    (ProcsChange of the M that asked for it) when no other M has a P.
+    (ProcsChange of the M that asked for it) when no other M has a P. An M that takes a P sweeps what that has cached before
+    it says that the P starts: if these frees are the P's first events, its status is told before them, and is "running"
+    (proc.go, acquirep).
     """
     if kind == PROC_START:
-        return owner[a] < 0 and (sequence[a] < 0 or sequence[a] == b - 1)
+        return (owner[a] < 0 and (sequence[a] < 0 or sequence[a] == b - 1)) or (owner[a] == m and sequence[a] == b - 1)
     if kind == PROC_STEAL:
         return sequence[a] < 0 or sequence[a] == b - 1
     if kind == PROCS_CHANGE and asked[m]:

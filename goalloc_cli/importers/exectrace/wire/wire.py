@@ -73,12 +73,12 @@ class Wire:
         """The event batches of a generation, by its index, and their bytes.
 
         Raises:
-            TraceError: the file has become shorter.
+            TraceError: the file was changed since the last time.
         """
         which = slice(*self.bounds[generation : generation + 2])
         start, stop = self.start[which], self.stop[which]
         base = int(start.min(initial=self.recording.length))
-        data = self.recording.piece(base, int(stop.max(initial=base)) - base)
+        data = self.recording.piece_again(base, int(stop.max(initial=base)) - base)
         return Batches(np.frombuffer(data, np.uint8), base, start - base, stop - base, self.time[which], self.m[which])
 
     def cut_off(self, generation: int, batches: Batches, which: NDArray[np.int64], first: Break) -> None:
