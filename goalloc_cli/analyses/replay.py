@@ -340,8 +340,8 @@ class Run:
             )
         if self.uncollected:
             notes.append(
-                f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never used "
-                "again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
+                f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never "
+                "used again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
                 "--gc gogc=100 puts cycles in, as Go would start them."
             )
         notes += self.contradicted()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.importers.common.handles import Handles, give_handle, new_handles, take_handle
-from goalloc_cli.trace.event import BATCH, FREED_ID, KIND_MASK, UNKNOWN_ID, Kind
+from goalloc_cli.trace.event import BATCH, BOUND, FREED_ID, KIND_MASK, NOSCAN, UNKNOWN_ID, Kind
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
@@ -25,10 +25,15 @@ EMPTY = -1
 GONE = -2
 """Owner of a key whose owner died, where the dead are kept."""
 
+NOTHING = -1
+"""No owner at all."""
+
 FIRST_SLOTS = 1 << 17
 
 PLAIN, BIRTH, DEATH, MENTION = range(4)
 OBJECTS, STACKS, SPANS = 0, 4, 8
+REALLOC = 62
+"""Kind of an allocation that takes over the id of an object, whose FREE follows at once."""
 ROLE = np.zeros(64, np.int64)
 """What an event does with its id: the lower two bits; and whose id it is: the others."""
 for _role, _kinds in {
@@ -42,7 +47,12 @@ for _role, _kinds in {
 }.items():
     for _kind in _kinds:
         ROLE[_kind] = _role
+MOVES = 16
+"""Bit of a role: the id passes from one object to another."""
+ROLE[REALLOC] = OBJECTS | BIRTH | MOVES
 
+OWNERS = 3
+"""Bits of a role that say whose id it is, once those of what it does are gone."""
 WHOSE = 62
 """Bits of a key; whose id it is stands above them."""
 
@@ -88,9 +98,17 @@ def remove(table, slot):
 def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
     """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there.
 
+    A REALLOC becomes an ALLOC, and the FREE behind it is that of the object that had the id before.
     With `keep_dead` only a key that is no number stops it: others get the handle of what is alive, FREED_ID or UNKNOWN_ID.
     """
+    moved = NOTHING
     for i in range(len(kind)):
+        if moved != NOTHING:
+            if moved < FREED_ID:
+                give_handle(low, middle, top, moved)
+            handle[i] = moved
+            moved = NOTHING
+            continue
         role = ROLE[kind[i] & KIND_MASK]
         if role == PLAIN:
             if not 0 <= key[i] < 1 << 32:
@@ -98,10 +116,19 @@ def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
             handle[i] = key[i]
             continue
         # Objects, stacks and spans each have their own ids.
-        own = key[i] ^ (role >> 2) << WHOSE
+        own = key[i] ^ (role >> 2 & OWNERS) << WHOSE
         slot = find(table, own)
         owner = table[slot, OWNER]
-        if role & 3 == BIRTH:
+        if role & MOVES:
+            if owner < 0 and not keep_dead:
+                return i, UNKNOWN
+            moved = owner if owner >= 0 else FREED_ID if owner == GONE else UNKNOWN_ID
+            kind[i] = Kind.ALLOC | (kind[i] & (NOSCAN | BOUND))
+            used[0] += owner == EMPTY
+            owner = take_handle(low, middle, top)
+            table[slot, KEY] = own
+            table[slot, OWNER] = owner
+        elif role & 3 == BIRTH:
             if owner >= 0 and not keep_dead:
                 return i, ALIVE
             if owner < 0:

@@ -150,8 +150,8 @@ def ledger_notes(document: Document) -> list[str]:
         notes.append(f"bounded: {doubt}. At the end up to {most} of what counts as requested may be rounding.")
     if document.get("uncollected"):
         notes.append(
-            "bounded, unknown: exact for a heap that never collects, as the trace has no GC cycle; of one that does, they are "
-            "the most, or not known (see the notes)."
+            "bounded, unknown: exact for a heap that never collects, as the trace has no GC cycle; of one that does, they "
+            "are the most, or not known (see the notes)."
         )
     elif any(row["figure"] == "unknown" for row in end["ledger"]):
         notes.append("unknown: the recording does not say how much of a tiny block was used.")
