@@ -423,8 +423,8 @@ PLAIN_ROWS = b'op,id,size,addr\nalloc,7,48,4096\nfree,7,,\n'
         (b'op;id;size;addr\r\nalloc;7;48;4096\r\nfree;7;;\r\n', rows.read_csv),
         (b'op;id;size;addr\n"alloc";"7";48;4096\nfree;7\n', rows.read_csv),
         (b'op\tid\tsize\taddr\nalloc\t7\t48\t4096\nfree\t7\t\t\n', rows.read_csv),
-        (msgpack.packb({"op": "alloc", "id": 7, "size": "0x30", "addr": "0x1000"}) + msgpack.packb([2, 0, 7]), rows.read_rows),
-        (msgpack.packb({"op": "alloc", "id": 7.0, "size": 48.0, "addr": 4096}) + msgpack.packb([2, 0, 7]), rows.read_rows),
+        (as_msgpack([{"op": "alloc", "id": 7, "size": "0x30", "addr": "0x1000"}, {"op": "free", "id": 7}]), rows.read_rows),
+        (as_msgpack([{"op": "alloc", "id": 7.0, "size": 48.0, "addr": 4096}, {"op": "free", "id": 7.0}]), rows.read_rows),
     ],
 )  # fmt: skip
 def test_numbers_and_cells_may_be_written_as_other_tools_do(data, reader):
@@ -474,7 +474,7 @@ def remarks(data: bytes, reader: Callable[..., Trace] = rows.read_jsonl) -> list
 @pytest.mark.parametrize(
     ("data", "reader"),
     [
-        (b'{"op":"gc"}\n{"op":"alloc","id":1,"size":8,"pointer":false}\n{"op":"free","id":1,"pointer":1}\n', rows.read_jsonl),
+        (as_jsonl([{"op": "gc"}, {"op": "gc", "pointer": False}, {"op": "gc", "pointer": 1}]), rows.read_jsonl),
         (b"op,id,size,pointer\nalloc,1,8,false\n", rows.read_csv),
         (msgpack.packb({"op": "gc"}) + msgpack.packb({"op": "gc", "pointer": True}) * 3, rows.read_rows),
     ],

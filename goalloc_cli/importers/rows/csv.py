@@ -47,9 +47,11 @@ TEXTS = {"header": ("name",), "type": ("name",), "name": ("name",), "function": 
 """Columns that are texts even if they are made of digits, or empty, by op."""
 
 
-@bare
-def cell_end(data, at, delimiter):
-    return data[at] == delimiter or data[at] == NEWLINE or data[at] == RETURN
+def cell_ends(delimiter: str) -> NDArray[np.bool_]:
+    """Which bytes end a cell."""
+    ends = np.zeros(256, np.bool_)
+    ends[[ord(delimiter), NEWLINE, RETURN]] = True
+    return ends
 
 
 @bare
@@ -68,23 +70,26 @@ def another_number(data, at, value, end, field):
 
 
 @bare
-def line_at(data, at, columns, delimiter, row, texts, numbers):
+def line_at(data, at, columns, ends, row, texts, numbers):
     """Set the fields of a line; return where it ends, CUT if it is not plain."""
     for column in range(len(columns)):
         field = columns[column]
         kind = NOTHING
         value = 0
         hashed = FNV_START
-        if not cell_end(data, at, delimiter):
+        if not ends[data[at]]:
+            kind = TEXT
             value, end = number_at(data, at)
-            if end == CUT or not cell_end(data, end, delimiter):
-                value, end = another_number(data, at, value, end, field)
-            if end != CUT and cell_end(data, end, delimiter):
+            if end != CUT and ends[data[end]]:
                 kind = NUMBER
                 at = end
-            else:
-                kind = TEXT
-                while not cell_end(data, at, delimiter):
+            elif field != SKIPPED and IS_NUMBER[field]:
+                value, end = another_number(data, at, value, end, field)
+                if end != CUT and ends[data[end]]:
+                    kind = NUMBER
+                    at = end
+            if kind == TEXT:
+                while not ends[data[at]]:
                     if data[at] == QUOTE or data[at] == 0:
                         return CUT
                     hashed = (hashed ^ np.uint64(data[at])) * FNV_STEP
@@ -95,7 +100,7 @@ def line_at(data, at, columns, delimiter, row, texts, numbers):
                     kind = NO
         if not set_field(row, field, kind, value, hashed, texts, numbers):
             return CUT
-        if data[at] != delimiter:
+        if data[at] == NEWLINE or data[at] == RETURN:
             break
         at += 1
     if data[at] == RETURN:
@@ -104,7 +109,7 @@ def line_at(data, at, columns, delimiter, row, texts, numbers):
 
 
 @kernel
-def scan_csv(data, at, columns, delimiter, out, n, line, texts, numbers, row):
+def scan_csv(data, at, columns, ends, out, n, line, texts, numbers, row):
     """Read plain rows from `at` on; as `scan_json`."""
     while n + 2 <= len(out):
         if data[at] == NEWLINE:
@@ -112,7 +117,7 @@ def scan_csv(data, at, columns, delimiter, out, n, line, texts, numbers, row):
             line += 1
             continue
         clear(row)
-        end = line_at(data, at, columns, delimiter, row, texts, numbers)
+        end = line_at(data, at, columns, ends, row, texts, numbers)
         if end == CUT:
             return at, n, line, ODD
         put = put_event(row, out, n, line + 1)

@@ -20,6 +20,7 @@ from goalloc_cli.importers.rows.fields import (
     NO,
     NOTHING,
     NUMBER,
+    SEEN,
     SIZE,
     SKIPPED,
     TEXT,
@@ -103,6 +104,17 @@ def hex_at(data, at):
 
 
 @bare
+def set_hex(row, field, data, begin, end):
+    """Give a size or address the number of a text such as 0x1f; return whether the scanner may go on."""
+    value, after = hex_at(data, begin)
+    if field not in (SIZE, ADDR) or after != end:
+        return False
+    row[field] = value
+    row[SEEN] |= 1 << field
+    return True
+
+
+@bare
 def past_zeros(data, at, field):
     """Where the .0 ends that a whole number may have behind it; CUT where there is something else."""
     if field == SKIPPED or not IS_NUMBER[field]:
@@ -153,7 +165,7 @@ def object_at(data, at, row, texts, numbers):
         if field == SKIPPED and look_up(texts, numbers, hashed ^ FIELD_TEXT) < 0:
             return CUT
         kind = NUMBER
-        value = 0
+        value = begin = 0
         first = data[at]
         if first == QUOTE:
             kind = TEXT
@@ -161,9 +173,6 @@ def object_at(data, at, row, texts, numbers):
             hashed, name, at = text_at(data, begin)
             if at == CUT:
                 return CUT
-            if field in (SIZE, ADDR):
-                value, end = hex_at(data, begin)
-                kind = NUMBER if end == at else TEXT
             at += 1
         elif first == LETTER_T and starts(data, at + 1, RUE):
             kind = YES
@@ -178,18 +187,21 @@ def object_at(data, at, row, texts, numbers):
             value, at = number_at(data, at)
             if at == CUT:
                 return CUT
-        if field != SKIPPED and not set_field(row, field, kind, value, hashed, texts, numbers):
+        took = field == SKIPPED or set_field(row, field, kind, value, hashed, texts, numbers)
+        if not took and not (kind == TEXT and set_hex(row, field, data, begin, at - 1)):
             return CUT
         at = skip_space(data, at)
-        if data[at] != CLOSE and data[at] != COMMA:
+        if data[at] == CLOSE:
+            break
+        if data[at] != COMMA:
             at = past_zeros(data, at, field)
             if at == CUT:
                 return CUT
             at = skip_space(data, at)
-        if data[at] == CLOSE:
-            break
-        if data[at] != COMMA:
-            return CUT
+            if data[at] == CLOSE:
+                break
+            if data[at] != COMMA:
+                return CUT
         at += 1
     at = skip_space(data, at + 1)
     return at if data[at] == NEWLINE else CUT

@@ -13,7 +13,6 @@ import numpy as np
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.importers.common.ids import REALLOC
 from goalloc_cli.importers.rows.fields import (
-    ADDR,
     FIELD_TEXT,
     FNV_START,
     FNV_STEP,
@@ -22,7 +21,6 @@ from goalloc_cli.importers.rows.fields import (
     NO,
     NOTHING,
     NUMBER,
-    SIZE,
     SKIPPED,
     TEXT,
     YES,
@@ -32,7 +30,7 @@ from goalloc_cli.importers.rows.fields import (
     put_event,
     set_field,
 )  # fmt: skip
-from goalloc_cli.importers.rows.json import CUT, FULL, ODD, hex_at
+from goalloc_cli.importers.rows.json import CUT, FULL, ODD, set_hex
 from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, KIND_MASK, NOSCAN, Kind
 
 NEED = 3
@@ -182,10 +180,10 @@ def map_at(data, at, end, row, texts, numbers):
                 if begin == CUT or after > end:
                     return CUT
                 hashed = hash_of(data, begin, after)
-                if field in (SIZE, ADDR):
-                    value, stop = hex_at(data, begin)
-                    kind = NUMBER if stop == after else TEXT
-        if after > end or (field != SKIPPED and not set_field(row, field, kind, value, hashed, texts, numbers)):
+        if after > end:
+            return CUT
+        took = field == SKIPPED or set_field(row, field, kind, value, hashed, texts, numbers)
+        if not took and not (kind == TEXT and set_hex(row, field, data, begin, after)):
             return CUT
         at = after
     return at

@@ -95,7 +95,7 @@ class OddRows:
             self._take_entry(str(op), fields, place)
             return n
         if not isinstance(op, str) or op not in OPS:
-            raise _mistake(place, "op", op, f"one of {', '.join(list(OPS)[:10])}, gc, ... (docs/rows.md has all)")
+            raise _mistake(place, "op", op, f"one of {', '.join(list(OPS)[:10])}, gc, realloc, ... (docs/rows.md has all)")
         kind = OPS[op]
         self._row[:] = 0
         self._row[OP] = kind
