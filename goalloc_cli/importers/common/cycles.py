@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.errors import TraceError
-from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Kind
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from goalloc_cli.trace.longer import longer
+from goalloc_cli.trace.putin import put_in
 from goalloc_cli.trace.trace import Trace
 
 GOGC = 100
@@ -102,7 +102,7 @@ def _with_cycles(trace: Trace, gogc: int) -> Iterator[Batch]:
         if there != NOTHING:
             raise TraceError(f"{trace.name}: event {events + there}: the trace has GC cycles of its own; leave out --gc")
         events += len(batch)
-        yield from _pieces(_put_in(batch, np.flatnonzero(due))) if due.any() else (batch,)
+        yield from _put_in(batch, np.flatnonzero(due)) if due.any() else (batch,)
 
 
 def _roomy(sizes: NDArray[np.int64], batch: Batch, name: str) -> NDArray[np.int64]:
@@ -113,20 +113,6 @@ def _roomy(sizes: NDArray[np.int64], batch: Batch, name: str) -> NDArray[np.int6
     return sizes if highest < len(sizes) else longer(sizes, highest * 3 // 2 + 1)
 
 
-def _put_in(batch: Batch, due: NDArray[np.intp]) -> Batch:
+def _put_in(batch: Batch, due: NDArray[np.intp]) -> Iterator[Batch]:
     """The batch with a whole cycle behind each of these events, by the P of the event."""
-    at = np.repeat(due + 1, 2)
-    new = {name: np.zeros(len(at), dtype) for name, dtype in ALL_COLUMNS.items()}
-    new["kind"][:] = np.tile(_CYCLE, len(due))
-    new["p"][:] = np.repeat(batch.p[due], 2)
-    there = (name for name in new if getattr(batch, name) is not None)
-    columns: dict[str, Any] = {name: np.insert(getattr(batch, name), at, new[name]) for name in there}
-    return replace(batch, **columns)
-
-
-def _pieces(batch: Batch) -> Iterator[Batch]:
-    """The same events, as batches that are not too long."""
-    for first in range(0, len(batch), BATCH):
-        columns = {name: getattr(batch, name) for name in ALL_COLUMNS if getattr(batch, name) is not None}
-        piece = replace(batch, **{name: column[first : first + BATCH] for name, column in columns.items()})
-        yield piece if not first else replace(piece, new_types=[], new_names=[], new_functions=[], new_calls=[])
+    return put_in(batch, np.repeat(due + 1, 2), kind=np.tile(_CYCLE, len(due)), p=np.repeat(batch.p[due], 2))

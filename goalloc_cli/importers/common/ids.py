@@ -11,17 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.keyed import EMPTY, KEY, OWNER, empty_table, find, move_keys, remove
 from goalloc_cli.importers.common.handles import Handles, give_handle, new_handles, take_handle
 from goalloc_cli.trace.event import BATCH, BOUND, FREED_ID, KIND_MASK, NOSCAN, UNKNOWN_ID, Kind
 
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
-
-KEY, OWNER = 0, 1
-"""Columns of the table."""
-EMPTY = -1
-"""Owner of a slot of the table that holds no key."""
 GONE = -2
 """Owner of a key whose owner died, where the dead are kept."""
 
@@ -58,40 +52,6 @@ WHOSE = 62
 
 ALIVE, UNKNOWN, RANGE = 1, 2, 3
 """What can be wrong with an id: it is in use already, it is not in use, it is no number that the column holds."""
-
-
-@bare
-def home_of(key, mask):
-    """Where a key belongs: eight that follow each other stay together, in two lines of the processor's cache."""
-    spread = (np.uint64(key >> 3) * SPREAD) >> np.uint64(20)
-    return (np.int64(spread) << 3 | key & 7) & mask
-
-
-@bare
-def find(table, key):
-    """The slot of the table that holds the key, or the empty one where it would go."""
-    mask = len(table) - 1
-    slot = home_of(key, mask)
-    while table[slot, OWNER] != EMPTY and table[slot, KEY] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@bare
-def remove(table, slot):
-    """Empty a slot, and move up the keys behind it that would not be found any more."""
-    mask = len(table) - 1
-    hole = slot
-    while True:
-        slot = (slot + 1) & mask
-        if table[slot, OWNER] == EMPTY:
-            break
-        home = home_of(table[slot, KEY], mask)
-        if ((slot - home) & mask) >= ((slot - hole) & mask):
-            table[hole, KEY] = table[slot, KEY]
-            table[hole, OWNER] = table[slot, OWNER]
-            hole = slot
-    table[hole, OWNER] = EMPTY
 
 
 @kernel
@@ -151,16 +111,6 @@ def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
     return len(kind), 0
 
 
-@kernel
-def move_keys(table, new):
-    """Enter all keys of a table into a larger one."""
-    for slot in range(len(table)):
-        if table[slot, OWNER] != EMPTY:
-            to = find(new, table[slot, KEY])
-            new[to, KEY] = table[slot, KEY]
-            new[to, OWNER] = table[slot, OWNER]
-
-
 class Ids:
     """Which handle each key has that is alive."""
 
@@ -189,11 +139,6 @@ class Ids:
         move_keys(self.table, table)
         self.table = table
         self.handles = grown(self.handles, len(table))
-
-
-def empty_table(slots: int) -> NDArray[np.int64]:
-    """A table without keys."""
-    return np.full((slots, 2), EMPTY, np.int64)
 
 
 def grown(old: Handles, most: int) -> Handles:
