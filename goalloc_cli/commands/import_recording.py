@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import partial_option, refuse_early
+from goalloc_cli.commands.options import gc_option, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import say
 from goalloc_cli.report.units import plural
 
@@ -16,11 +16,12 @@ PARTIAL = "Imported with --partial: what was missing of a recording cut short is
 @click.argument("recording", metavar="RECORDING")
 @click.option("-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.')
 @click.option("--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them).")
+@gc_option
 @partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
 def import_recording(
-    recording: str, output: str, no_witnesses: bool, partial: bool, force: bool, quiet: bool
+    recording: str, output: str, no_witnesses: bool, gc: int | None, partial: bool, force: bool, quiet: bool
 ) -> None:
     """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
     from goalloc_cli.host.progress import progress_line, ticking
@@ -29,7 +30,7 @@ def import_recording(
     from goalloc_cli.native.native import write_native
 
     refuse_early({"output": output, "force": force, "form": "msgpack"})
-    trace = open_trace(recording, partial=partial)
+    trace = with_cycles(open_trace(recording, partial=partial), gc)
     header = trace.header.with_notes(PARTIAL) if partial else trace.header
     with progress_line("import", trace.events, quiet) as tick:
         batches = ticking(trace.batches, tick)

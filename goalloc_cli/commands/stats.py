@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goalloc_cli.commands.options import output_options, partial_option, refuse_early
+from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.documents.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
 
@@ -27,11 +27,19 @@ if TYPE_CHECKING:
     help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports.",
 )
 @click.option("--beside", metavar="TRACE", help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it.")
+@gc_option
 @partial_option
 @output_options
 @click.pass_context
 def stats(
-    ctx: click.Context, /, trace: str | None, reports: tuple[str, ...], beside: str | None, partial: bool, **options: Any
+    ctx: click.Context,
+    /,
+    trace: str | None,
+    reports: tuple[str, ...],
+    beside: str | None,
+    gc: int | None,
+    partial: bool,
+    **options: Any,
 ) -> None:
     """Describe TRACE ("-" or a pipe is the standard input) without replaying it.
 
@@ -44,6 +52,7 @@ def stats(
     from goalloc_cli.host.source import Source, open_source
     from goalloc_cli.importers.sniff import trace_or_gctrace
     from goalloc_cli.report.documents.saved import read_saved, shown
+    from goalloc_cli.trace.trace import Trace
 
     path = trace or "-"
     source = open_source(path, partial)  # once: a pipe cannot be opened again
@@ -51,6 +60,8 @@ def stats(
     opened = trace_or_gctrace(source, partial) if found is None else None
     if beside is not None and not isinstance(opened, Source):
         raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
+    if gc is not None and not isinstance(opened, Trace):
+        raise click.UsageError(f"--gc goes with a trace, which {path} is not")
     if found is not None:
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
         saved = found
@@ -64,6 +75,7 @@ def stats(
     from goalloc_cli.report.documents.trace import trace_document
 
     assert opened is not None
+    opened = with_cycles(opened, gc)
     with progress_line("stats", opened.events, options["quiet"]) as progress:
         found = trace_document(describe(opened, progress), opened.remarks)
     return show(ctx, found, reports, **options)
