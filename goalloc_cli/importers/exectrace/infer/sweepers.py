@@ -24,13 +24,16 @@ BACKGROUND, EXPLICIT, OTHER, PAYER, FLUSHED, ALONE = range(6)
 that pays its sweep debt, a flushed mcache, one that needed just this span swept."""
 OPENS, CLOSES = 1, 2
 """The first free of a sweep that others interrupt, and the last."""
-OBJECT_FREE, GC_END = int(Ev.OBJECT_FREE), int(Ev.GC_END)
+OBJECT_FREE, GC_END, OBJECT_ALLOC = int(Ev.OBJECT_FREE), int(Ev.GC_END), int(Ev.OBJECT_ALLOC)
 GO_STOP = int(Ev.GO_STOP)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
 OTHER_BACKGROUND = int(Code.BACKGROUND)
 SWEEPING = np.zeros(256, np.bool_)
 """Events of a sweep, and of a stack that grows for it."""
 SWEEPING[[Ev.OBJECT_FREE, Ev.SPAN_FREE, Ev.STACK_ALLOC, Ev.STACK_FREE]] = True
+REFILLING = np.zeros(256, np.bool_)
+"""Events that end a refill."""
+REFILLING[[Ev.HEAP_ALLOC, Ev.GC_SWEEP_BEGIN, Ev.GC_SWEEP_END]] = True
 STARTING = np.zeros(256, np.bool_)
 """Events that come next where a cycle starts."""
 STARTING[[Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE, Ev.GC_END, Ev.STW_END, Ev.GO_STOP]] = True
@@ -47,6 +50,23 @@ def starts_cycle(kind, order, m, q, who):
         if m[i] == who and not SWEEPING[kind[i]]:
             return bool(STARTING[kind[i]])
     return True
+
+
+@bare
+def is_for_refill(kind, order, m, row, q, who, r):
+    """Whether M `who` sweeps span `r` at place q for a refill, which takes that span: its next alloc lies in it.
+
+    Where the stack grows as the refill begins, the recording does not say that it sweeps.
+    """
+    for at in range(q, len(order)):
+        i = order[at]
+        if m[i] != who:
+            continue
+        if kind[i] == OBJECT_ALLOC:
+            return bool(row[i] == r)
+        if not SWEEPING[kind[i]] and not REFILLING[kind[i]]:
+            return False
+    return False
 
 
 @bare

@@ -17,7 +17,17 @@ from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code
 from goalloc_cli.importers.exectrace.infer.late import CLASSES, EFFECT, goroutine_after
-from goalloc_cli.importers.exectrace.infer.sweepers import BACKGROUND, CLOSES, EXPLICIT, FLUSHED, OPENS, PAYER, sweeper_of
+from goalloc_cli.importers.exectrace.infer.sweepers import (
+    ALONE,
+    BACKGROUND,
+    CLOSES,
+    EXPLICIT,
+    FLUSHED,
+    OPENS,
+    PAYER,
+    is_for_refill,
+    sweeper_of,
+)
 from goalloc_cli.importers.exectrace.slots.sizes import request
 from goalloc_cli.importers.exectrace.wire.asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.importers.exectrace.wire.decode import Ev
@@ -194,6 +204,8 @@ def put_sweeper(out, st, src, held, i, handle, several_ps):
         put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
     else:
         sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.order, src.m, st.q, m, several_ps)
+        if sweeper == ALONE and is_for_refill(src.kind, src.order, src.m, src.row, st.q, m, r):
+            return
         put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
 
 
