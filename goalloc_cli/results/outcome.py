@@ -54,6 +54,11 @@ SAMPLE = table(
     "released_limit",  # for the memory limit
     "released_forced",  # by debug.FreeOSMemory
     "released_idle",  # after five minutes
+    "released_less",  # heap_released may be so much less: how much each run of the scavenger brought is not known
+    "released_more",  # or so much more
+    # residence
+    "untouched",  # pages backed or in use that nothing is known to have touched
+    "huge_room",  # what huge pages would make resident beside what is touched
     # records of the runtime
     "span_records",
     "mcache_records",

@@ -98,6 +98,7 @@ def used_rows(heap: np.record) -> dict[str, int]:
         "chunks": pages // CHUNK_PAGES,
         "allocated_bits": pages // 64,
         "scavenged_bits": pages // 64,
+        "fresh_bits": pages // 64,
         "page_span": pages,
         "page_run": pages,
         "runs": int(heap.run_rows),

@@ -178,15 +178,17 @@ RUN = table(
 `since_ns`: when pages were last freed in it."""
 
 SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
+SCAVENGE_DOUBTS = ("less", "more")
 SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
-    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_TIMES, "<i8"),
+    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_DOUBTS + SCAVENGE_TIMES, "<i8"),
     sleep_ratio="<f8",
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
 )
-"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way."""
+"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way;
+`less` and `more`: bytes by which what is released may be less than the model has it, or more (doubt.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -360,6 +362,7 @@ HEAP = aligned(
         ("reserved_page", "<i8"),  # end of the address space that is reserved
         ("search_page", "<i8"),  # no page below it is free in the bitmap
         ("padding_pages", "<i8"),
+        ("zeroed_page", "<i8"),  # end of what was ever used: below it, large objects are zeroed
         ("nprocs", "<i8"),
         ("free_spans", "<i8"),
         ("span_rows", "<i8"),  # rows ever used
@@ -384,6 +387,7 @@ HEAP = aligned(
         ("chunks", CHUNK, (CHUNKS,)),
         ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown
         ("scavenged_bits", "<u8", (PAGES // 64,)),  # bit set: the page is free and released
+        ("fresh_bits", "<u8", (PAGES // 64,)),  # bit set: nothing is known to have touched the page since it was grown
         ("page_span", "<i4", (PAGES,)),
         ("page_run", "<i4", (PAGES,)),  # of a run's first and last page only
         ("runs", RUN, (RUNS,)),
