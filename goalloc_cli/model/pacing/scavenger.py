@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import ScavengeIndex, Scavenger
-from goalloc_cli.model.pages.doubt import LEAST_SHARE, note_run, note_time, settle
+from goalloc_cli.model.pacing.memory import NEVER
+from goalloc_cli.model.pages.doubt import LEAST_SHARE, note_run
 from goalloc_cli.model.pages.scavenge import BACKGROUND, IDLE, scavenge
 from goalloc_cli.model.pages.scavenge_runs import release_idle
 from goalloc_cli.model.pages.scavengeindex import begin_index, start_generation
@@ -138,13 +139,16 @@ def above_goal(heap):
 
 @inner
 def ran(heap, gave):
-    """The background scavenger of a recording ran. Where it gave nothing back, it had come to its goal before."""
+    """The background scavenger of a recording ran. Where it gave nothing back, it had come to its goal before, if there was
+    one: then no more is in doubt than the heap may keep."""
     if gave:
         turn(heap, min(heap.knobs.scavenge_bytes_per_ms // LEAST_SHARE, heap.scavenge.less + above_goal(heap)))
         return
     while turn(heap, 0) > 0:
         pass
-    settle(heap)
+    if heap.gc.retained_goal < NEVER and not is_wanted(heap):
+        kept = heap.stats.in_use + heap.stats.free
+        heap.scavenge.less = min(heap.scavenge.less, heap.gc.retained_goal - kept)
 
 
 @inner

@@ -1,7 +1,8 @@
 """Which pages something is known to have touched: memory that a program never touched is not resident. Ours, not Go's.
 
-A page is fresh until small objects lie on it, which programs write, or a stack, or until a span of large objects takes it
-again, for then the runtime zeroes it (Go: mheap.go, allocNeedsZero). A large object in new memory may never be written.
+A page is fresh until small objects lie on it, which are taken to be written, or a stack, or until a span of a large object
+takes it again, for then the runtime zeroes it (Go: mheap.go, allocNeedsZero). A large object in new memory may never be
+written.
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ from __future__ import annotations
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.tables.pallocbits import ZERO, clear_range, popcount, set_range
 
-WRITTEN_BELOW = 4096
-"""Objects below this share their pages with others; of larger ones each page of the OS may be one that nobody writes."""
-
 
 @inner
-def note_objects(heap, page, npages, elem_size):
+def note_objects(heap, page, npages, large):
     """A span of objects is on these pages."""
-    if elem_size < WRITTEN_BELOW or page < heap.zeroed_page:
+    if not large or page < heap.zeroed_page:
         clear_range(heap.fresh_bits, page, npages)
     heap.zeroed_page = max(heap.zeroed_page, page + npages)
 

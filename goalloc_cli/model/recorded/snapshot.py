@@ -110,7 +110,7 @@ def take_span(heap, page, npages, spc, p):
     init_heap_span(heap, s, spc)
     if heap.fault:
         return NO_SPAN
-    note_objects(heap, own_page(heap, page), npages, heap.spans[s].elem_size)
+    note_objects(heap, own_page(heap, page), npages, spc < 2)
     count_in_use(heap, spc, npages)
     if p != NONE and spc >= 2 and heap.mcaches[p].alloc[spc] != NO_SPAN:
         heap.fault = FAULT_SNAPSHOT

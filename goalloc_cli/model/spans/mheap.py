@@ -53,7 +53,7 @@ def alloc_span(heap, p, npages, spc, cause):
     if heap.fault:
         return NO_SPAN
     account_pages(heap, npages, released)
-    note_objects(heap, page, npages, heap.spans[s].elem_size)
+    note_objects(heap, page, npages, spc < 2)
     count_in_use(heap, spc, npages)
     return s
 
