@@ -127,7 +127,7 @@ class Design(MemoryKnobs):
         1000,
         1,
         1 << 40,
-        "Nanoseconds that the background sweeper takes for a span while nothing else happens, in a trace with times; as measured.",
+        "Nanoseconds that the background sweeper takes for a span while nothing else happens, in a trace with times.",
     )
     reclaim: int = choice(
         Reclaim.WINDOWS,

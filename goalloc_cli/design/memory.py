@@ -54,7 +54,7 @@ class MemoryKnobs:
     )
     huge_pages: int = switch(
         0,
-        "The OS makes memory huge pages wherever it can (transparent_hugepage=always): the range of the RSS has room for them.",
+        "The OS makes memory huge pages wherever it can (transparent_hugepage=always), so that more may be resident.",
     )
     growth_scavenge: int = choice(
         GrowthScavenge.GOAL,

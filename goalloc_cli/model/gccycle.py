@@ -11,7 +11,15 @@ from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
 from goalloc_cli.model.stack import free_stack_spans
 from goalloc_cli.model.sweeping.sweeper import background_turn, finish_sweep, sweep_all, sweep_one
 from goalloc_cli.model.sweeping.underway import start_clocks
-from goalloc_cli.model.tables.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, PAGES, SPAN_WORKBUF, SPANCLASSES, SWEPT_BACKGROUND
+from goalloc_cli.model.tables.heap import (
+    FAULT_GC_ORDER,
+    LOCK_WORKBUF,
+    NO_SPAN,
+    PAGES,
+    SPAN_WORKBUF,
+    SPANCLASSES,
+    SWEPT_BACKGROUND,
+)
 from goalloc_cli.model.tables.slotbits import is_live, keep_marks, set_mark
 
 WORKBUF_BYTES = 32 << 10

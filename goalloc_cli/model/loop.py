@@ -260,8 +260,8 @@ def snap_event(heap, handles, flags, p, handle, size, arg):
 
 @inner
 def snap_live(heap, handles, k, flags, p, handle, size, arg):
-    """Under a design of its own the heap cannot be taken over: its live objects are allocated anew, by P 0, and as many spans
-    of stacks. cursor[0] is the span of stacks being filled in."""
+    """Under a design of its own the heap cannot be taken over: its live objects are allocated anew, by P 0, and as many
+    spans of stacks. cursor[0] is the span of stacks being filled in."""
     objects, stacks, manual_spans, cursor = handles
     s = cursor[0]
     if k == SNAP_STACK:

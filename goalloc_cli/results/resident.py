@@ -12,8 +12,8 @@ from goalloc_cli.design.choices import Scavenger
 GIVEN_BACK = ("released_background", "released_growth", "released_limit", "released_forced", "released_idle")
 """The fields of a sample that count what was ever given back."""
 STRAY_PAGES = 64
-"""Pages by which the order of frees that no recording tells moves what is released, for each P: what its page cache holds."""
-OTHER_GROWTH = 2 << 20
+"""Pages by which the order of frees, which no recording tells, moves what is released, for each P: its page cache's."""
+OTHER_GROWTH = 4 << 20
 OTHER_PERCENT = 7
 """What is not modelled may be so much more than `other_bytes`, and so many per cent of the memory in use: mark bits, work
 buffers, finalizers. As measured; docs/figures.md."""

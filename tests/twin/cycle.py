@@ -110,7 +110,7 @@ def gc_end(h: Heap, p: int, explicit: bool) -> None:
 
 
 def rest(h: Heap, until: int) -> None:
-    """Nothing happens until then, but for the first millisecond: the background sweeper has the time (mgcsweep.go, bgsweep)."""
+    """Nothing happens until then, but for the first millisecond: the background sweeper works (mgcsweep.go, bgsweep)."""
     now = h.pages.now + 1_000_000
     if h.marking or now >= until or not h.design.background_turns:
         return

@@ -75,7 +75,7 @@ def sample_objects(heap, row):
     row.mallocs = row.frees = heap.stats.tiny_packed
     row.requested = row.headers = row.class_rounding = row.large_rounding = row.tiny_waste = 0
     row.tail_waste = row.span_metadata = row.free_slots = row.free_slots_cached = 0
-    row.dead_unswept = row.dead_unfound = 0
+    row.dead_unswept = row.dead_unfound = row.tracer = 0
     row.bound_slot_bytes = row.bound_rounding = 0
     page = 1 << heap.knobs.page_shift
     for spc in range(2):

@@ -140,7 +140,7 @@ def above_goal(heap):
 @inner
 def ran(heap, gave):
     """The background scavenger of a recording ran. Where it gave nothing back, it had come to its goal before, if there was
-    one: then no more is in doubt than the heap may keep."""
+    one: then no more is in doubt than the heap may keep, and a huge page, which goes back as a whole."""
     if gave:
         turn(heap, min(heap.knobs.scavenge_bytes_per_ms // LEAST_SHARE, heap.scavenge.less + above_goal(heap)))
         return
@@ -148,7 +148,7 @@ def ran(heap, gave):
         pass
     if heap.gc.retained_goal < NEVER and not is_wanted(heap):
         kept = heap.stats.in_use + heap.stats.free
-        heap.scavenge.less = min(heap.scavenge.less, heap.gc.retained_goal - kept)
+        heap.scavenge.less = min(heap.scavenge.less, heap.gc.retained_goal - kept + heap.knobs.huge_page_bytes)
 
 
 @inner

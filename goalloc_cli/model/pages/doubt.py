@@ -23,8 +23,8 @@ def clip(heap):
 
 @inner
 def note_run(heap, released, sure, above):
-    """The background scavenger ran: the model has `released` bytes of it, of which a slow machine brings `sure`, and has left
-    so much `above` its goal, which a fast one may have brought, too."""
+    """The background scavenger ran: the model has `released` bytes of it, of which a slow machine brings `sure`, and has
+    left so much `above` its goal, which a fast one may have brought, too."""
     scav = heap.scavenge
     scav.less = max(0, scav.less + released - sure)
     scav.more = max(scav.more, above)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.books.ledger import close_peak
+from goalloc_cli.model.pages.doubt import clip
 from goalloc_cli.model.pages.pagealloc import alloc_pages, free_pages
 from goalloc_cli.model.pages.pagecache import cache_alloc
-from goalloc_cli.model.pages.doubt import clip
 from goalloc_cli.model.pages.scavenge import assist
 from goalloc_cli.model.pages.touched import note_manual, note_objects
 from goalloc_cli.model.tables.heap import (

@@ -179,15 +179,17 @@ RUN = table(
 
 SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
 SCAVENGE_DOUBTS = ("less", "more")
+SCAVENGE_RAISED = ("raised", "force_raised")
 SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
-    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_DOUBTS + SCAVENGE_TIMES, "<i8"),
+    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_RAISED + SCAVENGE_DOUBTS + SCAVENGE_TIMES, "<i8"),
     sleep_ratio="<f8",
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
 )
 """The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way;
+`raised` and `force_raised`: 1 where a cursor was raised and has found nothing since;
 `less` and `more`: bytes by which what is released may be less than the model has it, or more (doubt.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
