@@ -205,6 +205,14 @@ def test_no_huge_page_is_broken(run, design):
     assert heap.released_by[0] % (4 * MIB) == 0 or retained(heap) < 12 * MIB
 
 
+def test_a_cursor_that_was_raised_waits_for_something_to_be_found(run):
+    """The heap grows once while nothing is free, and looks in vain; what is freed then, the next growth finds."""
+    design = replace(GO_1_27, scavenger=Scavenger.NONE, retain_percent=0)
+    full = "alloc a 1048576 noscan x 12; gc!; free a; gc!; gc!; stack s 1048576 x 12; alloc c 1048576 noscan x 4"
+    heap = run(f"{full}; unstack s; alloc d 33554432 noscan", design)
+    assert heap.released_by[1] == 12 * MIB
+
+
 # The memory limit.
 
 

@@ -142,7 +142,9 @@ def ran(heap, gave):
     """The background scavenger of a recording ran. Where it gave nothing back, it had come to its goal before, if there was
     one: then no more is in doubt than the heap may keep, and a huge page, which goes back as a whole."""
     if gave:
-        turn(heap, min(heap.knobs.scavenge_bytes_per_ms // LEAST_SHARE, heap.scavenge.less + above_goal(heap)))
+        above = above_goal(heap)
+        if turn(heap, min(heap.knobs.scavenge_bytes_per_ms // LEAST_SHARE, heap.scavenge.less + above)) == 0:
+            note_run(heap, 0, 0, above)
         return
     while turn(heap, 0) > 0:
         pass

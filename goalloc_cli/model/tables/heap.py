@@ -164,8 +164,7 @@ MARKS = table("MARKS", **dict.fromkeys((*MARKED, *(f"all_{name}" for name in MAR
 
 CHUNK = table(
     "CHUNK",
-    **dict.fromkeys(("head_run", "longest_run", "tail_run"), "<i4"),
-    **dict.fromkeys(("pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
+    **dict.fromkeys(("head_run", "longest_run", "tail_run", "pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
 )
 """Free pages at the start of a chunk, in its longest run, and at its end; and what scavengeindex.py knows."""
 
@@ -177,20 +176,18 @@ RUN = table(
 """A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py).
 `since_ns`: when pages were last freed in it."""
 
-SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
-SCAVENGE_DOUBTS = ("less", "more")
-SCAVENGE_RAISED = ("raised", "force_raised")
+SCAVENGE_CURSORS = ("cursor", "force_cursor", "raised", "force_raised", "free_high", "released_low")
+SCAVENGE_OTHERS = ("generation", "growth", "limit_goal", "less", "more")
 SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
-    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_RAISED + SCAVENGE_DOUBTS + SCAVENGE_TIMES, "<i8"),
+    **dict.fromkeys(SCAVENGE_CURSORS + SCAVENGE_OTHERS + SCAVENGE_TIMES, "<i8"),
     sleep_ratio="<f8",
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
 )
-"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way;
-`raised` and `force_raised`: 1 where a cursor was raised and has found nothing since;
-`less` and `more`: bytes by which what is released may be less than the model has it, or more (doubt.py)."""
+"""The scavenger. Cursors are pages, NONE where nothing is left, and `raised` until they find something; `growth` is what the
+heap grew by for the span under way; what is released may be so much `less` than the model has it, or `more` (doubt.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -251,10 +248,8 @@ GC = table(
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
 
-EVIDENCE = table(  # see evidence.py
-    "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
-    low="<i8", unnamed="<i8",
-)  # fmt: skip
+SEEN = ("told", "cycle", "live", "gap", "first_gap", "refills", "foreseen", "run", "low", "unnamed")
+EVIDENCE = table("EVIDENCE", **dict.fromkeys(SEEN, "<i8"))  # see evidence.py
 
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4

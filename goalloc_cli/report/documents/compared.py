@@ -78,6 +78,21 @@ FIGURES: tuple[Figure, ...] = (
 )
 
 
+CHANGES = (
+    *(f"peak_{name}" for name in AT_PEAK),
+    *(f"end_{name}" for name in ("HeapInuse", "HeapIdle", "HeapReleased", "StackInuse", "rss_low", "rss_high")),
+)
+"""The figures of a what-if that are laid beside those of its base."""
+
+
+def with_base(replay: Document, base: Document) -> Document:
+    """The document of a what-if with the same figures of the recording's own release, its hints set aside too."""
+    figures = {
+        key: {"name": name, "base": get(base), "what_if": get(replay)} for key, name, _, get in FIGURES if key in CHANGES
+    }
+    return {**replay, "base": {"design": base["design"], "figures": figures}}
+
+
 def compared_document(replays: list[Document]) -> Document:
     """The documents of several replays of one trace as one."""
     return {
