@@ -29,6 +29,8 @@ from goalloc_cli.results.resident import heap_released, resident, total
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ROOT / "traces" / "programs"
 FIGURES = ("HeapInuse", "HeapSys", "HeapReleased", "StackInuse")
+LARGE = 32 << 20
+"""From this RSS on the width of a range is told: below it, what is not modelled is most of it."""
 COMPLETE = re.compile(r"go(1\.\d+)")
 
 
@@ -177,7 +179,7 @@ class Ranges:
 
 def ranges(all_of: list[Recording]) -> None:
     """Print the table of ranges of HeapReleased and RSS."""
-    print("| program | Ps | releases | HeapReleased in range | RSS in range | width, median | last end: RSS, range, MiB |")
+    print("| program | Ps | releases | HeapReleased in range | RSS in range | width from 32 MiB on, median | last end: RSS, range, MiB |")
     print("|---" * 7 + "|")
     for run in RUNS:
         found, releases = Ranges(), []
@@ -209,7 +211,8 @@ def judge(recording: Recording, outcome: Outcome, found: Ranges) -> None:
             rss = total(resident(sample, outcome.design, ps, True))
             found.rss_points += 1
             found.rss_right += rss.low <= told["RSS"] <= rss.high
-            found.widths += ((rss.high - rss.low) / told["RSS"],)
+            if told["RSS"] >= LARGE:
+                found.widths += ((rss.high - rss.low) / told["RSS"],)
             found.last = f"{told['RSS'] / 2**20:.1f}, {rss.low / 2**20:.1f} to {rss.high / 2**20:.1f}"
 
 

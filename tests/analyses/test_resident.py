@@ -114,4 +114,4 @@ def test_what_the_tracer_holds_is_no_request_of_the_program():
 @pytest.mark.parametrize("sample", ["orders-go1.27", "orders-go1.25", "lru-go1.23", "trees-go1.24", "web-go1.27-p4"])
 def test_every_sample_has_the_tracers_buffers(sample):
     outcome = recorded(f"traces/{sample}.msgpack")
-    assert set(outcome.samples["tracer"].tolist()) == {2_375_680}
+    assert set(outcome.samples["tracer"].tolist()) == {2_359_296}
