@@ -179,7 +179,8 @@ class Ranges:
 
 def ranges(all_of: list[Recording]) -> None:
     """Print the table of ranges of HeapReleased and RSS."""
-    print("| program | Ps | releases | HeapReleased in range | RSS in range | width from 32 MiB on, median | last end: RSS, range, MiB |")
+    columns = ("program", "Ps", "releases", "HeapReleased in range", "RSS in range")
+    print("|", " | ".join(columns), "| width from 32 MiB on, median | last end: RSS, range, MiB |")
     print("|---" * 7 + "|")
     for run in RUNS:
         found, releases = Ranges(), []

@@ -106,6 +106,8 @@ def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bo
     with progress_line("replay", events_of(jobs), quiet) as tick:
         results = in_order(replayed, jobs, tick, first_here=compiles(jobs))
         for number, (job, found) in enumerate(zip(jobs, results, strict=True)):
+            if not of_trace:
+                base = None
             if job.base:
                 # Where it fails, so did the others, and they have told why.
                 base = None if isinstance(found, Exception) else found
