@@ -177,11 +177,10 @@ RUN = table(
 `since_ns`: when pages were last freed in it."""
 
 SCAVENGE_CURSORS = ("cursor", "force_cursor", "raised", "force_raised", "free_high", "released_low")
-SCAVENGE_OTHERS = ("generation", "growth", "limit_goal", "less", "more")
-SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
+SCAVENGED = ("generation", "growth", "limit_goal", "less", "more", "next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
-    **dict.fromkeys(SCAVENGE_CURSORS + SCAVENGE_OTHERS + SCAVENGE_TIMES, "<i8"),
+    **dict.fromkeys(SCAVENGE_CURSORS + SCAVENGED, "<i8"),
     sleep_ratio="<f8",
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
