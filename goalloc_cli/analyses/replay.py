@@ -10,6 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
@@ -24,6 +25,7 @@ from goalloc_cli.model.tables.faults import BAD_EVENTS, FAULTS
 from goalloc_cli.model.tables.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
 from goalloc_cli.model.tables.limits import OBJECTS, PS, full
 from goalloc_cli.model.tables.newheap import new_heap
+from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.results.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TypeInfo
@@ -152,6 +154,7 @@ class Run:
         self.begun = False  # whether the snapshot is over
         self.samples: list[NDArray[np.void]] = []
         self.checkpoints: list[Checkpoint] = []
+        self.tracer = TracerBuffers()
         self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
         self.names: list[str] = [""]
 
@@ -159,6 +162,8 @@ class Run:
         """Apply one batch, taking the samples that fall in it."""
         kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         self.tables.fit(*self.note(batch))
+        if not self.begun:
+            self.tracer.note(batch)
         first = self.heap.event = self.events
         at, (end, misplaced) = 0, self.end_of_snapshot(kinds)
         while at < end:
@@ -201,6 +206,7 @@ class Run:
             "types": [[t.name, t.size, t.pointer_bytes] for t in self.types],
             "names": self.names,
             "checkpoints": [[c.name, c.memstats] for c in self.checkpoints],
+            "tracer": self.tracer.plain(),
         }
         samples = np.concatenate(self.samples) if self.samples else np.zeros(0, SAMPLE)
         return pack(State(self.heap, t.objects, t.stacks, t.manual_spans, t.cursor, samples, known))
@@ -223,6 +229,7 @@ class Run:
         self.checkpoints = [Checkpoint(name, memstats) for name, memstats in known.checkpoints]
         self.types = [TypeInfo(*entry) for entry in known.types]
         self.names = list(known.names)
+        self.tracer = TracerBuffers(*known.tracer)
         self.trace = continued(self.trace, self.types, self.names)
 
     def note(self, batch: Batch) -> tuple[int, int]:
@@ -247,6 +254,7 @@ class Run:
             row = self.sample(Reason.CHECKPOINT, arg)
             self.checkpoints.append(survey.checkpoint(self.heap, name, row))
         elif last is Kind.SNAP_END:
+            self.complete_snapshot()
             self.sample(Reason.START)
         elif self.every == "gc" and last is Kind.GC_END:
             self.sample(Reason.GC)
@@ -254,8 +262,30 @@ class Run:
             # Before its end a snapshot is no heap that ever was.
             self.sample(Reason.EVERY)
 
+    def complete_snapshot(self) -> None:
+        """The heap of the recording's start is there: find the tracer's buffers in it, and say what is not known of it."""
+        heap, objects = self.heap, self.tables.objects
+        if self.tracer.are_there:
+            tags, data = self.tracer.candidates[True], self.tracer.candidates[False]
+            npages = sum(int(heap.spans[int(objects[handle]["loc"]) >> 16]["npages"]) for handle in tags)
+            locs = [int(objects[handle]["loc"]) for handle in (*tags, *data)]
+            self.tracer.begin(self.events, locs, npages << int(heap.knobs.page_shift))
+        if not self.trace.header.from_start:
+            # All that was idle then is taken to be released, and none of it need be.
+            heap.scavenge.less = heap.stats.released
+
+    def look_at_tracer(self) -> None:
+        """Note that the tracer's buffers still live, where they do."""
+        tracer, objects = self.tracer, self.tables.objects
+        if max(tracer.handles, default=0) >= len(objects):
+            return
+        rows = [objects[handle] for handle in tracer.handles]
+        if all(row["label"] & OBJECT_LIVE and row["loc"] == loc for row, loc in zip(rows, tracer.locs, strict=True)):
+            tracer.until = self.events
+
     def sample(self, reason: Reason, name: int = 0) -> np.void:
         """Take a sample of the heap now."""
+        self.look_at_tracer()
         row = np.zeros(1, SAMPLE)
         sample_heap(self.heap, row[0])
         row["event"], row["reason"], row["name"] = self.events, reason, name
@@ -266,10 +296,11 @@ class Run:
     def outcome(self, design_name: str, seconds: float) -> Outcome:
         """Everything that was found out."""
         heap = self.heap
-        last = self.samples[-1]
+        samples = np.concatenate([*self.samples, np.array([heap.peak], SAMPLE)])
+        self.tracer.take_out(samples, self.design.page_size)
+        samples, peak = samples[:-1], samples[-2:-1] if heap.stats.peak_open else samples[-1:]
         spans = survey.spans(heap)
         survey.name_pins(spans, self.tables.objects)
-        peak = last if heap.stats.peak_open else np.array([heap.peak], SAMPLE)
         hinted = bool(heap.gc.hinted)
         return Outcome(
             trace_name=self.trace.name,
@@ -280,9 +311,9 @@ class Run:
             hints={k.name.lower(): int(self.counts[k]) for k in (*SNAP_KINDS, *HINT_KINDS) if hinted and self.counts[k]},
             seconds=seconds,
             names=self.names,
-            samples=np.concatenate(self.samples),
+            samples=samples,
             peak=peak,
-            memstats=survey.memstats(heap, last[0]),
+            memstats=survey.memstats(heap, samples[-1]),
             checkpoints=self.checkpoints,
             classes=survey.classes(heap, spans),
             spans=spans,
@@ -325,6 +356,14 @@ class Run:
             )
         return notes
 
+    def moved_goal(self) -> bool:
+        """Whether a knob of the heap goal is another than the recorded program's own."""
+        recorded = dict(self.trace.header.knobs)
+        return self.trace.header.hints and any(
+            getattr(self.design, name) != recorded.get(name, Design.__dataclass_fields__[name].default)
+            for name in ("gogc", "memory_limit")
+        )
+
     def notes(self) -> list[str]:
         """What the reader must know about the figures."""
         notes: list[str] = []
@@ -343,6 +382,11 @@ class Run:
                 f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never "
                 "used again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
                 "--gc gogc=100 puts cycles in, as Go would start them."
+            )
+        if self.moved_goal():
+            notes.append(
+                "gogc and memory_limit move no collection here: GC runs where the trace has it, and the same objects die. "
+                "What another GOGC or GOMEMLIMIT would have done, goalloc pace tells."
             )
         notes += self.contradicted()
         if self.trace.skipped:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
-from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of
+from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
 from goalloc_cli.report.documents.names import REPLAY_REPORTS
 
@@ -60,16 +62,13 @@ def replay(
     step = sampling(every)
     refuse_early(options)
     versions = versions_of(go_version)
+    first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc)
     if len(traces) * len(versions) > 1:
         if load_state is not None or save_state is not None:
             raise click.UsageError("--load-state and --save-state go with one trace and one release")
         refuse(traces, versions, reports, options["form"])
-        jobs = [
-            Job(trace, version, knobs, size_classes, step, check, lenient, partial, gc)
-            for trace in traces
-            for version in versions
-        ]
-        return replay_several(ctx, jobs, len(versions), reports, **options)
+        jobs = [replace(first, trace=trace, go_version=version) for trace in traces for version in versions]
+        return replay_several(ctx, with_bases(jobs, len(versions)), len(versions), reports, **options)
     if save_state is not None:
         refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
     from goalloc_cli.analyses.badevents import leniently
@@ -84,6 +83,8 @@ def replay(
         found = leniently(found)
     found = with_cycles(found, gc)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
+    if found.header.hints and not hints and load_state is None and save_state is None and Path(traces[0]).is_file():
+        return replay_several(ctx, with_bases([first], 1), 1, reports, **options)
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(
             found,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,8 @@ class Job:
     partial: bool
     gc: int | None = None
     """GOGC of the cycles that are put in, if any are."""
+    base: bool = False
+    """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
 
     def __str__(self) -> str:
         return self.trace if self.go_version is None else f"{self.trace} under Go {self.go_version}"
@@ -71,7 +73,7 @@ def replay_several(
     reports: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Do all jobs, `versions` of them for each trace, and show what they come to.
+    """Do all jobs, `versions` of them and perhaps a base for each trace, and show what they come to.
 
     Raises:
         ExceptionGroup: the replays that failed; those that did not are shown.
@@ -84,26 +86,54 @@ def replay_several(
         raise ExceptionGroup("replays failed", failed)
 
 
+def with_bases(jobs: list[Job], versions: int) -> list[Job]:
+    """The same jobs, and after those of each trace its base, where they may be what-ifs."""
+    out: list[Job] = []
+    for number, job in enumerate(jobs, 1):
+        out.append(job)
+        if number % versions == 0 and (job.go_version or job.knobs or job.size_classes):
+            out.append(replace(job, go_version=None, knobs=(), size_classes=None, base=True))
+    return out
+
+
 def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bool) -> Iterator[Document]:
     """A document for each trace, in order; errors go to `failed`."""
     from goalloc_cli.host.parallel import in_order
     from goalloc_cli.host.progress import progress_line
-    from goalloc_cli.report.documents.compared import compared_document
 
     of_trace: list[Document] = []
+    base: Document | None = None
     with progress_line("replay", events_of(jobs), quiet) as tick:
-        for number, found in enumerate(in_order(replayed, jobs, tick, first_here=compiles(jobs)), 1):
-            if isinstance(found, Exception):
-                failed.append(named(found, jobs[number - 1]))
-            else:
+        results = in_order(replayed, jobs, tick, first_here=compiles(jobs))
+        for number, (job, found) in enumerate(zip(jobs, results, strict=True)):
+            if not of_trace:
+                base = None
+            if job.base:
+                # Where it fails, so did the others, and they have told why.
+                base = None if isinstance(found, Exception) else found
+            elif isinstance(found, Exception):
+                failed.append(named(found, job))
+            elif found is not None:
                 of_trace.append(found)
-            if number % versions or not of_trace:
+            following = jobs[number + 1] if number + 1 < len(jobs) else None
+            if not of_trace or (following and (following.base or (following.trace == job.trace and not job.base))):
                 continue
             if tick is not None:  # the report is printed over the line of progress
                 sys.stderr.write("\r\x1b[K")
                 sys.stderr.flush()
-            yield compared_document(of_trace) if versions > 1 else of_trace[0]
-            of_trace = []
+            yield joined(of_trace, base, versions)
+            of_trace, base = [], None
+
+
+def joined(replays: list[Document], base: Document | None, versions: int) -> Document:
+    """Several releases side by side, the base first; one replay with its base beside it."""
+    from goalloc_cli.report.documents.compared import compared_document, with_base
+
+    if versions > 1:
+        return compared_document(replays if base is None else [base, *replays])
+    if base is None or replays[0]["design"]["mode"] != "what-if":
+        return replays[0]
+    return with_base(replays[0], base)
 
 
 def named(error: Exception, job: Job) -> Exception:
@@ -114,8 +144,8 @@ def named(error: Exception, job: Job) -> Exception:
     return error
 
 
-def replayed(job: Job, tick: Tick) -> Document:
-    """Do one job: the document of a replay."""
+def replayed(job: Job, tick: Tick) -> Document | None:
+    """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
     from goalloc_cli.analyses.badevents import leniently
     from goalloc_cli.analyses.replay import replay
     from goalloc_cli.importers.sniff import open_trace
@@ -126,6 +156,10 @@ def replayed(job: Job, tick: Tick) -> Document:
         found = leniently(found)
     found = with_cycles(found, job.gc)
     design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
+    if job.base and not found.header.hints:
+        return None
+    if job.base:
+        name, hints = f"{name} own", False
     outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
     return document(outcome, found.size_bytes)
 

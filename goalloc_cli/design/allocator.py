@@ -123,6 +123,13 @@ class Design(MemoryKnobs):
     background_turns: int = knob(
         1, 0, 1 << 20, "Turns of the background sweeper between mark termination and the program's next step."
     )
+    background_span_ns: int = knob(
+        5000,
+        1,
+        1 << 40,
+        "Nanoseconds that the background sweeper takes for a span while nothing else happens, in a trace with times: 4 to 8 "
+        "microseconds were measured.",
+    )
     reclaim: int = choice(
         Reclaim.WINDOWS,
         "What is swept before new pages are taken: busy lists until Go 1.11, windows since 1.12 (mheap.go, reclaim).",

@@ -52,6 +52,10 @@ class MemoryKnobs:
     huge_page_bytes: int = knob(
         2 << 20, 0, 4 << 20, "A release breaks no free huge page; 0: there are none (mgcscavenge.go, physHugePageSize)."
     )
+    huge_pages: int = switch(
+        0,
+        "The OS makes memory huge pages wherever it can (transparent_hugepage=always), so that more may be resident.",
+    )
     growth_scavenge: int = choice(
         GrowthScavenge.GOAL,
         "What a growth releases in exchange: the longest runs in Go 1.12, what exceeds the goal since 1.13 "

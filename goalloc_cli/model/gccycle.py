@@ -9,13 +9,23 @@ from goalloc_cli.model.pacing.scavenger import wake, wake_paced
 from goalloc_cli.model.pages.scavengeindex import next_generation
 from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
 from goalloc_cli.model.stack import free_stack_spans
-from goalloc_cli.model.sweeping.sweeper import background_turn, finish_sweep
+from goalloc_cli.model.sweeping.sweeper import background_turn, finish_sweep, sweep_all, sweep_one
 from goalloc_cli.model.sweeping.underway import start_clocks
-from goalloc_cli.model.tables.heap import FAULT_GC_ORDER, LOCK_WORKBUF, NO_SPAN, PAGES, SPAN_WORKBUF, SPANCLASSES
+from goalloc_cli.model.tables.heap import (
+    FAULT_GC_ORDER,
+    LOCK_WORKBUF,
+    NO_SPAN,
+    PAGES,
+    SPAN_WORKBUF,
+    SPANCLASSES,
+    SWEPT_BACKGROUND,
+)
 from goalloc_cli.model.tables.slotbits import is_live, keep_marks, set_mark
 
 WORKBUF_BYTES = 32 << 10
 """Size of a span of GC work buffers (Go: mgcwork.go, workbufAlloc)."""
+BUSY_NS = 1_000_000
+"""How long what a trace tells between two times may take."""
 
 
 @inner
@@ -143,6 +153,37 @@ def gc_end(heap, p, explicit):
         finish_sweep(heap)
     if not gc.sweeping:
         free_workbufs(heap)
+
+
+@inner
+def rest(heap, until_ns):
+    """Time goes on to until_ns, and nothing happens: idle Ps give up what they cached, and the background sweeper works.
+
+    What is told between two times is taken to happen in the first millisecond: recordings tell the time as often. Where a
+    recording tells how far sweeping had come, that is followed.
+    """
+    gc = heap.gc
+    quiet_ns = heap.time_ns + BUSY_NS
+    if gc.marking or until_ns <= quiet_ns or heap.knobs.background_turns == 0 or (gc.hinted and not gc.own_sweeper):
+        return
+    for p in range(heap.nprocs):
+        prepare_for_sweep(heap, p)
+    heap.time_ns = quiet_ns
+    while gc.sweeping and heap.time_ns < until_ns:
+        heap.time_ns += heap.knobs.background_span_ns
+        sweep_one(heap, SWEPT_BACKGROUND)
+    if not gc.sweeping:
+        free_workbufs(heap)
+
+
+@inner
+def sweep_rest(heap):
+    """The background sweeper comes to the end."""
+    gc = heap.gc
+    if gc.marking or not gc.sweeping:
+        return
+    sweep_all(heap, SWEPT_BACKGROUND)
+    free_workbufs(heap)
 
 
 @inner

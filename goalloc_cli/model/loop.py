@@ -7,11 +7,12 @@ import numpy as np
 from goalloc_cli.compiled.jit import apart, inner, kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.model.books.ledger import take_sample
-from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
+from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, rest
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
 from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pacing.scavenger import advance, begin_scavenger
+from goalloc_cli.model.pages.doubt import note_time
 from goalloc_cli.model.pages.scavenge import scavenge_all
 from goalloc_cli.model.recorded import hint, snapshot
 from goalloc_cli.model.recorded.evidence import see_heap_live
@@ -133,6 +134,9 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
     elif k == TIME:
         if size < heap.time_ns:
             heap.fault = FAULT_TIME
+            return
+        note_time(heap, size - heap.time_ns)
+        rest(heap, size)
         heap.time_ns = size
         advance(heap)
     elif k >= FIRST_WITNESS:
@@ -141,6 +145,8 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
     elif k >= FIRST_HINT:
         if heap.gc.hinted:
             hint.obey(heap, handles, k, who, obj, size, arg)
+        else:
+            hint.obey_aside(heap, handles.manual_spans, k, obj)
     elif k in (STACK_ALLOC, STACK_FREE):
         prepare_for_sweep(heap, who)
         stack_event(heap, handles.stacks, k, who, obj, size)
@@ -217,7 +223,7 @@ def snap_event(heap, handles, flags, p, handle, size, arg):
         heap.fault = FAULT_UNKNOWN_STACK
         return
     if not heap.gc.placed:
-        snap_live(heap, objects, stacks, k, flags, handle, size, arg)
+        snap_live(heap, handles, k, flags, p, handle, size, arg)
         return
     s = cursor[0]
     if k in (SNAP_OBJECT, SNAP_DEAD):
@@ -253,12 +259,24 @@ def snap_event(heap, handles, flags, p, handle, size, arg):
 
 
 @inner
-def snap_live(heap, objects, stacks, k, flags, handle, size, arg):
-    """Under a design of its own the heap cannot be taken over: its live objects and stacks are allocated anew, by P 0."""
-    if k == SNAP_OBJECT:
+def snap_live(heap, handles, k, flags, p, handle, size, arg):
+    """Under a design of its own the heap cannot be taken over: its live objects are allocated anew, by P 0, and as many
+    spans of stacks. cursor[0] is the span of stacks being filled in."""
+    objects, stacks, manual_spans, cursor = handles
+    s = cursor[0]
+    if k == SNAP_STACK:
+        stacks[handle, 0] = snapshot.carry_stack(heap, s, arg, size)
+        stacks[handle, 1] = size
+        return
+    if s != NO_SPAN:
+        snapshot.complete_stack_span(heap, s)
+    cursor[0] = NO_SPAN
+    if k == SNAP_STACK_SPAN and manual_spans[handle] != NO_SPAN:
+        heap.fault = FAULT_MANUAL
+    elif k == SNAP_STACK_SPAN:
+        cursor[0] = snapshot.carry_over(heap, np.int64(arg), np.int64(p))
+        manual_spans[handle] = cursor[0]
+    elif k == SNAP_OBJECT:
         malloc(heap, objects, handle, 0, size, flags & NOSCAN != 0, flags & BOUND != 0, arg)
     elif k == SNAP_DEAD and objects[handle].label & OBJECT_LIVE:
         heap.fault = FAULT_LIVE_HANDLE
-    elif k == SNAP_STACK:
-        stacks[handle, 0] = stack_alloc(heap, 0, size)
-        stacks[handle, 1] = size

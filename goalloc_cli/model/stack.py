@@ -8,6 +8,7 @@ itself.
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.pages.touched import note_stack
 from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
 from goalloc_cli.model.tables.heap import FAULT_STACK_SIZE, LOCK_STACK, NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
 
@@ -37,9 +38,10 @@ def stack_alloc(heap, p, stack_bytes):
     if order == NONE:
         heap.fault = FAULT_STACK_SIZE
         return NONE
-    if is_pooled(heap, order):
-        return cached_alloc(heap, p, order)
-    return large_alloc(heap, p, stack_bytes)
+    piece = cached_alloc(heap, p, order) if is_pooled(heap, order) else large_alloc(heap, p, stack_bytes)
+    if piece >= 0:
+        note_stack(heap, piece, stack_bytes)
+    return piece
 
 
 @inner

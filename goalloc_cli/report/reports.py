@@ -83,6 +83,7 @@ ALWAYS = (
     "model_version",
     "trace",
     "design",
+    "base",
     "notes",
     "skipped",
     "run",

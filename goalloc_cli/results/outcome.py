@@ -54,11 +54,16 @@ SAMPLE = table(
     "released_limit",  # for the memory limit
     "released_forced",  # by debug.FreeOSMemory
     "released_idle",  # after five minutes
+    "released_less",  # heap_released may be so much less: how much each run of the scavenger brought is not known
+    "released_more",  # or so much more
+    # residence
+    "untouched",  # pages backed or in use that nothing is known to have touched
+    "huge_room",  # what huge pages would make resident beside what is touched
     # records of the runtime
     "span_records",
     "mcache_records",
     "arena_records",
-    # the ledger (allocator.md 10.4): these eleven rows sum to heap_inuse
+    # the ledger (allocator.md 10.4): these twelve rows sum to heap_inuse
     "requested",
     "headers",
     "class_rounding",
@@ -70,6 +75,7 @@ SAMPLE = table(
     "dead_unfound",  # not found yet: the next collection will
     "free_slots_cached",  # free slots in spans that an mcache holds
     "free_slots",  # free slots in all other spans
+    "tracer",  # what the recording's own tracer holds; no sample has it before its replay ends
     # how far the ledger is exact: of live objects with a BOUND size, requested lies in [low, requested]
     "bound_slot_bytes",  # slot bytes of live objects whose requested size is not known
     "bound_rounding",  # the most that class_rounding could be higher, were each such object as small as it can
@@ -88,6 +94,7 @@ LEDGER = (
     "dead_unfound",
     "free_slots_cached",
     "free_slots",
+    "tracer",
 )
 """The fields of SAMPLE that sum to heap_inuse."""
 

@@ -30,6 +30,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return report_samples.outcome(trace_name=trace.name)
 
     install(monkeypatch, replay)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)  # a what-if and its base are replayed here, not in other processes
     return asked
 
 

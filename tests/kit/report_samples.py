@@ -167,7 +167,7 @@ def timeline() -> np.ndarray:
 
 
 def fill_ledger(sample: np.void, scale: int) -> None:
-    parts = dict(zip(LEDGER, (40, 1, 4, 0.04, 0.1, 0.3, 0.6, 2, 0.5, 0.7, 11), strict=True))
+    parts = dict(zip(LEDGER, (40, 1, 4, 0.04, 0.1, 0.3, 0.6, 2, 0.5, 0.7, 11, 0), strict=True))
     for name, part in parts.items():
         sample[name] = int(part * scale / 10)
     sample["heap_inuse"] = sum(int(sample[name]) for name in LEDGER)

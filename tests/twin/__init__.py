@@ -10,7 +10,7 @@ from goalloc_cli.design.allocator import Design
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from tests.twin import lists
 from tests.twin.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
-from tests.twin.cycle import gc_end, gc_start
+from tests.twin.cycle import gc_end, gc_start, rest
 from tests.twin.heap import Heap, Span
 from tests.twin.pacing import preset, set_goal_and_trigger, set_sweep_pace
 from tests.twin.scavenging import advance
@@ -55,6 +55,7 @@ class Naive:
             set_goal_and_trigger(h)
             set_sweep_pace(h)
         elif kind == Kind.TIME:
+            rest(h, size)
             advance(h, size)
         elif kind == Kind.FREE_OS_MEMORY:
             h.pages.release_all()

@@ -109,6 +109,21 @@ def gc_end(h: Heap, p: int, explicit: bool) -> None:
         free_workbufs(h)
 
 
+def rest(h: Heap, until: int) -> None:
+    """Nothing happens until then, but for the first millisecond: the background sweeper works (mgcsweep.go, bgsweep)."""
+    now = h.pages.now + 1_000_000
+    if h.marking or now >= until or not h.design.background_turns:
+        return
+    for q in range(h.nprocs):
+        prepare_for_sweep(h, q)
+    h.pages.now = now
+    while not h.drained and h.pages.now < until:
+        h.pages.now += h.design.background_span_ns
+        sweep_one(h)
+    if h.drained:
+        free_workbufs(h)
+
+
 def background_sweep(h: Heap) -> None:
     """The turns that the background sweeper gets before the program goes on (mgcsweep.go, bgsweep)."""
     for _ in range(h.design.background_turns * h.design.background_batch):

@@ -53,6 +53,7 @@ class Releasing:
         self.generation = 0
         self.cursor: int | None = None
         self.force_cursor: int | None = None
+        self.raised = self.force_raised = False
         self.free_high: int | None = None
         self.released_low: int | None = None
         self.retained_goal = ALL
@@ -137,7 +138,8 @@ class Releasing:
         """Pages were freed: there may be something to release."""
         last = first + npages - 1
         self.free_high = last if self.free_high is None else max(self.free_high, last)
-        self.force_cursor = last if self.force_cursor is None else max(self.force_cursor, last)
+        if self.force_cursor is None or self.force_cursor < last:
+            self.force_cursor, self.force_raised = last, True
         for c in range((first - self.base) // CHUNK, (last - self.base) // CHUNK + 1):
             self.chunks[c].has_free = True
 
@@ -164,14 +166,16 @@ class Releasing:
             return None
         start = (cursor - self.base) // CHUNK
         found = next((c for c in range(start, -1, -1) if self.may_release(c, force)), None)
-        if found is None:
-            cursor = None
-        elif found != start:
-            cursor = self.base + (found + 1) * CHUNK - 1
+        if found == start:
+            return cursor
+        # A mark that the cursor was raised keeps it from being cleared, until it has found something (atomicOffAddr).
+        if found is None and (self.force_raised if forced else self.raised):
+            return None
+        cursor = None if found is None else self.base + (found + 1) * CHUNK - 1
         if forced:
-            self.force_cursor = cursor
+            self.force_cursor, self.force_raised = cursor, False
         else:
-            self.cursor = cursor
+            self.cursor, self.raised = cursor, False
         return cursor
 
     def release_at(self, page: int, wanted: int) -> int:
@@ -217,8 +221,8 @@ class Releasing:
         if self.design.scavenge_index != ScavengeIndex.DENSITY:
             return
         self.generation += 1
-        known = [page for page in (self.cursor, self.free_high) if page is not None]
-        self.cursor = max(known, default=None)
+        if self.free_high is not None and (self.cursor is None or self.cursor < self.free_high):
+            self.cursor, self.raised = self.free_high, True
         self.free_high = None
 
     def start_generation(self, cycle_swept: bool) -> None:

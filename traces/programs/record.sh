@@ -4,7 +4,8 @@
 #   record.sh OUTDIR PROGRAM PROCS [SCALE [FLAGS...]]
 #   record.sh OUTDIR "stdbench PACKAGE" PROCS [TIMES]
 #
-# PROGRAM  orders, lru, web, trees, wordcount, pprofserver or flight
+# PROGRAM  orders, lru, web, trees, wordcount, index, tide, calls, blobs,
+#          pprofserver or flight
 # PROCS    GOMAXPROCS
 # SCALE    amount of work, 1 if not given; what it counts, the program says
 # FLAGS    more flags for the program, for example -rest 100ms
@@ -32,7 +33,7 @@ shift $(($# < 4 ? $# : 4))
 [[ $procs =~ ^[1-9][0-9]*$ ]] || fail "PROCS is not a number: $procs"
 [[ $scale =~ ^([1-9][0-9]*)?$ ]] || fail "SCALE is not a number: $scale"
 
-export GOTOOLCHAIN=local GOPROXY=off GOFLAGS=-mod=mod GOWORK=off CGO_ENABLED=0
+export GOTOOLCHAIN=local GOPROXY=off GOFLAGS="-mod=mod ${OVERLAY:+-overlay=$OVERLAY}" GOWORK=off CGO_ENABLED=0
 command -v go >/dev/null || fail "no go on PATH"
 version=$(cd / && go env GOVERSION)
 [[ $version =~ ^go1\.([0-9]+) ]] || fail "cannot tell the version of this go: $version"

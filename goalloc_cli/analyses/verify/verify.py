@@ -24,12 +24,16 @@ from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.tables.columns import Columns
 from goalloc_cli.model.tables.limits import PAGES, PS
-from goalloc_cli.results.outcome import Checkpoint
+from goalloc_cli.results.outcome import Checkpoint, Reason
+from goalloc_cli.results.resident import heap_released
 from goalloc_cli.results.verdict import Row, Verdict
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, NO_P, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
-ROWS = ("integrity", "geometry", "slot", "refill", "page", "free_running", "heap", "memstats", "heap_live", "stack")
+ROWS = (
+    *("integrity", "geometry", "slot", "refill", "page", "free_running"),
+    *("heap", "memstats", "released", "heap_live", "stack"),
+)
 """What is scored, in the order of the report."""
 
 GAUGES = ("HeapAlloc", "HeapInuse", "HeapIdle", "HeapObjects", "StackInuse")
@@ -233,6 +237,7 @@ class Follower:
                 float(np.max(self.errors)) if self.errors else None,
             ),
             "memstats": compare_memstats(self.free.checkpoints, memstats),
+            "released": self.released(memstats),
             "heap_live": self.scored("heapLive", judge.HEAP_LIVE),
             "stack": self.scored("stack", judge.STACK),
         }
@@ -269,6 +274,23 @@ class Follower:
             elif not wrong:
                 wrong = f"{before.name} to {after.name}: {found} allocations, MemStats.Mallocs says {told}"
         return Row(right, total, wrong)
+
+    def released(self, memstats: dict[str, dict[str, Any]] | None) -> Row:
+        """HeapReleased at every checkpoint that both know: right where it lies in the range that a replay tells."""
+        errors: list[float] = []
+        right, wrong = 0, ""
+        for sample in np.concatenate(self.free.samples) if self.free.samples else ():
+            name = self.free.names[int(sample["name"])] if sample["reason"] == Reason.CHECKPOINT else None
+            told = memstats.get(name, {}).get("HeapReleased") if memstats and name else None
+            if not isinstance(told, int):
+                continue
+            found = heap_released(sample, self.free.design, self.trace.header.gomaxprocs, True)
+            errors.append(abs(found.model - told) / max(int(sample["heap_idle"]), 1))
+            if found.low <= told <= found.high:
+                right += 1
+            elif not wrong:
+                wrong = f"{name}: HeapReleased {found.low} to {found.high}, MemStats says {told}"
+        return Row(right, len(errors), wrong, *((float(np.mean(errors)), max(errors)) if errors else (None, None)))
 
     def hints(self) -> dict[str, int]:
         """What was taken from the recording, by name."""

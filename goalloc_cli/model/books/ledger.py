@@ -5,6 +5,7 @@ from __future__ import annotations
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import Scavenger
 from goalloc_cli.model.pacing.memory import NEVER
+from goalloc_cli.model.pages.touched import huge_room, untouched_bytes
 from goalloc_cli.model.tables.heap import NO_SPAN, SPANCLASSES
 from goalloc_cli.model.tables.metadata import arena_record_bytes, mcache_record_bytes, span_record_bytes
 from goalloc_cli.model.tables.pallocbits import popcount
@@ -58,6 +59,10 @@ def sample_released(heap, row):
     row.released_limit = heap.scavenge.released_by[2]
     row.released_forced = heap.scavenge.released_by[3]
     row.released_idle = heap.scavenge.released_by[4]
+    row.released_less = min(heap.scavenge.less, heap.stats.released)
+    row.released_more = min(heap.scavenge.more, free)
+    row.untouched = untouched_bytes(heap)
+    row.huge_room = huge_room(heap) if heap.knobs.huge_pages else 0
     row.span_records = span_record_bytes(heap)
     row.mcache_records = mcache_record_bytes(heap)
     row.arena_records = arena_record_bytes(heap)
@@ -70,7 +75,7 @@ def sample_objects(heap, row):
     row.mallocs = row.frees = heap.stats.tiny_packed
     row.requested = row.headers = row.class_rounding = row.large_rounding = row.tiny_waste = 0
     row.tail_waste = row.span_metadata = row.free_slots = row.free_slots_cached = 0
-    row.dead_unswept = row.dead_unfound = 0
+    row.dead_unswept = row.dead_unfound = row.tracer = 0
     row.bound_slot_bytes = row.bound_rounding = 0
     page = 1 << heap.knobs.page_shift
     for spc in range(2):

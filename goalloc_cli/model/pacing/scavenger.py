@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import ScavengeIndex, Scavenger
+from goalloc_cli.model.pacing.memory import NEVER
+from goalloc_cli.model.pages.doubt import LEAST_SHARE, note_run
 from goalloc_cli.model.pages.scavenge import BACKGROUND, IDLE, scavenge
 from goalloc_cli.model.pages.scavenge_runs import release_idle
 from goalloc_cli.model.pages.scavengeindex import begin_index, start_generation
@@ -90,7 +92,7 @@ def advance(heap):
 def run(heap, now_ns):
     """Release for a while, then sleep; park where nothing was released."""
     scav = heap.scavenge
-    released = turn(heap)
+    released = turn(heap, 0)
     if released == 0:
         scav.next_ns = PARKED
         return
@@ -108,8 +110,11 @@ def run(heap, now_ns):
 
 
 @inner
-def turn(heap):
-    """Release what is above the goals, at most what a run brings; return the bytes released."""
+def turn(heap, sure):
+    """Release what is above the goals, at most what a run brings; return the bytes released.
+
+    `sure`: how many of them a slow machine would have released, too.
+    """
     quantum = heap.knobs.scavenge_quantum
     budget = heap.knobs.scavenge_bytes_per_ms if heap.knobs.scavenge_controller else quantum
     released = 0
@@ -118,7 +123,34 @@ def turn(heap):
         released += done
         if done < quantum:
             break
+    note_run(heap, released, sure, above_goal(heap) if released >= budget else 0)
     return released
+
+
+@inner
+def above_goal(heap):
+    """Bytes that the background scavenger may still give back."""
+    free = heap.stats.free
+    above = min(free, max(0, heap.stats.in_use + free - heap.gc.retained_goal))
+    if heap.scavenge.limit_goal != PARKED:
+        above = max(above, min(free, mapped_ready(heap) - heap.scavenge.limit_goal))
+    return above
+
+
+@inner
+def ran(heap, gave):
+    """The background scavenger of a recording ran. Where it gave nothing back, it had come to its goal before, if there was
+    one: then no more is in doubt than the heap may keep, and a huge page, which goes back as a whole."""
+    if gave:
+        above = above_goal(heap)
+        if turn(heap, min(heap.knobs.scavenge_bytes_per_ms // LEAST_SHARE, heap.scavenge.less + above)) == 0:
+            note_run(heap, 0, 0, above)
+        return
+    while turn(heap, 0) > 0:
+        pass
+    if heap.gc.retained_goal < NEVER and not is_wanted(heap):
+        kept = heap.stats.in_use + heap.stats.free
+        heap.scavenge.less = min(heap.scavenge.less, heap.gc.retained_goal - kept + heap.knobs.huge_page_bytes)
 
 
 @inner

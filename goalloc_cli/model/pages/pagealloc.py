@@ -8,6 +8,7 @@ from goalloc_cli.model.pages import pagealloc_radix, pagealloc_treap
 from goalloc_cli.model.pages.freeruns import add_run
 from goalloc_cli.model.pages.scavenge import scavenge_for_growth
 from goalloc_cli.model.tables.heap import FAULT_PAGES, NONE
+from goalloc_cli.model.tables.pallocbits import set_range
 
 
 @inner
@@ -88,5 +89,6 @@ def add_range(heap, page, npages):
         arena = heap.knobs.arena_pages
         heap.reserved_page = max(page, heap.reserved_page) + (npages + arena - 1) // arena * arena
     pagealloc_radix.add_range(heap, page, npages)
+    set_range(heap.fresh_bits, page, npages)
     if heap.knobs.pages != Pages.BITMAP:
         add_run(heap, page, npages, heap.knobs.growth_released, heap.time_ns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import GrowthScavenge, Pages
 from goalloc_cli.design.memory import NO_LIMIT
+from goalloc_cli.model.pages.doubt import settle
 from goalloc_cli.model.pages.scavenge_pages import scavenge_pages
 from goalloc_cli.model.pages.scavenge_runs import release_idle, release_largest, release_runs
 from goalloc_cli.model.pages.scavengeindex import start_generation
@@ -40,6 +41,7 @@ def scavenge_all(heap):
         scavenge(heap, EVER, True, FORCED)
     else:
         heap.scavenge.released_by[FORCED] += release_idle(heap, EVER)
+    settle(heap)
 
 
 @inner

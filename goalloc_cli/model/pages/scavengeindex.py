@@ -41,7 +41,9 @@ def note_free(heap, page, npages):
     scav = heap.scavenge
     last = page + npages - 1
     scav.free_high = max(scav.free_high, last)
-    scav.force_cursor = max(scav.force_cursor, last)
+    if scav.force_cursor < last:
+        scav.force_cursor = last
+        scav.force_raised = 1
     for c in range(page // CHUNK_PAGES, last // CHUNK_PAGES + 1):
         heap.chunks[c].has_free = 1
 
@@ -74,14 +76,21 @@ def find_chunk(heap, force):
     c = first
     while c >= heap.first_page // CHUNK_PAGES and not may_scavenge(heap, heap.chunks[c], force):
         c -= 1
-    if c < heap.first_page // CHUNK_PAGES:
-        cursor = NONE
-    elif c < first:
+    if c == first:
+        return cursor
+    raised = scav.force_raised if forced else scav.raised
+    cursor = NONE
+    if c >= heap.first_page // CHUNK_PAGES:
         cursor = (c + 1) * CHUNK_PAGES - 1
+    elif raised:
+        # Nothing yet: it stays where it was raised to. (Go: mranges.go, atomicOffAddr.Clear)
+        return NONE
     if forced:
         scav.force_cursor = cursor
+        scav.force_raised = 0
     else:
         scav.cursor = cursor
+        scav.raised = 0
     return cursor
 
 
@@ -111,7 +120,9 @@ def next_generation(heap):
     if heap.knobs.scavenge_index != ScavengeIndex.DENSITY:
         return
     scav.generation += 1
-    scav.cursor = max(scav.cursor, scav.free_high)
+    if scav.cursor < scav.free_high:
+        scav.cursor = scav.free_high
+        scav.raised = 1
     scav.free_high = NONE
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.gccycle import sweep_rest
 from goalloc_cli.model.mcache import flush, release_up_to, reserve
 from goalloc_cli.model.pacing.memory import NEVER, pace_scavenger
-from goalloc_cli.model.pacing.scavenger import turn
+from goalloc_cli.model.pacing.scavenger import ran
 from goalloc_cli.model.pages.pagecache import flush_page_cache
 from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
 from goalloc_cli.model.spans.sweep import is_being_swept, is_stale, is_unswept
@@ -88,9 +89,22 @@ def obey(heap, handles, kind, p, obj, size, arg):
     elif kind == HEAP_GOAL:
         heap_goal(heap, size)
     elif kind == SCAVENGE:
-        turn(heap)
+        ran(heap, arg)
     elif kind == SWEPT_NEXT:
         next_swept(heap, objects[obj].loc)
+
+
+@inner
+def obey_aside(heap, manual_spans, kind, handle):
+    """Under a design of its own most hints do not fit. Two things are as they were: when the background sweeper had nothing
+    left, and that the runtime gave back spans that it held for stacks when the recording began."""
+    if kind == SWEEP_DRAINED:
+        sweep_rest(heap)
+    elif kind == MANUAL_FREE:
+        s = manual_spans[handle]
+        manual_spans[handle] = NO_SPAN
+        if s != NO_SPAN and heap.spans[s].state == SPAN_STACK and heap.spans[s].elem_size == 0:
+            free_manual(heap, s)
 
 
 @inner

@@ -7,14 +7,24 @@ from goalloc_cli.design.choices import Pages
 from goalloc_cli.model.pages.pagealloc import add_range, alloc_range
 from goalloc_cli.model.pages.pagealloc_radix import pad, summarize
 from goalloc_cli.model.pages.pagecache import take_block
+from goalloc_cli.model.pages.touched import note_manual, note_objects, note_stack
 from goalloc_cli.model.spans.mcentral import file_cached, file_found
-from goalloc_cli.model.spans.mheap import account_pages, count_in_use, count_manual, init_heap_span, new_span
+from goalloc_cli.model.spans.mheap import (
+    account_pages,
+    alloc_manual,
+    count_in_use,
+    count_manual,
+    init_heap_span,
+    new_span,
+)
 from goalloc_cli.model.spans.sweep import awaits_sweep
-from goalloc_cli.model.stack import insert, is_pooled, order_of
+from goalloc_cli.model.stack import insert, is_pooled, order_of, stack_alloc
 from goalloc_cli.model.tables.heap import (
     FAULT_LIVE_HANDLE,
     FAULT_PAGES,
     FAULT_SNAPSHOT,
+    LOCK_STACK,
+    LOCK_WORKBUF,
     NO_SPAN,
     NONE,
     SPAN_IN_USE,
@@ -32,6 +42,9 @@ from goalloc_cli.model.tables.slotbits import (
     set_allocated,
     set_live,
 )
+
+RECORDED_SHIFT, RECORDED_STACK = 13, 2048
+"""Pages and smallest stacks of every release whose heap can be recorded."""
 
 
 @inner
@@ -97,6 +110,7 @@ def take_span(heap, page, npages, spc, p):
     init_heap_span(heap, s, spc)
     if heap.fault:
         return NO_SPAN
+    note_objects(heap, own_page(heap, page), npages, spc < 2)
     count_in_use(heap, spc, npages)
     if p != NONE and spc >= 2 and heap.mcaches[p].alloc[spc] != NO_SPAN:
         heap.fault = FAULT_SNAPSHOT
@@ -206,8 +220,37 @@ def take_manual(heap, page, npages, workbuf):
     s = place(heap, page, npages, state)
     if heap.fault:
         return NO_SPAN
+    note_manual(heap, own_page(heap, page), npages, 0)
     count_manual(heap, state, npages << heap.knobs.page_shift)
     return s
+
+
+@inner
+def carry_over(heap, npages, workbuf):
+    """Under a design of its own: a span of stacks or of GC work buffers of the recording's start, somewhere; NO_SPAN after a
+    fault. npages are of 8 KiB."""
+    shift = heap.knobs.page_shift
+    npages = ((npages << RECORDED_SHIFT) + (1 << shift) - 1) >> shift
+    if npages == 0 or npages > heap.most_pages:
+        heap.fault = FAULT_SNAPSHOT
+        return NO_SPAN
+    if not workbuf:
+        return alloc_manual(heap, 0, npages, SPAN_STACK, LOCK_STACK)
+    s = alloc_manual(heap, 0, npages, SPAN_WORKBUF, LOCK_WORKBUF)
+    if not heap.fault:
+        heap.spans[s].next = heap.gc.workbuf_list
+        heap.gc.workbuf_list = s
+        heap.gc.workbufs += 1
+    return NO_SPAN
+
+
+@inner
+def carry_stack(heap, s, index, stack_bytes):
+    """The same of a stack: its first piece in span s, where that was carried over as it was; else anywhere."""
+    alike = heap.knobs.stack_min == RECORDED_STACK and heap.knobs.page_shift == RECORDED_SHIFT
+    if s == NO_SPAN or not alike:
+        return stack_alloc(heap, 0, stack_bytes)
+    return take_stack(heap, s, index, stack_bytes)
 
 
 @inner
@@ -233,6 +276,7 @@ def take_stack(heap, s, index, stack_bytes):
     if is_pooled(heap, order):
         # Until the span is complete, its used pieces point at themselves.
         heap.stack_next[piece] = piece
+    note_stack(heap, piece, min(stack_bytes, 1 << heap.knobs.page_shift))
     return piece
 
 

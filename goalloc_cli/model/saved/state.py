@@ -63,6 +63,8 @@ class Known:
     names: list[str]
     checkpoints: list[list]
     """Name and MemStats of each."""
+    tracer: list
+    """What `TracerBuffers` holds: handles and places, then numbers."""
 
     def check(self) -> None:
         """Raise ValueError where a value is not of its kind."""
@@ -72,6 +74,9 @@ class Known:
             and len(self.counts) == 64 and all(type(n) is int and 0 <= n < 1 << 62 for n in self.counts)
             and self.types and all([type(value) for value in entry] == [str, int, int] for entry in self.types)
             and self.names and all([type(value) for value in entry] == [str, dict] for entry in self.checkpoints)
+            and [type(value) for value in self.tracer] == [list, list, int, int, int, int, int]
+            and len(self.tracer[0]) == len(self.tracer[1]) <= 4
+            and all(type(n) is int and -1 <= n < 1 << 62 for n in (*self.tracer[0], *self.tracer[1], *self.tracer[2:]))
         )  # fmt: skip
         if not fits:
             raise ValueError("what it tells beside its tables is not what a replay knows")
@@ -98,6 +103,7 @@ def used_rows(heap: np.record) -> dict[str, int]:
         "chunks": pages // CHUNK_PAGES,
         "allocated_bits": pages // 64,
         "scavenged_bits": pages // 64,
+        "fresh_bits": pages // 64,
         "page_span": pages,
         "page_run": pages,
         "runs": int(heap.run_rows),

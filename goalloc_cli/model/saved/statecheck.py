@@ -183,6 +183,7 @@ def wrong_clocks(heap: np.record) -> str:
         ("scavenge.next_ns", scav.next_ns, 0, PARKED), ("scavenge.worked_ns", scav.worked_ns, 0, PARKED),
         ("scavenge.slept_from_ns", scav.slept_from_ns, 0, PARKED), ("scavenge.growth", scav.growth, 0, 1 << 48),
         ("scavenge.idle_check_ns", scav.idle_check_ns, 0, PARKED), ("scavenge_credit", heap.scavenge_credit, 0, PAGES),
+        ("scavenge.less", scav.less, 0, 1 << 48), ("scavenge.more", scav.more, 0, 1 << 48),
         ("gc.trigger_ratio", gc.trigger_ratio, -1e9, 1e9), ("gc.cons_mark", gc.cons_mark, -1e9, 1e9),
         ("gc.cons_mark_error", gc.cons_mark_error, -1e18, 1e18), ("gc.pages_per_byte", gc.pages_per_byte, 0, 1e9),
     )  # fmt: skip

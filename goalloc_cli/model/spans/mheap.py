@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.books.ledger import close_peak
+from goalloc_cli.model.pages.doubt import clip
 from goalloc_cli.model.pages.pagealloc import alloc_pages, free_pages
 from goalloc_cli.model.pages.pagecache import cache_alloc
 from goalloc_cli.model.pages.scavenge import assist
+from goalloc_cli.model.pages.touched import note_manual, note_objects
 from goalloc_cli.model.tables.heap import (
     FAULT_SPANS,
     LOCK_FREE,
@@ -51,6 +53,7 @@ def alloc_span(heap, p, npages, spc, cause):
     if heap.fault:
         return NO_SPAN
     account_pages(heap, npages, released)
+    note_objects(heap, page, npages, spc < 2)
     count_in_use(heap, spc, npages)
     return s
 
@@ -66,6 +69,7 @@ def alloc_manual(heap, p, npages, state, cause):
     if heap.fault:
         return NO_SPAN
     account_pages(heap, npages, released)
+    note_manual(heap, page, npages, released)
     count_manual(heap, state, npages << heap.knobs.page_shift)
     return s
 
@@ -138,6 +142,7 @@ def account_pages(heap, npages, released):
     shift = heap.knobs.page_shift
     heap.stats.released -= released << shift
     heap.stats.free -= (npages - released) << shift
+    clip(heap)
 
 
 @inner

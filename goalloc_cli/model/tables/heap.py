@@ -164,8 +164,7 @@ MARKS = table("MARKS", **dict.fromkeys((*MARKED, *(f"all_{name}" for name in MAR
 
 CHUNK = table(
     "CHUNK",
-    **dict.fromkeys(("head_run", "longest_run", "tail_run"), "<i4"),
-    **dict.fromkeys(("pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
+    **dict.fromkeys(("head_run", "longest_run", "tail_run", "pages_in_use", "last_in_use", "generation", "has_free"), "<i4"),
 )
 """Free pages at the start of a chunk, in its longest run, and at its end; and what scavengeindex.py knows."""
 
@@ -177,16 +176,17 @@ RUN = table(
 """A run of free pages, all backed by memory or all released, as long as it can be; in a tree or in a list (freeruns.py).
 `since_ns`: when pages were last freed in it."""
 
-SCAVENGE_COUNTERS = ("generation", "cursor", "force_cursor", "free_high", "released_low", "growth", "limit_goal")
-SCAVENGE_TIMES = ("next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
+SCAVENGE_CURSORS = ("cursor", "force_cursor", "raised", "force_raised", "free_high", "released_low")
+SCAVENGED = ("generation", "growth", "limit_goal", "less", "more", "next_ns", "slept_from_ns", "worked_ns", "idle_check_ns")
 SCAVENGE = table(
     "SCAVENGE",
-    **dict.fromkeys(SCAVENGE_COUNTERS + SCAVENGE_TIMES, "<i8"),
+    **dict.fromkeys(SCAVENGE_CURSORS + SCAVENGED, "<i8"),
     sleep_ratio="<f8",
     error="<f8",
     released_by="(5,)<i8",  # bytes, by cause (scavenge.py)
 )
-"""The scavenger. Cursors are pages, NONE where nothing is left; `growth` is what the heap grew by for the span under way."""
+"""The scavenger. Cursors are pages, NONE where nothing is left, and `raised` until they find something; `growth` is what the
+heap grew by for the span under way; what is released may be so much `less` than the model has it, or `more` (doubt.py)."""
 
 STACKS = table("STACKS", pool=f"({STACK_ORDERS},)<i4", large="(48,)<i4", announced="<i4", unplaced="<i8")
 """Lists of spans. `announced`: spans that the recording says were taken, not used yet. `unplaced` counts stacks whose
@@ -247,10 +247,8 @@ GC = table(
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
 
-EVIDENCE = table(  # see evidence.py
-    "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
-    low="<i8", unnamed="<i8",
-)  # fmt: skip
+SEEN = ("told", "cycle", "live", "gap", "first_gap", "refills", "foreseen", "run", "low", "unnamed")
+EVIDENCE = table("EVIDENCE", **dict.fromkeys(SEEN, "<i8"))  # see evidence.py
 
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4
@@ -360,6 +358,7 @@ HEAP = aligned(
         ("reserved_page", "<i8"),  # end of the address space that is reserved
         ("search_page", "<i8"),  # no page below it is free in the bitmap
         ("padding_pages", "<i8"),
+        ("zeroed_page", "<i8"),  # end of what was ever used: below it, large objects are zeroed
         ("nprocs", "<i8"),
         ("free_spans", "<i8"),
         ("span_rows", "<i8"),  # rows ever used
@@ -384,6 +383,7 @@ HEAP = aligned(
         ("chunks", CHUNK, (CHUNKS,)),
         ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown
         ("scavenged_bits", "<u8", (PAGES // 64,)),  # bit set: the page is free and released
+        ("fresh_bits", "<u8", (PAGES // 64,)),  # bit set: nothing is known to have touched the page since it was grown
         ("page_span", "<i4", (PAGES,)),
         ("page_run", "<i4", (PAGES,)),  # of a run's first and last page only
         ("runs", RUN, (RUNS,)),

@@ -37,6 +37,11 @@ def ledger_row(number: int, name: str) -> Figure:
     return f"end_{name}", LABELS[name], "bytes", lambda replay: replay["fragmentation"]["end"]["ledger"][number]["bytes"]
 
 
+def rss_row(name: str) -> Callable[[Document], int]:
+    """What a row of the resident memory has at most, at the end; 0 where there is no such row."""
+    return lambda replay: sum(row["high"] for row in replay["released"]["end"]["rss"] if row["name"] == name)
+
+
 def column(section: str, key: str) -> Callable[[Document], int]:
     """The sum of a column of a table."""
     return lambda replay: sum(row[key] for row in replay[section])
@@ -56,6 +61,9 @@ FIGURES: tuple[Figure, ...] = (
     *(memstat("peak", name) for name in AT_PEAK),
     ("peak_requested_share", "requested / HeapInuse, peak", "share", requested("peak")),
     *(memstat("end", name) for name in AT_END),
+    ("end_rss_low", "RSS, at least", "bytes", lambda replay: replay["released"]["end"]["rss_low"]),
+    ("end_rss_high", "RSS, at most", "bytes", lambda replay: replay["released"]["end"]["rss_high"]),
+    ("end_rss_lazy", "given back, kept by the OS", "bytes", rss_row("idle_lazy")),
     ("end_requested_share", "requested / HeapInuse", "share", requested("end")),
     *(ledger_row(number, name) for number, name in enumerate(LABELS) if name != "requested"),
     ("spans", "spans in use", "count", lambda r: r["summary"]["end"]["spans"]),
@@ -68,6 +76,21 @@ FIGURES: tuple[Figure, ...] = (
     ("locks", "heap lock acquisitions", "count", total("locks")),
     ("free_runs", "runs of free pages", "count", lambda r: r["fragmentation"]["external"]["free_runs"]),
 )
+
+
+CHANGES = (
+    *(f"peak_{name}" for name in AT_PEAK),
+    *(f"end_{name}" for name in ("HeapInuse", "HeapIdle", "HeapReleased", "StackInuse", "rss_low", "rss_high")),
+)
+"""The figures of a what-if that are laid beside those of its base."""
+
+
+def with_base(replay: Document, base: Document) -> Document:
+    """The document of a what-if with the same figures of the recording's own release, its hints set aside too."""
+    figures = {
+        key: {"name": name, "base": get(base), "what_if": get(replay)} for key, name, _, get in FIGURES if key in CHANGES
+    }
+    return {**replay, "base": {"design": base["design"], "figures": figures}}
 
 
 def compared_document(replays: list[Document]) -> Document:

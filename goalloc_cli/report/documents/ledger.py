@@ -24,6 +24,7 @@ LABELS = {
     "dead_unfound": "dead, not yet found",
     "free_slots_cached": "free slots in mcaches",
     "free_slots": "free slots elsewhere",
+    "tracer": "execution tracer",
 }
 """What people call each row."""
 
@@ -39,6 +40,7 @@ MEANINGS = {
     "dead_unfound": "garbage that the next GC will find: the price of its pace",
     "free_slots_cached": "in the span each P holds for each class: the next allocations go here",
     "free_slots": "in partly filled spans: reusable by the same size class alone",
+    "tracer": "buffers that exist only because the program was recorded",
 }
 """What each row is, in a few words."""
 

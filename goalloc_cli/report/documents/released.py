@@ -1,4 +1,4 @@
-"""Memory given back, in a document: how far HeapReleased can be trusted, who gave back, and an estimate of the RSS.
+"""Memory given back, in a document: in what range HeapReleased lies, who gave back, and the range of the RSS.
 
 (allocator.md 9)
 """
@@ -12,20 +12,25 @@ import numpy as np
 from goalloc_cli.design.choices import Scavenger
 from goalloc_cli.report.documents.ledger import BOUNDED, EXACT, UNKNOWN
 from goalloc_cli.results.outcome import Outcome
+from goalloc_cli.results.resident import GIVEN_BACK, heap_released, resident, total
 
-NEAR = "near"
-
-CAUSES = {
-    "background": "released_background",
-    "growth": "released_growth",
-    "memory limit": "released_limit",
-    "debug.FreeOSMemory": "released_forced",
-    "idle for five minutes": "released_idle",
-}
+CAUSES = dict(
+    zip(("background", "growth", "memory limit", "debug.FreeOSMemory", "idle for five minutes"), GIVEN_BACK, strict=True)
+)
 """Who gave memory back, and the field of a sample that counts it."""
 
-RSS = ("heap_inuse", "idle_backed", "idle_lazy", "stacks", "gc_workbufs", "runtime_records", "not_modelled")
-"""The rows that sum to the estimate."""
+RSS = (
+    "heap_inuse",
+    "idle_backed",
+    "idle_lazy",
+    "stacks",
+    "gc_workbufs",
+    "untouched",
+    "huge_pages",
+    "runtime_records",
+    "not_modelled",
+)
+"""The rows that sum to the resident memory, in the order of the report."""
 
 
 def given_back(outcome: Outcome) -> dict[str, Any]:
@@ -33,8 +38,9 @@ def given_back(outcome: Outcome) -> dict[str, Any]:
     end, peak = outcome.samples[-1], np.asarray(outcome.peak).reshape(-1)[0]
     return {
         "scavenger": Scavenger(outcome.design.scavenger).name.lower(),
-        "figure": figure(outcome),
+        "figure": BOUNDED,
         "paced_by": paced_by(outcome),
+        "from_start": outcome.header.from_start or not outcome.header.hints,
         "peak": moment(outcome, peak),
         "end": moment(outcome, end),
         "by_cause": {cause: int(end[name]) for cause, name in CAUSES.items()},
@@ -49,49 +55,33 @@ def paced_by(outcome: Outcome) -> str:
     return "time" if outcome.events.get("time") else "cycles"
 
 
-def figure(outcome: Outcome) -> str:
-    """How far HeapReleased can be trusted."""
-    if outcome.header.hints and not outcome.header.from_start:
-        return UNKNOWN
-    timeless = paced_by(outcome) == "cycles" and outcome.design.scavenger != Scavenger.NONE
-    return BOUNDED if timeless else NEAR
-
-
 def moment(outcome: Outcome, sample: np.void) -> dict[str, Any]:
-    """HeapReleased and its range, what is kept, and the estimate of the RSS."""
-    released, backed = int(sample["heap_released"]), int(sample["heap_idle"] - sample["heap_released"])
-    trust = figure(outcome)
-    high = {BOUNDED: released + int(sample["releasable"]), UNKNOWN: released + backed}.get(trust, released)
-    rows = rss(outcome, sample)
+    """HeapReleased and its range, what is kept, and the range of the RSS."""
+    design, ps, recorded = outcome.design, outcome.header.gomaxprocs, bool(outcome.hints)
+    released = heap_released(sample, design, ps, recorded)
+    rows = resident(sample, design, ps, recorded)
+    whole = total(rows)
     return {
-        "heap_released": released,
-        "figure": trust,
-        "low": 0 if trust == UNKNOWN else released,
-        "high": high,
-        "retained": int(sample["heap_inuse"]) + backed,
+        "heap_released": released.model,
+        "figure": BOUNDED,
+        "low": released.low,
+        "high": released.high,
+        "retained": int(sample["heap_sys"]) - released.model,
         "retained_goal": int(sample["retained_goal"]),
-        "rss": rows,
-        "rss_sum": sum(row["bytes"] for row in rows),
+        "rss": [
+            {"name": name, "bytes": rows[name].model, "low": rows[name].low, "high": rows[name].high, "figure": trust(name)}
+            for name in RSS
+            if name in rows
+        ],
+        "rss_sum": whole.model,
+        "rss_low": whole.low,
+        "rss_high": whole.high,
     }
 
 
-def rss(outcome: Outcome, sample: np.void) -> list[dict[str, Any]]:
-    """The rows of the estimate. `figure` says of each how near it is to what is resident."""
-    released = int(sample["heap_released"])
-    given = sum(int(sample[name]) for name in CAUSES.values())
-    trust = figure(outcome)
-    records = int(sample["span_records"]) + int(sample["mcache_records"]) + int(sample["arena_records"])
-    bytes_of = {
-        "heap_inuse": (int(sample["heap_inuse"]), BOUNDED),
-        "idle_backed": (int(sample["heap_idle"]) - released, trust),
-        "idle_lazy": (min(released, given) if outcome.design.release_lazily else 0, BOUNDED),
-        "stacks": (int(sample["stack_inuse"]), BOUNDED),
-        "gc_workbufs": (int(sample["gc_workbufs"]), EXACT),
-        "runtime_records": (records, BOUNDED),
-        "not_modelled": (outcome.design.other_bytes, UNKNOWN),
-    }
-    rows = RSS if outcome.design.release_lazily else tuple(name for name in RSS if name != "idle_lazy")
-    return [{"name": name, "bytes": bytes_of[name][0], "figure": bytes_of[name][1]} for name in rows]
+def trust(name: str) -> str:
+    """How far a row can be trusted."""
+    return UNKNOWN if name == "not_modelled" else EXACT if name == "gc_workbufs" else BOUNDED
 
 
 def rate(outcome: Outcome) -> float | None:

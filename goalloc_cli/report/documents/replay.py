@@ -44,7 +44,7 @@ MEMSTATS = {
 }
 """Fields of a sample that runtime.MemStats has too."""
 
-OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "retained_goal", "releasable")
+OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "retained_goal", "releasable", "untouched")
 """Fields of a sample that it has not."""
 
 

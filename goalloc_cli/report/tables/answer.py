@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS
+from goalloc_cli.report.tables import compared, memory, objects
 from goalloc_cli.report.tables import gctrace as gctrace_tables
-from goalloc_cli.report.tables import memory, objects
 from goalloc_cli.report.tables import trace as trace_tables
 from goalloc_cli.report.tables.blocks import Block, Text
 from goalloc_cli.report.units import iec, percent
@@ -24,6 +24,7 @@ def replay(document: Document) -> list[Block]:
         *head(document),
         memory.chart(document, "HeapInuse"),
         memory.memstats_table(document, SHOWN),
+        *compared.change(document),
         memory.ledger_table(document),
         objects.worst_classes(document),
         *notes(document),
@@ -64,7 +65,7 @@ def verdict(document: Document) -> str:
     if not peak["heap_inuse"]:
         return "No heap span was ever in use."
     asked = peak["ledger"][0]
-    costs = {row["name"]: row["bytes"] for row in peak["ledger"][1:]}
+    costs = {row["name"]: row["bytes"] for row in peak["ledger"][1:] if row["name"] != "tracer"}
     garbage = {name: costs.pop(name, 0) for name in GARBAGE}
     costs["garbage"] = sum(garbage.values())
     name = max(costs, key=lambda name: costs[name])

@@ -6,10 +6,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from goalloc_cli.report.documents.compared import FIGURES
-from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, text
-from goalloc_cli.report.units import many, plural
+from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, size, text
+from goalloc_cli.report.units import iec, many, plural
 
 Document = dict[str, Any]
+
+
+def change(document: Document) -> list[Block]:
+    """A what-if beside its base: what another allocator changes, without what the model's own sweeper changes."""
+    if "base" not in document:
+        return []
+    name = document["base"]["design"]["name"]
+    rows: list[Sequence[Cell]] = [
+        (row["name"], row["base"], row["what_if"], signed(row["what_if"] - row["base"]), row["what_if"] - row["base"], key)
+        for key, row in document["base"]["figures"].items()
+    ]
+    columns = (
+        text("figure", "figure"),
+        size("base_bytes", name),
+        size("what_if_bytes", "what if"),
+        Column("shown_change", "change", "people"),
+        Column("change_bytes", "", "machine"),
+        Column("key", "", "machine"),
+    )
+    return [Table("change", "What it changes", columns, rows, (f"At the end, where no peak is named. {OWN.format(name)}",))]
+
+
+OWN = "{}: the recording's release, but the model's own sweeper decides, as in a what-if."
+
+
+def signed(nbytes: int) -> str:
+    """A difference of bytes, with its sign."""
+    return "0 B" if not nbytes else f"{'+' if nbytes > 0 else '-'}{iec(abs(nbytes))}"
 
 
 def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
@@ -27,6 +55,8 @@ def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     )
     recorded = [release["design"]["name"] for release in releases if release["design"]["mode"] == "recorded"]
     notes = ["At the end, where no peak is named. GC runs where the trace has it, under every release."]
+    own = [release["design"]["name"] for release in releases if release["design"]["name"].endswith(" own")]
+    notes += [OWN.format(name) for name in own]
     if recorded:
         notes.append(f"{recorded[0]} follows the recording's sweeping; in the others the model's own sweeper decides.")
     told = [Text(f"note: {note}", "note") for note in document["notes"]]

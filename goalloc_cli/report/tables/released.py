@@ -1,4 +1,4 @@
-"""The report on memory given back to the OS: HeapReleased over time, who gave back, and an estimate of the RSS."""
+"""The report on memory given back to the OS: HeapReleased over time, who gave back, and the range of the RSS."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from goalloc_cli.report.units import iec
 Document = dict[str, Any]
 
 ROWS = {
-    "heap_inuse": ("heap spans in use", "at most: a page is resident once it was touched"),
+    "heap_inuse": ("heap spans in use", "resident once they are touched"),
     "idle_backed": ("idle, backed", "free pages that were not given back"),
-    "idle_lazy": ("given back, kept by the OS", "at most: it takes them when it runs short (MADV_FREE)"),
+    "idle_lazy": ("given back, kept by the OS", "it takes them when it runs short (MADV_FREE)"),
     "stacks": ("goroutine stacks", "spans of stacks"),
     "gc_workbufs": ("GC work buffers", "spans of what marking keeps in mind"),
-    "runtime_records": ("runtime records", "of spans, Ps and arenas; at most, as heap spans"),
+    "untouched": ("perhaps never touched", "large objects in new memory, stacks and slots not used yet"),
+    "huge_pages": ("huge pages", "untouched and released pages in huge pages that are in use"),
+    "runtime_records": ("runtime records", "of spans, Ps and arenas"),
     "not_modelled": ("not modelled", "code, data, threads, the runtime's other tables"),
 }
-"""What people call each row of the estimate, and what it is."""
+"""What people call each row of the resident memory, and what it is."""
 
 PACED = {
     "recording": "The background scavenger ran when the recording shows it.",
@@ -62,14 +64,14 @@ def notes(found: dict[str, Any]) -> list[str]:
     told = []
     if found["scavenger"] == "paced":
         told.append(PACED[found["paced_by"]])
-    if found["figure"] == "bounded":
-        told.append(f"HeapReleased is bounded: at the end {iec(end['low'])} to {iec(end['high'])}, as time would have it.")
-    elif found["figure"] == "unknown":
-        told.append("HeapReleased is unknown: the recording begins in the middle of a program's life.")
-    else:
-        told.append("HeapReleased is near what Go has: the order of a few frees is not recorded.")
+    told.append(f"HeapReleased is bounded: at the end {iec(end['low'])} to {iec(end['high'])}.")
+    if not found["from_start"]:
+        told.append("What was released when the recording began is not known.")
     if found["bytes_per_second"]:
-        told.append(f"The background scavenger can give back {iec(int(found['bytes_per_second']))} a second.")
+        told.append(
+            f"The background scavenger can give back {iec(int(found['bytes_per_second']))} a second; the range has room for "
+            "faster and slower ones."
+        )
     return told
 
 
@@ -85,21 +87,31 @@ def by_cause(document: Document) -> Table:
 
 
 def rss(document: Document) -> Table:
-    """The estimate of resident memory, row by row."""
+    """The range of the resident memory, row by row."""
     peak, end = document["released"]["peak"], document["released"]["end"]
     rows: list[Sequence[Cell]] = [
-        (ROWS[now["name"]][0], then["bytes"], now["bytes"], now["figure"], ROWS[now["name"]][1])
+        (ROWS[now["name"]][0], *bounds(then), *bounds(now), then["bytes"], now["bytes"], now["figure"], ROWS[now["name"]][1])
         for then, now in zip(peak["rss"], end["rss"], strict=True)
     ]
-    rows.append(("= RSS, about", peak["rss_sum"], end["rss_sum"], "unknown", "the sum of the rows above"))
+    sums = [(part["rss_low"], part["rss_high"]) for part in (peak, end)]
+    rows.append(("= RSS", *sums[0], *sums[1], peak["rss_sum"], end["rss_sum"], "bounded", "the sum of the rows above"))
     columns = (
         text("row", "row"),
-        size("peak_bytes", "at the peak"),
-        size("end_bytes", "at the end"),
-        text("figure", "figure"),
+        size("peak_low_bytes", "peak, least"),
+        size("peak_high_bytes", "most"),
+        size("end_low_bytes", "end, least"),
+        size("end_high_bytes", "most"),
+        Column("peak_bytes", "", "machine"),
+        Column("end_bytes", "", "machine"),
+        Column("figure", "", "machine"),
         text("meaning", "what it is", 1),
     )
-    return Table("rss", "Resident memory, estimated", columns, rows, ("The peak is that of HeapInuse.",), total=True)
+    note = f"At the end the RSS is {iec(end['rss_low'])} to {iec(end['rss_high'])}. The peak is that of HeapInuse."
+    return Table("rss", "Resident memory", columns, rows, (note,), total=True)
+
+
+def bounds(row: dict[str, Any]) -> tuple[int, int]:
+    return row["low"], row["high"]
 
 
 def over_time(document: Document) -> Table:

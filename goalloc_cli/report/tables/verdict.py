@@ -18,6 +18,7 @@ MEANING = {
     "free_running": "addresses, never set right",
     "heap": "HeapInuse and spans by class, at GCs",
     "memstats": "cells of runtime.MemStats",
+    "released": "HeapReleased in its range, at checkpoints",
     "heap_live": "what a refill adds to heapLive",
     "stack": "addresses of goroutine stacks",
 }
