@@ -7,7 +7,7 @@ import numpy as np
 from goalloc_cli.compiled.jit import apart, inner, kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.model.books.ledger import take_sample
-from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start
+from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, take_turn
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
 from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
@@ -65,7 +65,8 @@ NEAR = 24
 
 @kernel
 def replay_batch(heap, handles, columns, start):
-    """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
+    """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END; where the model's
+    own pacer ends cycles, up to where it ends one.
 
     Args:
         heap: HEAP record.
@@ -94,6 +95,8 @@ def replay_batch(heap, handles, columns, start):
                 prepare_for_sweep(heap, who)
             noscan, bound = kind[i] & NOSCAN != 0, kind[i] & BOUND != 0
             malloc(heap, objects, np.int64(handle[i]), who, size[i], noscan, bound, np.int64(arg[i]))
+            if heap.paced.due and not heap.fault and take_turn(heap, who):
+                return i + 1
         elif k == FREE:
             free(heap, objects, np.int64(handle[i]))
         else:
@@ -145,9 +148,12 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
         prepare_for_sweep(heap, who)
         stack_event(heap, handles.stacks, k, who, obj, size)
     elif k == GC_START:
+        if heap.paced.on:
+            request(heap, who)
         gc_start(heap, who)
     elif k == GC_END:
         gc_end(heap, who, arg)
+        heap.paced.requested = 0
     elif k == FLUSH:
         flush_all(heap)
     elif k == SET_GOGC:

@@ -109,6 +109,31 @@ def gc_end(h: Heap, p: int, explicit: bool) -> None:
         free_workbufs(h)
 
 
+def take_turn(h: Heap, p: int) -> None:
+    """Start or end a cycle that is due behind an allocation (mallocgc, gcStart)."""
+    if not h.due or h.shares is None:
+        return
+    h.due = False
+    if not h.marking:
+        h.cycles.append((h.heap_live, 0))
+        gc_start(h, p)
+        h.end_at = h.heap_marked + int(h.shares[1] * (h.goal - h.heap_marked))
+        if h.heap_live < h.end_at:
+            return
+    h.cycles[-1] = (h.cycles[-1][0], h.heap_live)
+    gc_end(h, p, explicit=False)
+
+
+def request(h: Heap, p: int) -> None:
+    """The program asks for a cycle; one under way ends first (mgc.go, GC)."""
+    if h.shares is None:
+        return
+    if h.marking:
+        h.cycles[-1] = (h.cycles[-1][0], h.heap_live)
+        gc_end(h, p, explicit=False)
+    h.due, h.asked_for = False, True
+
+
 def background_sweep(h: Heap) -> None:
     """The turns that the background sweeper gets before the program goes on (mgcsweep.go, bgsweep)."""
     for _ in range(h.design.background_turns * h.design.background_batch):

@@ -228,6 +228,13 @@ GC = table(
     retained_goal="<i8",  # growth releases what exceeds it
     goal="<i8",
     trigger="<i8",
+    percent_goal="<i8",  # by GOGC alone, and the trigger that belongs to it
+    percent_trigger="<i8",
+    least_trigger="<i8",
+    limited="<i8",  # the memory limit's goal rules
+    all_marked="<i8",  # by all cycles together
+    all_scan_work="<i8",
+    heap_alloc="<i8",  # bytes of slots in use, but for those taken since their span was cached
     pages_per_byte="<f8",
     live_basis="<i8",
     swept_basis="<i8",
@@ -245,6 +252,14 @@ GC = table(
     reclaimed_count="<i4",
     reclaimed=(RECLAIMED, (UNDER_WAY,)),
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
+)
+
+PACED = table(  # see paced.py
+    "PACED",
+    **dict.fromkeys(("on", "due", "requested", "end_at", "began_live", "began_goal", "began_marked", "ended_live"), "<i8"),
+    peak_mapped="<i8",
+    trigger_share="<f8",
+    end_share="<f8",
 )
 
 EVIDENCE = table(  # see evidence.py
@@ -343,6 +358,7 @@ HEAP = aligned(
     [
         ("knobs", KNOBS),
         ("gc", GC),
+        ("paced", PACED),
         ("evidence", EVIDENCE),
         ("stats", STATS),
         ("stacks", STACKS),

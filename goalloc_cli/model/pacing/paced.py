@@ -1,0 +1,34 @@
+"""Cycles that the model's own pacer starts and ends, where a trace has none of its own. (Go: mgc.go, gcTrigger.test)
+
+Go looks where heapLive grows: after a refill and after a large object. What it decides is done once that allocation is
+complete (`gccycle.take_turn`). How long marking takes, and how early it therefore starts, is a matter of time, which a trace
+does not tell; so both are given, as shares of the way from the marked heap to the goal.
+
+The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation; requested, that
+the program asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked and
+ended_live, what there was when the last one started and ended; peak_mapped, the most that was mapped and not given back.
+"""
+
+from __future__ import annotations
+
+from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.pacing.limit import keep_to_limit
+from goalloc_cli.model.tables.metadata import mapped_ready
+
+
+@inner
+def look(heap):
+    """heap_live has grown: see whether a cycle starts or ends here."""
+    paced, gc = heap.paced, heap.gc
+    if not paced.on:
+        return
+    paced.peak_mapped = max(paced.peak_mapped, mapped_ready(heap))
+    if paced.requested:
+        return
+    if gc.marking:
+        at = paced.end_at
+    else:
+        keep_to_limit(heap)
+        at = gc.trigger
+    if gc.heap_live >= at:
+        paced.due = 1
