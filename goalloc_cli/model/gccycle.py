@@ -155,6 +155,7 @@ def take_turn(heap, p):
         paced.began_live = gc.heap_live
         paced.began_goal = gc.goal
         paced.began_marked = gc.heap_marked
+        paced.began_limited = gc.limited
         gc_start(heap, p)
         paced.end_at = gc.heap_marked + int(paced.end_share * (gc.goal - gc.heap_marked))
         if heap.fault or gc.heap_live < paced.end_at:
@@ -167,6 +168,7 @@ def take_turn(heap, p):
 def end_own(heap, p):
     """The cycle that the model's own pacer started ends."""
     heap.paced.ended_live = heap.gc.heap_live
+    heap.paced.ended_ns = heap.time_ns
     gc_end(heap, p, 0)
 
 

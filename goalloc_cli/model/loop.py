@@ -10,6 +10,7 @@ from goalloc_cli.model.books.ledger import take_sample
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, take_turn
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.pacing.paced import tick
 from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pacing.scavenger import advance, begin_scavenger
 from goalloc_cli.model.pages.scavenge import scavenge_all
@@ -138,6 +139,7 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
             heap.fault = FAULT_TIME
         heap.time_ns = size
         advance(heap)
+        tick(heap)
     elif k >= FIRST_WITNESS:
         if k == SAW_HEAP_LIVE and heap.gc.hinted:
             see_heap_live(heap, size)
@@ -154,6 +156,7 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
     elif k == GC_END:
         gc_end(heap, who, arg)
         heap.paced.requested = 0
+        heap.paced.ended_ns = heap.time_ns
     elif k == FLUSH:
         flush_all(heap)
     elif k == SET_GOGC:

@@ -23,6 +23,7 @@ SHARES = st.sampled_from([(1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.8, 0.9), (0.0, 
 @given(long_traces(), designs, SHARES)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_with_a_pacer_of_its_own_every_address_is_the_naive_one(events, design, shares):
+    design = replace(design, heap_minimum=1 << 18)
     naive, kernels = Naive(design, MAX_PROCS, shares), Kernels(design, MAX_PROCS, shares)
     for event in events:
         assert kernels.apply(*event) == naive.apply(*event)

@@ -12,6 +12,7 @@ from tests.twin import lists
 from tests.twin.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
 from tests.twin.cycle import gc_end, gc_start, request, take_turn
 from tests.twin.heap import Heap, Span
+from tests.twin.paced import tick
 from tests.twin.pacing import preset, set_goal_and_trigger, set_sweep_pace
 from tests.twin.scavenging import advance
 from tests.twin.stacks import stack_alloc, stack_free
@@ -61,6 +62,7 @@ class Naive:
             set_sweep_pace(h)
         elif kind == Kind.TIME:
             advance(h, size)
+            tick(h)
         elif kind == Kind.FREE_OS_MEMORY:
             h.pages.release_all()
         elif kind == Kind.FLUSH:

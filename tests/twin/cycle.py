@@ -80,6 +80,7 @@ def free_workbufs(h: Heap) -> None:
 def gc_end(h: Heap, p: int, explicit: bool) -> None:
     """Start a new sweep and the mutator's next steps in it (gcMarkTermination)."""
     h.marking = False
+    h.has_ended, h.ended_at = True, h.pages.now
     end_cycle(h, explicit)
     if h.design.flush_before_sweep:
         for q in range(h.nprocs):

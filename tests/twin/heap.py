@@ -146,6 +146,9 @@ class Heap:
         self.due = False
         self.asked_for = False
         self.end_at = 0
+        self.ended_at = 0
+        """When the last cycle ended."""
+        self.has_ended = False
         self.cycles: list[tuple[int, int]] = []
         """heapLive at the start and at the end of each cycle that the heap started."""
         self.trigger = 0

@@ -5,6 +5,14 @@ from __future__ import annotations
 from tests.twin.heap import Heap
 from tests.twin.pacing import choose_goal
 
+TWO_MINUTES = 120 * 10**9
+
+
+def tick(h: Heap) -> None:
+    """Time has passed (forcegchelper)."""
+    if h.shares is not None and h.gogc >= 0 and h.has_ended and not h.marking:
+        h.due = h.due or h.pages.now - h.ended_at > TWO_MINUTES
+
 
 def look(h: Heap) -> None:
     """After a refill or a large object."""

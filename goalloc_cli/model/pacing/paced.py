@@ -5,8 +5,8 @@ complete (`gccycle.take_turn`). How long marking takes, and how early it therefo
 does not tell; so both are given, as shares of the way from the marked heap to the goal.
 
 The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation; requested, that
-the program asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked and
-ended_live, what there was when the last one started and ended; peak_mapped, the most that was mapped and not given back.
+the program asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked,
+began_limited and ended_live, what there was when the last one started and ended; ended_ns, when; peak_mapped, the most that was mapped and not given back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,18 @@ from __future__ import annotations
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.pacing.limit import keep_to_limit
 from goalloc_cli.model.tables.metadata import mapped_ready
+
+PERIOD_NS = 120_000_000_000
+"""So long after the last cycle there is another in any case (Go: proc.go, forcegcperiod)."""
+
+
+@inner
+def tick(heap):
+    """Time has passed: see whether a cycle is due for that, which GOGC=off rules out."""
+    paced, gc = heap.paced, heap.gc
+    waits = paced.on and gc.gogc >= 0 and gc.cycle > 0 and not gc.marking
+    if waits and heap.time_ns - paced.ended_ns > PERIOD_NS:
+        paced.due = 1
 
 
 @inner

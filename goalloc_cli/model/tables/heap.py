@@ -256,7 +256,9 @@ GC = table(
 
 PACED = table(  # see paced.py
     "PACED",
-    **dict.fromkeys(("on", "due", "requested", "end_at", "began_live", "began_goal", "began_marked", "ended_live"), "<i8"),
+    **dict.fromkeys(("on", "due", "requested", "end_at", "began_live", "began_goal", "began_marked", "began_limited"), "<i8"),
+    ended_live="<i8",
+    ended_ns="<i8",
     peak_mapped="<i8",
     trigger_share="<f8",
     end_share="<f8",

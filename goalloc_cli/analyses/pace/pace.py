@@ -1,0 +1,190 @@
+"""A recording under other settings of GOGC and GOMEMLIMIT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.analyses.pace.deaths import Deaths, draw_deaths
+from goalloc_cli.analyses.pace.events import Events
+from goalloc_cli.analyses.pace.observed import observe
+from goalloc_cli.analyses.pace.simulate import Program, simulate
+from goalloc_cli.analyses.replay import replay
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.memory import NO_LIMIT
+from goalloc_cli.design.sizeclass import size_classes
+from goalloc_cli.results.pacing import BLACK, BRACKET, Case, Observed, Pacing, Prediction, Setting
+from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
+from goalloc_cli.trace.trace import Trace
+
+OTHER_BYTES = int(4.6 * (1 << 20))
+"""What the runtime maps beside all that is modelled, as measured in programs of some size; `--overhead` sets it."""
+LEAST_CYCLES, TIMES_RECORDED = 2_000, 100
+"""A setting that comes to more cycles, in all and by those recorded, is broken off."""
+
+
+@dataclass(frozen=True)
+class Under:
+    """What holds for all settings."""
+
+    design: Design
+    overhead: int
+    cases: tuple[Case, ...]
+    most_cycles: int
+
+    def design_of(self, setting: Setting) -> Design:
+        """The allocator, with a setting."""
+        limit = NO_LIMIT if setting.memory_limit is None else setting.memory_limit
+        return replace(self.design, gogc=setting.gogc, memory_limit=limit, other_bytes=self.overhead)
+
+
+class Pacer:
+    """One recording, ready to be asked about settings."""
+
+    def __init__(
+        self,
+        events: Events,
+        design: Design,
+        *,
+        design_name: str,
+        hints: bool = True,
+        recorded_gogc: int | None = None,
+        overhead: int | None = None,
+        cases: tuple[Case, ...] | None = None,
+    ) -> None:
+        """Replay the recording as it was, see what its pacer did, and draw deaths.
+
+        Args:
+            design: the allocator; its memory limit is that of the recording.
+            hints: whether the recording's own hints fit it.
+            recorded_gogc: what GOGC was, where its goals do not tell.
+            overhead: bytes that the runtime maps beside all that is modelled.
+            cases: how cycles start and end, where that is known better than by the bracket.
+
+        Raises:
+            ReplayError, TraceError: as `replay` does.
+        """
+        self.events = events
+        self.recorded = replay(as_trace(events), design, design_name=design_name, hints=hints)
+        self.observed = observe(events, design, recorded_gogc)
+        self.deaths = draw_deaths(events, slots(events, design))
+        late = self.observed.late_end_share or 0
+        bracket = (*BRACKET[:2], replace(BLACK, end_share=max(1.0, late)))
+        self.under = Under(
+            design=replace(design, globals_scan_bytes=self.observed.scanned_beside),
+            overhead=OTHER_BYTES if overhead is None else overhead,
+            cases=cases or bracket,
+            most_cycles=max(LEAST_CYCLES, TIMES_RECORDED * self.observed.num_gc),
+        )
+        self.program = program(events, self.deaths, self.observed, events.tracer())
+        self.with_tracer = program(events, self.deaths, self.observed, np.zeros(len(events.kind), np.bool_))
+
+    @property
+    def setting(self) -> Setting | None:
+        """What the recording was made under."""
+        if self.observed.gogc is None:
+            return None
+        limit = self.under.design.memory_limit
+        return Setting(self.observed.gogc, None if limit == NO_LIMIT else limit)
+
+    def predict(
+        self, settings: list[Setting], progress: Callable[[int], None] | None = None, with_tracer: int = 0
+    ) -> list[Prediction]:
+        """What comes of each setting, on all cores; the first `with_tracer` of them keep the tracer's own memory."""
+        jobs = [
+            (self.with_tracer if number < with_tracer else self.program, self.under.design_of(setting), case)
+            for number, setting in enumerate(settings)
+            for case in self.under.cases
+        ]
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, max(len(jobs), 1))) as pool:
+            figures = []
+            for found in pool.map(lambda job: simulate(*job, self.under.most_cycles), jobs):
+                figures.append(found)
+                if progress is not None:
+                    progress(len(figures) * len(self.program.batch))
+        names = [case.name for case in self.under.cases]
+        each = len(names)
+        return [
+            Prediction(setting, dict(zip(names, figures[each * i : each * (i + 1)], strict=True)))
+            for i, setting in enumerate(settings)
+        ]
+
+    def pace(self, settings: list[Setting], progress: Callable[[int], None] | None = None) -> Pacing:
+        """All settings, and before them the recorded one, with and without the tracer's own memory."""
+        own = [] if self.setting is None else [self.setting] * 2
+        found = self.predict([*own, *settings], progress, with_tracer=min(len(own), 1))
+        tracer = self.events.tracer()
+        return Pacing(
+            recorded=self.recorded,
+            observed=self.observed,
+            setting=self.setting,
+            check=found[0] if own else None,
+            base=found[1] if own else None,
+            predictions=found[len(own) :],
+            tracer_bytes=int(self.events.columns["size"][tracer].sum()),
+            deaths=len(self.deaths.moments),
+            drawn_at_end=len(self.deaths.late_objects),
+        )
+
+
+def as_trace(events: Events) -> Trace:
+    """The events as a trace, in batches."""
+
+    def batches() -> Iterator[Batch]:
+        n = len(events.kind)
+        for first in range(0, n, BATCH):
+            columns = {name: column[first : min(first + BATCH, n)] for name, column in events.columns.items()}
+            yield Batch(**columns, new_types=[] if first else events.types[1:], new_names=[] if first else events.names[1:])
+
+    return Trace(events.name, events.header, batches(), remarks=events.remarks)
+
+
+def slots(events: Events, design: Design) -> NDArray[np.int64]:
+    """Bytes that each ALLOC and SNAP_OBJECT takes; 0 for other events."""
+    kind, size = events.kind, events.columns["size"].astype(np.int64)
+    makes = (kind == Kind.ALLOC) | (kind == Kind.SNAP_OBJECT)
+    scan = events.columns["kind"] & np.uint8(NOSCAN) == 0
+    wanted = size + 8 * (scan & (size > design.header_above) & bool(design.malloc_header))
+    classes = np.array([found.size for found in size_classes(design)][1:], np.int64)
+    small = wanted <= design.max_small_size
+    rounded = classes[np.minimum(np.searchsorted(classes, wanted), len(classes) - 1)]
+    large = -(-size // design.page_size) * design.page_size
+    found: NDArray[np.int64] = np.where(makes & (size > 0), np.where(small, rounded, large), 0)
+    return found
+
+
+def program(events: Events, deaths: Deaths, observed: Observed, without: NDArray[np.bool_]) -> Program:
+    """The program's events, each death at its moment."""
+    kept = np.flatnonzero(events.of_program() & ~without)
+    moments = np.arange(len(events.kind), dtype=np.float64)
+    moments[events.at(Kind.FREE)] = deaths.moments
+    late = len(deaths.late_objects)
+    order = np.argsort(np.concatenate([moments[kept], deaths.late_moments]), kind="stable")
+    extra = {
+        "kind": np.full(late, Kind.FREE), "p": np.full(late, NO_P), "id": events.columns["id"][deaths.late_objects],
+        "size": np.zeros(late), "arg": np.zeros(late),
+    }  # fmt: skip
+    columns = {
+        name: np.concatenate([column[kept], extra[name].astype(column.dtype)])[order]
+        for name, column in events.columns.items()
+    }
+    snapshot = int(np.isin(events.kind[kept], SNAP_KINDS).sum())
+    return Program(events.name, events.header, Batch(**columns), snapshot, beginning(events, observed))
+
+
+def beginning(events: Events, observed: Observed) -> tuple[int, int] | None:
+    """The marked heap and heapLive where a recording begins in the middle of a program, as its first goal tells."""
+    live, goal = events.at(Kind.SAW_HEAP_LIVE), events.at(Kind.HEAP_GOAL)
+    if events.header.from_start or not observed.gogc or not len(live) or not len(goal):
+        return None
+    size = events.columns["size"]
+    scanned = observed.scanned_beside
+    marked = (100 * int(size[goal[0]]) - observed.gogc * scanned) // (100 + observed.gogc)
+    first = int(size[live[0]])
+    return max(min(marked, first), 0), first
+
