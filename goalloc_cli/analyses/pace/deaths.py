@@ -78,19 +78,20 @@ def known_deaths(events: Events) -> Known:
 
 
 def last_is_swept(events: Events) -> bool:
-    """Whether the last collection was swept to its end while it was recorded."""
-    ends, drained = events.at(Kind.GC_END), events.at(Kind.SWEEP_DRAINED)
+    """Whether the last collection that ended was swept to its end while it was recorded."""
+    starts, ends, drained = events.at(Kind.GC_START), events.at(Kind.GC_END), events.at(Kind.SWEEP_DRAINED)
     if not len(ends):
         return False
     asked = bool(events.columns["arg"][ends[-1]] == 1)  # runtime.GC returns when all is swept
-    return asked or bool(len(drained) and drained[-1] > ends[-1])
+    again = bool(starts[-1] > ends[-1])  # and so is what is left before the next collection begins
+    return asked or again or bool(len(drained) and drained[-1] > ends[-1])
 
 
 def known_until(events: Events) -> int:
     """The start of the last collection whose dead are all known."""
-    starts = events.at(Kind.GC_START)
-    whole = len(starts) if last_is_swept(events) else len(starts) - 1
-    return int(starts[whole - 1]) if whole > 0 else 0
+    starts, ends = events.at(Kind.GC_START), events.at(Kind.GC_END)
+    whole = len(ends) - (not last_is_swept(events))
+    return int(starts[whole - 1]) if 0 < whole <= len(starts) else 0
 
 
 def draw_deaths(events: Events, slots: NDArray[np.int64]) -> Deaths:

@@ -18,7 +18,7 @@ from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.design.sizeclass import size_classes
-from goalloc_cli.results.pacing import BLACK, BRACKET, Case, Observed, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import BRACKET, Case, Observed, Pacing, Prediction, Setting
 from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
@@ -73,12 +73,10 @@ class Pacer:
         self.recorded = replay(as_trace(events), design, design_name=design_name, hints=hints)
         self.observed = observe(events, design, recorded_gogc)
         self.deaths = draw_deaths(events, slots(events, design))
-        late = self.observed.late_end_share or 0
-        bracket = (*BRACKET[:2], replace(BLACK, end_share=max(1.0, late)))
         self.under = Under(
             design=replace(design, globals_scan_bytes=self.observed.scanned_beside),
             overhead=OTHER_BYTES if overhead is None else overhead,
-            cases=cases or bracket,
+            cases=cases or BRACKET,
             most_cycles=max(LEAST_CYCLES, TIMES_RECORDED * self.observed.num_gc),
         )
         self.program = program(events, self.deaths, self.observed, events.tracer())
