@@ -37,6 +37,8 @@ class Case:
     """Kept within the pacer's own bounds."""
     end_share: float
     """0: marking takes no allocation."""
+    end_shares: tuple[float, ...] = ()
+    """Of one cycle after the other, where each has its own."""
 
 
 BEST = Case("best", 1.0, 0.0)
@@ -126,12 +128,21 @@ class Observed:
     trigger_share: float | None
     """How far from the marked heap to the goal cycles started and ended: medians; None where nothing tells."""
     end_share: float | None
-    late_end_share: float | None
-    """The ninth of ten."""
+    end_shares: tuple[float, ...]
+    """Of each cycle, where it is known of all."""
     resolution: float | None
     """Bytes allocated between cycles by bytes live at their ends, the median: how finely deaths are known."""
     last_is_swept: bool
     """Whether all that died before the last cycle is known."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to set for a budget, or why nothing can be said."""
+
+    budget: int
+    prediction: Prediction | None
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,8 +165,7 @@ class Pacing:
     """Whose moment was drawn."""
     drawn_at_end: int
     """Of these, after the last cycle that tells."""
-    advice: Prediction | None = None
-    budget: int | None = None
+    advice: Advice | None = None
     cpu_ns_per_byte: tuple[float, float] | None = None
     """CPU time of the collector by byte marked, of a gctrace: the lower and the upper quartile of its cycles."""
     notes: list[str] = field(default_factory=list)
@@ -165,10 +175,15 @@ class Pacing:
         """How far the first row is off: collections or the peak of HeapInuse, whichever is worse, as a share."""
         if self.check is None:
             return None
-        peak = int(self.recorded.peak["heap_inuse"][0])
         return max(
-            beyond(self.check.span("num_gc"), self.observed.num_gc, 1), beyond(self.check.span("peak_heap_inuse"), peak, 0)
+            beyond(self.check.span("num_gc"), self.observed.num_gc, 1),
+            beyond(self.check.span("peak_heap_inuse"), self.peak, 0),
         )
+
+    @property
+    def peak(self) -> int:
+        """HeapInuse of the recording at its peak."""
+        return int(self.recorded.peak["heap_inuse"][0])
 
 
 def beyond(span: tuple[int, int], real: int, slack: int) -> float:

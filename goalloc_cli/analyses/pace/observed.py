@@ -37,7 +37,7 @@ def observe(events: Events, design: Design, told: int | None = None) -> Observed
         asked_for=asked,
         trigger_share=quantile(trigger, 0.5),
         end_share=quantile(end, 0.5),
-        late_end_share=quantile(end, 0.9),
+        end_shares=tuple(end.tolist()) if len(end) == len(ends) - asked else (),
         resolution=quantile(finely, 0.5),
         last_is_swept=last_is_swept(events),
     )
@@ -62,22 +62,30 @@ def at_ends(events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def shares(
     events: Events, marked: NDArray[np.int64], goals: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far from the marked heap to the goal each cycle, but for the first, started and ended."""
+    """How far from the marked heap to the goal each cycle started and ended that nobody asked for."""
     starts, ends, live = events.at(Kind.GC_START), events.at(Kind.GC_END), events.at(Kind.SAW_HEAP_LIVE)
     if len(starts) != len(ends) or len(marked) < 2:
         return np.zeros(0), np.zeros(0)
     size, asked = events.columns["size"][live], events.columns["arg"][starts] == 1
     trigger, end = [], []
-    for i in range(1, len(starts)):
-        way = int(goals[i - 1]) - int(marked[i - 1])
+    first_goals = events.columns["size"][events.at(Kind.HEAP_GOAL)]
+    begun = beginning(events, marked)
+    for i in range(len(starts)):
+        before = (int(marked[i - 1]), int(goals[i - 1])) if i else (begun, int(first_goals[0]))
+        way = before[1] - before[0]
         first, stop = np.searchsorted(live, starts[i]), np.searchsorted(live, ends[i])
         if asked[i] or way < 1 << 16 or first == 0:
             continue
         began = int(size[first - 1])
-        trigger.append((began - int(marked[i - 1])) / way)
+        trigger.append((began - before[0]) / way)
         # The last of them is what was marked.
-        end.append((max(began, int(size[first : max(stop - 1, first)].max(initial=0))) - int(marked[i - 1])) / way)
+        end.append((max(began, int(size[first : max(stop - 1, first)].max(initial=0))) - before[0]) / way)
     return np.array(trigger), np.array(end)
+
+
+def beginning(events: Events, marked: NDArray[np.int64]) -> int:
+    """What was marked before the first recorded cycle: nothing, where there was none before, else as much as after it."""
+    return 0 if events.header.from_start else int(marked[0])
 
 
 def inferred(

@@ -18,7 +18,7 @@ from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.design.sizeclass import size_classes
-from goalloc_cli.results.pacing import BRACKET, Case, Observed, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import BRACKET, Case, Figures, Observed, Pacing, Prediction, Setting
 from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
@@ -26,6 +26,10 @@ OTHER_BYTES = int(4.6 * (1 << 20))
 """What the runtime maps beside all that is modelled, as measured in programs of some size; `--overhead` sets it."""
 LEAST_CYCLES, TIMES_RECORDED = 2_000, 100
 """A setting that comes to more cycles, in all and by those recorded, is broken off."""
+
+
+Progress = Callable[[int], None] | None
+"""Is told how many runs are done."""
 
 
 @dataclass(frozen=True)
@@ -90,32 +94,36 @@ class Pacer:
         limit = self.under.design.memory_limit
         return Setting(self.observed.gogc, None if limit == NO_LIMIT else limit)
 
-    def predict(
-        self, settings: list[Setting], progress: Callable[[int], None] | None = None, with_tracer: int = 0
-    ) -> list[Prediction]:
-        """What comes of each setting, on all cores; the first `with_tracer` of them keep the tracer's own memory."""
-        jobs = [
-            (self.with_tracer if number < with_tracer else self.program, self.under.design_of(setting), case)
-            for number, setting in enumerate(settings)
-            for case in self.under.cases
-        ]
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, max(len(jobs), 1))) as pool:
-            figures = []
-            for found in pool.map(lambda job: simulate(*job, self.under.most_cycles), jobs):
-                figures.append(found)
-                if progress is not None:
-                    progress(len(figures) * len(self.program.batch))
-        names = [case.name for case in self.under.cases]
-        each = len(names)
-        return [
-            Prediction(setting, dict(zip(names, figures[each * i : each * (i + 1)], strict=True)))
-            for i, setting in enumerate(settings)
-        ]
+    @property
+    def recorded_cases(self) -> tuple[Case, ...]:
+        """How the recorded cycles started and ended, where the recording tells."""
+        seen = self.observed
+        if seen.trigger_share is None or seen.end_share is None:
+            return self.under.cases
+        return (Case("recorded", seen.trigger_share, seen.end_share, seen.end_shares),)
 
-    def pace(self, settings: list[Setting], progress: Callable[[int], None] | None = None) -> Pacing:
+    def predict(self, settings: list[Setting], progress: Progress = None) -> list[Prediction]:
+        """What comes of each setting, without the tracer's own memory; on all cores."""
+        return self.run([(self.program, setting, self.under.cases) for setting in settings], progress)
+
+    def run(self, asked: list[tuple[Program, Setting, tuple[Case, ...]]], progress: Progress = None) -> list[Prediction]:
+        """What comes of each program and setting in its cases."""
+        jobs = [(which, self.under.design_of(setting), case) for which, setting, cases in asked for case in cases]
+        found: list[Figures] = []
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, max(len(jobs), 1))) as pool:
+            for figures in pool.map(lambda job: simulate(*job, self.under.most_cycles), jobs):
+                found.append(figures)
+                if progress is not None:
+                    progress(len(found))
+        left = iter(found)
+        return [Prediction(setting, {case.name: next(left) for case in cases}) for _, setting, cases in asked]
+
+    def pace(self, settings: list[Setting], progress: Progress = None) -> Pacing:
         """All settings, and before them the recorded one, with and without the tracer's own memory."""
-        own = [] if self.setting is None else [self.setting] * 2
-        found = self.predict([*own, *settings], progress, with_tracer=min(len(own), 1))
+        own: list[tuple[Program, Setting, tuple[Case, ...]]] = []
+        if self.setting is not None:
+            own = [(self.with_tracer, self.setting, self.recorded_cases), (self.program, self.setting, self.under.cases)]
+        found = self.run([*own, *((self.program, setting, self.under.cases) for setting in settings)], progress)
         tracer = self.events.tracer()
         return Pacing(
             recorded=self.recorded,
