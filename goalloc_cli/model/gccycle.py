@@ -158,6 +158,7 @@ def take_turn(heap, p):
         paced.began_limited = gc.limited
         gc_start(heap, p)
         paced.end_at = gc.heap_marked + int(paced.end_share * (gc.goal - gc.heap_marked))
+        paced.end_at = max(paced.end_at, paced.began_live + paced.end_bytes)
         if heap.fault or gc.heap_live < paced.end_at:
             return False
     end_own(heap, p)

@@ -37,8 +37,8 @@ class Case:
     """Kept within the pacer's own bounds."""
     end_share: float
     """0: marking takes no allocation."""
-    end_shares: tuple[float, ...] = ()
-    """Of one cycle after the other, where each has its own."""
+    black: tuple[int, ...] = ()
+    """Bytes that the program allocates while marking, of one cycle after the other; whatever the goal."""
 
 
 BEST = Case("best", 1.0, 0.0)
@@ -47,6 +47,8 @@ EARLY = Case("early", 0.0, 0.0)
 """As early as can be, and marking takes nothing."""
 BLACK = Case("black", 0.0, 1.0)
 """As early as can be, and marking lasts until the goal is reached: most floating garbage."""
+AS_RECORDED = Case("recorded", 1.0, 0.0)
+"""While a cycle marks, the program allocates what it allocated then in the recording."""
 BRACKET = (BEST, EARLY, BLACK)
 
 
@@ -84,11 +86,26 @@ class Prediction:
 
     setting: Setting
     cases: dict[str, Figures]
+    overshoot: int = 0
+    """What the program allocated at most while a recorded cycle marked."""
 
     def span(self, name: str) -> tuple[int, int]:
         """The lowest and the highest of a figure."""
         values = [int(getattr(figures, name)) for figures in self.cases.values()]
         return min(values), max(values)
+
+    @property
+    def peak_heap_inuse(self) -> tuple[int, int]:
+        """The lowest and the highest; a cycle that starts late may pass the goal by all that the program allocates while it
+        marks."""
+        low, high = self.span("peak_heap_inuse")
+        return low, high + self.overshoot
+
+    @property
+    def peak_mapped(self) -> tuple[int, int]:
+        """The same of what is mapped and not given back."""
+        low, high = self.span("peak_mapped")
+        return low, high + self.overshoot
 
     @property
     def room(self) -> float | None:
@@ -128,8 +145,8 @@ class Observed:
     trigger_share: float | None
     """How far from the marked heap to the goal cycles started and ended: medians; None where nothing tells."""
     end_share: float | None
-    end_shares: tuple[float, ...]
-    """Of each cycle, where it is known of all."""
+    black: tuple[int, ...]
+    """Bytes that the program allocated while each cycle marked."""
     resolution: float | None
     """Bytes allocated between cycles by bytes live at their ends, the median: how finely deaths are known."""
     last_is_swept: bool
@@ -177,7 +194,7 @@ class Pacing:
             return None
         return max(
             beyond(self.check.span("num_gc"), self.observed.num_gc, 1),
-            beyond(self.check.span("peak_heap_inuse"), self.peak, 0),
+            beyond(self.check.peak_heap_inuse, self.peak, 0),
         )
 
     @property

@@ -16,8 +16,9 @@ from tests.twin import Naive
 
 COUNTERS = ("heap_inuse", "heap_live", "heap_alloc", "frees", "heap_released", "pages_swept", "next_gc", "trigger")
 
-SHARES = st.sampled_from([(1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.8, 0.9), (0.0, 1.3)])
-"""How far from what is marked to the goal a cycle starts and ends: as late and as short as can be, early, long."""
+SHARES = st.sampled_from([(1.0, 0.0, 0), (0.0, 0.0, 0), (0.0, 1.0, 0), (0.8, 0.9, 0), (0.0, 1.3, 0), (0.7, 0.0, 50_000)])
+"""How far from what is marked to the goal a cycle starts and ends: as late and as short as can be, early, long; and the
+bytes that marking takes."""
 
 
 @given(long_traces(), designs, SHARES)

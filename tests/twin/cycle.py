@@ -119,6 +119,7 @@ def take_turn(h: Heap, p: int) -> None:
         h.cycles.append((h.heap_live, 0))
         gc_start(h, p)
         h.end_at = h.heap_marked + int(h.shares[1] * (h.goal - h.heap_marked))
+        h.end_at = max(h.end_at, h.cycles[-1][0] + h.shares[2])
         if h.heap_live < h.end_at:
             return
     h.cycles[-1] = (h.cycles[-1][0], h.heap_live)

@@ -25,7 +25,7 @@ def advise(pacer: Pacer, pacing: Pacing, budget: int) -> Advice:
     best: Prediction | None = None
     for _ in range(ROUNDS):
         tried = pacer.predict([Setting(gogc) for gogc in between(low, high)])
-        fitting = [found for found in tried if found.span("peak_mapped")[1] <= within]
+        fitting = [found for found in tried if found.peak_mapped[1] <= within]
         if fitting:
             best = max([*fitting, *([best] if best else [])], key=lambda found: found.setting.gogc)
             low = best.setting.gogc

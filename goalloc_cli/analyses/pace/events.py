@@ -20,9 +20,9 @@ one run under one setting, and checkpoints are not asked about."""
 
 OF_OBJECTS = (Kind.ALLOC, Kind.FREE, Kind.TINY, Kind.SNAP_OBJECT)
 
-PROFILE_BUFFERS = ((1 << 20, True), (139_264, False))
-"""Objects that the tracer keeps, two of each: size, and whether it is without pointers. (Go: tracecpu.go, traceInitReadCPU;
-profbuf.go, newProfBuf)"""
+PROFILE_BUFFERS = ((1 << 20, 1 << 20, True), (128 << 10, 136 << 10, False))
+"""Objects that the tracer keeps, two of each: sizes, as far as a recording tells them, and whether they are without pointers.
+(Go: tracecpu.go, traceInitReadCPU; profbuf.go, newProfBuf)"""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Events:
         noscan = self.columns["kind"] & np.uint8(NOSCAN) != 0
         size = self.columns["size"]
         mine = np.zeros(len(size), np.bool_)
-        for bytes_, without_pointers in PROFILE_BUFFERS:
-            found = is_object & (size == bytes_) & (noscan == without_pointers)
+        for least, most, without_pointers in PROFILE_BUFFERS:
+            found = is_object & (size >= least) & (size <= most) & (noscan == without_pointers)
             if found.sum() == 2:
                 mine |= found
         return mine

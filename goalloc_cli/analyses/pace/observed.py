@@ -11,6 +11,8 @@ from goalloc_cli.design.allocator import Design
 from goalloc_cli.results.pacing import Observed
 from goalloc_cli.trace.event import Kind
 
+LEAST_WAY = 1 << 16
+"""From the marked heap to the goal: of less, a share says nothing."""
 RAISED = (1 << 20) + 4096
 """Unfinished sweeping raises the goal to so much above the marked heap, whatever GOGC says (allocator.md 8.2)."""
 ALIKE = 0.03
@@ -25,7 +27,7 @@ def observe(events: Events, design: Design, told: int | None = None) -> Observed
     marked, goals = at_ends(events)
     starts, ends = events.at(Kind.GC_START), events.at(Kind.GC_END)
     asked = int((events.columns["arg"][starts] == 1).sum())
-    trigger, end = shares(events, marked, goals)
+    trigger, end, black = cycles(events, marked, goals)
     clock = np.cumsum(np.where(events.kind == Kind.ALLOC, events.columns["size"], 0))
     gogc, scanned = inferred(events, design, marked, goals, told)
     between = np.diff(clock[ends]) if len(ends) > 1 else np.zeros(0)
@@ -37,7 +39,7 @@ def observe(events: Events, design: Design, told: int | None = None) -> Observed
         asked_for=asked,
         trigger_share=quantile(trigger, 0.5),
         end_share=quantile(end, 0.5),
-        end_shares=tuple(end.tolist()) if len(end) == len(ends) - asked else (),
+        black=black,
         resolution=quantile(finely, 0.5),
         last_is_swept=last_is_swept(events),
     )
@@ -59,28 +61,30 @@ def at_ends(events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return marked.astype(np.int64), goals.astype(np.int64)
 
 
-def shares(
+def cycles(
     events: Events, marked: NDArray[np.int64], goals: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """How far from the marked heap to the goal each cycle started and ended that nobody asked for."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
+    """Of each cycle that nobody asked for: how far from the marked heap to the goal it started, and ended; and the bytes that
+    the program allocated in between."""
     starts, ends, live = events.at(Kind.GC_START), events.at(Kind.GC_END), events.at(Kind.SAW_HEAP_LIVE)
-    if len(starts) != len(ends) or len(marked) < 2:
-        return np.zeros(0), np.zeros(0)
+    if not len(marked):
+        return np.zeros(0), np.zeros(0), ()
     size, asked = events.columns["size"][live], events.columns["arg"][starts] == 1
-    trigger, end = [], []
-    first_goals = events.columns["size"][events.at(Kind.HEAP_GOAL)]
-    begun = beginning(events, marked)
-    for i in range(len(starts)):
-        before = (int(marked[i - 1]), int(goals[i - 1])) if i else (begun, int(first_goals[0]))
-        way = before[1] - before[0]
+    first_goal = int(events.columns["size"][events.at(Kind.HEAP_GOAL)[0]])
+    trigger, end, black = [], [], []
+    for i in range(min(len(starts), len(ends))):
+        before, goal = (int(marked[i - 1]), int(goals[i - 1])) if i else (beginning(events, marked), first_goal)
         first, stop = np.searchsorted(live, starts[i]), np.searchsorted(live, ends[i])
-        if asked[i] or way < 1 << 16 or first == 0:
+        if asked[i] or first == 0:
             continue
         began = int(size[first - 1])
-        trigger.append((began - before[0]) / way)
         # The last of them is what was marked.
-        end.append((max(began, int(size[first : max(stop - 1, first)].max(initial=0))) - before[0]) / way)
-    return np.array(trigger), np.array(end)
+        ended = max(began, int(size[first : max(stop - 1, first)].max(initial=0)))
+        black.append(ended - began)
+        if goal - before >= LEAST_WAY:
+            trigger.append((began - before) / (goal - before))
+            end.append((ended - before) / (goal - before))
+    return np.array(trigger), np.array(end), tuple(black)
 
 
 def beginning(events: Events, marked: NDArray[np.int64]) -> int:

@@ -18,7 +18,7 @@ from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.design.sizeclass import size_classes
-from goalloc_cli.results.pacing import BRACKET, Case, Figures, Observed, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import AS_RECORDED, BRACKET, Case, Figures, Observed, Pacing, Prediction, Setting
 from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
@@ -29,7 +29,7 @@ LEAST_CYCLES, TIMES_RECORDED = 2_000, 100
 
 
 Progress = Callable[[int], None] | None
-"""Is told how many runs are done."""
+"""Is told how many events all runs together have done."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Pacer:
         self.under = Under(
             design=replace(design, globals_scan_bytes=self.observed.scanned_beside),
             overhead=OTHER_BYTES if overhead is None else overhead,
-            cases=cases or BRACKET,
+            cases=cases or (*BRACKET, *self.recorded_cases),
             most_cycles=max(LEAST_CYCLES, TIMES_RECORDED * self.observed.num_gc),
         )
         self.program = program(events, self.deaths, self.observed, events.tracer())
@@ -98,9 +98,9 @@ class Pacer:
     def recorded_cases(self) -> tuple[Case, ...]:
         """How the recorded cycles started and ended, where the recording tells."""
         seen = self.observed
-        if seen.trigger_share is None or seen.end_share is None:
-            return self.under.cases
-        return (Case("recorded", seen.trigger_share, seen.end_share, seen.end_shares),)
+        if seen.trigger_share is None or not seen.black:
+            return ()
+        return (replace(AS_RECORDED, trigger_share=seen.trigger_share, black=seen.black),)
 
     def predict(self, settings: list[Setting], progress: Progress = None) -> list[Prediction]:
         """What comes of each setting, without the tracer's own memory; on all cores."""
@@ -114,15 +114,19 @@ class Pacer:
             for figures in pool.map(lambda job: simulate(*job, self.under.most_cycles), jobs):
                 found.append(figures)
                 if progress is not None:
-                    progress(len(found))
+                    progress(len(found) * len(self.program.batch))
         left = iter(found)
-        return [Prediction(setting, {case.name: next(left) for case in cases}) for _, setting, cases in asked]
+        most = max(self.observed.black, default=0)
+        return [
+            Prediction(setting, {case.name: next(left) for case in cases}, 0 if cases == self.recorded_cases else most)
+            for _, setting, cases in asked
+        ]
 
     def pace(self, settings: list[Setting], progress: Progress = None) -> Pacing:
         """All settings, and before them the recorded one, with and without the tracer's own memory."""
         own: list[tuple[Program, Setting, tuple[Case, ...]]] = []
         if self.setting is not None:
-            own = [(self.with_tracer, self.setting, self.recorded_cases), (self.program, self.setting, self.under.cases)]
+            own = [(self.with_tracer, self.setting, self.recorded_cases or self.under.cases), (self.program, self.setting, self.under.cases)]
         found = self.run([*own, *((self.program, setting, self.under.cases) for setting in settings)], progress)
         tracer = self.events.tracer()
         return Pacing(

@@ -83,8 +83,8 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
     least_goal = design.heap_minimum * max(design.gogc, 0) // 100 + (64 << 10)
     cycles, ended = Cycles([], [], []), 0
     while at < n:
-        if case.end_shares:
-            heap.paced.end_share = case.end_shares[ended % len(case.end_shares)]
+        if case.black:
+            heap.paced.end_bytes = case.black[ended % len(case.black)]
         at = run.run_to(program.batch, at, n)
         if int(heap.gc.cycle) - int(heap.gc.marking) == ended:
             continue

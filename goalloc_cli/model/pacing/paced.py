@@ -2,7 +2,8 @@
 
 Go looks where heapLive grows: after a refill and after a large object. What it decides is done once that allocation is
 complete (`gccycle.take_turn`). How long marking takes, and how early it therefore starts, is a matter of time, which a trace
-does not tell; so both are given, as shares of the way from the marked heap to the goal.
+does not tell; so both are given: as shares of the way from the marked heap to the goal, and as the bytes that marking takes at
+least.
 
 The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation; requested, that
 the program asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked,

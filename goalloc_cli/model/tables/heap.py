@@ -257,6 +257,7 @@ GC = table(
 PACED = table(  # see paced.py
     "PACED",
     **dict.fromkeys(("on", "due", "requested", "end_at", "began_live", "began_goal", "began_marked", "began_limited"), "<i8"),
+    end_bytes="<i8",
     ended_live="<i8",
     ended_ns="<i8",
     peak_mapped="<i8",

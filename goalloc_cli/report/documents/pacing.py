@@ -34,7 +34,8 @@ def pacing_document(pacing: Pacing) -> Document:
         "design": outcome.design_name,
         "notes": list(dict.fromkeys([*outcome.header.notes, *notes(pacing), *pacing.notes])),
         "recorded": {
-            **asdict(pacing.observed),
+            **{name: value for name, value in asdict(pacing.observed).items() if name != "black"},
+            "most_allocated_while_marking": max(pacing.observed.black, default=None),
             "memory_limit": None if pacing.setting is None else pacing.setting.memory_limit,
             "peak_heap_inuse": pacing.peak,
             "off": pacing.off,
@@ -66,8 +67,9 @@ def row(pacing: Pacing, found: Prediction, with_tracer: bool = False) -> Documen
     if found.zone == "thrashing":
         return told | dict.fromkeys(names) | {"cases": None}
     told |= {name: list(found.span(field)) for name, field in RANGES.items()}
+    told |= {"peak_heap_inuse": list(found.peak_heap_inuse), "peak_mapped": list(found.peak_mapped)}
     figures = found.cases.values()
-    told["rss"] = [min(f.peak_heap_inuse + f.peak_stacks for f in figures), max(f.peak_mapped for f in figures)]
+    told["rss"] = [min(f.peak_heap_inuse + f.peak_stacks for f in figures), found.peak_mapped[1]]
     told["goals"] = [min(f.goals[0] for f in figures), max(f.goals[1] for f in figures)]
     told["gc_work"] = work(pacing, found)
     told["gc_cpu_seconds"] = cpu(pacing, found)
