@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
@@ -356,6 +357,13 @@ class Run:
                 f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never "
                 "used again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
                 "--gc gogc=100 puts cycles in, as Go would start them."
+            )
+        told = {"gogc": Design.gogc, "memory_limit": NO_LIMIT, **dict(self.trace.header.knobs)}
+        other = (self.design.gogc, self.design.memory_limit) != (told["gogc"], told["memory_limit"])
+        if other and self.trace.header.source == "execution trace":
+            notes.append(
+                "Collections start where the recording had them: here GOGC and the memory limit set the pace of sweeping "
+                "and of memory given back, no more. goalloc pace predicts what another setting would do."
             )
         notes += self.contradicted()
         if self.trace.skipped:

@@ -73,8 +73,10 @@ class Figures:
     room: float | None
     """What the goal left above the marked heap, by that heap: the median; under a limit, of the cycles that it ruled. None
     without such cycles."""
+    own: int
+    """Cycles that the pacer started."""
     limited: int
-    """Cycles whose goal the memory limit set, and those at the least goal that there is."""
+    """Of them, those whose goal the memory limit set, and those with the least goal that there is."""
     at_minimum: int
     ended: bool
     """False where it was broken off: the limit left no room, and collections followed each other without end."""
@@ -90,44 +92,53 @@ class Prediction:
     """What the program allocated at most while a recorded cycle marked."""
 
     def span(self, name: str) -> tuple[int, int]:
-        """The lowest and the highest of a figure."""
-        values = [int(getattr(figures, name)) for figures in self.cases.values()]
+        """The lowest and the highest of a figure, of the cases that came to an end."""
+        ended = [figures for figures in self.cases.values() if figures.ended]
+        values = [int(getattr(figures, name)) for figures in ended or self.cases.values()]
         return min(values), max(values)
 
     @property
     def peak_heap_inuse(self) -> tuple[int, int]:
         """The lowest and the highest; a cycle that starts late may pass the goal by all that the program allocates while it
         marks."""
-        low, high = self.span("peak_heap_inuse")
-        return low, high + self.overshoot
+        return self.passed("peak_heap_inuse")
 
     @property
     def peak_mapped(self) -> tuple[int, int]:
         """The same of what is mapped and not given back."""
-        low, high = self.span("peak_mapped")
-        return low, high + self.overshoot
+        return self.passed("peak_mapped")
+
+    def passed(self, name: str) -> tuple[int, int]:
+        low, high = self.span(name)
+        return low, high + (self.overshoot if self.first.own else 0)
+
+    @property
+    def first(self) -> Figures:
+        """The case with the least garbage."""
+        return next(iter(self.cases.values()))
 
     @property
     def room(self) -> float | None:
-        """The least room of the cases."""
-        rooms = [figures.room for figures in self.cases.values() if figures.room is not None]
-        return min(rooms, default=None)
+        """That of the case with the least garbage."""
+        return self.first.room
 
     @property
     def ruler(self) -> str:
         """Who sets the goal of most cycles: "GOGC", "limit" or "minimum"."""
-        figures = next(iter(self.cases.values()))
-        if 2 * figures.limited > figures.num_gc or not figures.ended:
+        figures = self.first
+        off = self.setting.gogc == OFF and self.setting.memory_limit is not None
+        if off or 2 * figures.limited > figures.own or not figures.ended:
             return "limit"
-        return "minimum" if 2 * figures.at_minimum > figures.num_gc else "GOGC"
+        return "minimum" if 2 * figures.at_minimum > figures.own else "GOGC"
 
     @property
     def zone(self) -> str:
         """ "thrashing" where no figure can be trusted, "doubtful" near it, else who rules."""
-        if not all(figures.ended for figures in self.cases.values()):
+        if not self.first.ended or (self.ruler == "limit" and self.room is not None and self.room < THRASHING):
             return "thrashing"
-        if self.ruler == "limit" and self.room is not None and self.room < DOUBTFUL:
-            return "thrashing" if self.room < THRASHING else "doubtful"
+        broken_off = not all(figures.ended for figures in self.cases.values())
+        if broken_off or (self.ruler == "limit" and self.room is not None and self.room < DOUBTFUL):
+            return "doubtful"
         return self.ruler
 
 

@@ -104,6 +104,7 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
         scan_work=int(heap.gc.all_scan_work),
         goals=(min(cycles.goals, default=0), max(cycles.goals, default=0)),
         room=cycles.room(),
+        own=len(cycles.goals),
         limited=len(cycles.limited_rooms),
         at_minimum=cycles.at_minimum,
         ended=at >= n,

@@ -69,15 +69,15 @@ def settings(document: Document) -> Table:
         Column("gogc", "", "machine"),
         Column("memory_limit", "", "machine"),
         Column("gcs", "GCs", "people"),
-        Column("inuse", "peak HeapInuse", "people"),
-        Column("mapped", "peak mapped", "people"),
+        Column("inuse", "HeapInuse MiB", "people"),
+        Column("mapped", "mapped MiB", "people"),
         Column("work", "GC work", "people"),
-        Column("room_percent", "room", "people"),
+        Column("room_percent", "room", "people", 1),
         Column("zone", "rules", "text"),
         *((Column("cpu", "GC CPU", "people", 1),) if has_cpu else ()),
-        Column("sys", "HeapSys", "people", 2),
-        Column("resident", "RSS", "people", 3),
-        Column("goal", "goals", "people", 4),
+        Column("sys", "HeapSys MiB", "people", 2),
+        Column("resident", "RSS MiB", "people", 3),
+        Column("goal", "goals MiB", "people", 4),
         *(Column(f"{name}_{end}", "", "machine") for name in RANGES for end in ("low", "high")),
         Column("room", "", "machine"),
         Column("pareto", "", "machine"),
@@ -91,7 +91,7 @@ def settings(document: Document) -> Table:
         rows.append(tuple(cells.get(column.key) for column in columns))
     notes = [
         "From the lowest to the highest: marking may take no time or last until the goal, and start early or late. "
-        "peak mapped: what the runtime had mapped and not given back, which GOMEMLIMIT counts. "
+        "HeapInuse, mapped: at their peaks; mapped is what the runtime had and did not give back, which GOMEMLIMIT counts. "
         "GC work: bytes scanned, by those of the recorded setting. room: what the goal leaves above the live heap.",
     ]
     return Table("settings", "Other settings", columns, rows, notes)
@@ -101,7 +101,7 @@ def recorded(found: Document) -> Document:
     """What the recording itself had."""
     real = found["recorded"]
     return {
-        "setting": gogc(found), "limit": limit(found), "gcs": f"{real['num_gc']:,}", "inuse": iec(real["peak_heap_inuse"]),
+        "setting": gogc(found), "limit": limit(found), "gcs": f"{real['num_gc']:,}", "inuse": mib(real["peak_heap_inuse"]),
         "num_gc_low": real["num_gc"], "num_gc_high": real["num_gc"], "peak_heap_inuse_low": real["peak_heap_inuse"],
         "peak_heap_inuse_high": real["peak_heap_inuse"], "gogc": found["gogc"], "memory_limit": found["memory_limit"],
     }  # fmt: skip
@@ -143,8 +143,12 @@ def span(values: Sequence[float] | None, shown: Any, unit: str = "") -> str | No
 
 
 def sizes(values: Sequence[int] | None) -> str | None:
-    """Both in MiB: 24.9..31.0 MiB."""
-    return span(values, lambda size: f"{size / (1 << 20):.1f}", " MiB")
+    """Both in MiB: 24.9..31.0."""
+    return span(values, mib)
+
+
+def mib(size_bytes: float) -> str:
+    return f"{size_bytes / (1 << 20):,.1f}"
 
 
 def frontier(document: Document) -> list[Block]:
@@ -157,12 +161,12 @@ def frontier(document: Document) -> list[Block]:
     columns = (
         Column("frontier_setting", "setting", "text"),
         Column("frontier_mapped", "at most", "bytes"),
-        Column("frontier_work", "GC work", "count"),
+        Column("frontier_work", "GC work", "people"),
         Column("best", "best", "text"),
         Column("work_bar", "", "bar"),
     )
     rows: list[Sequence[Cell]] = [
-        (named(row), row["peak_mapped"][1], round(row["gc_work"][1], 3), "*" if row["pareto"] else "", row["gc_work"][1] / most)
+        (named(row), row["peak_mapped"][1], f"{row['gc_work'][1]:.3f}", "*" if row["pareto"] else "", row["gc_work"][1] / most)
         for row in known
     ]
     note = "*: no other setting has both less memory and less GC work. Both in the worst case."
