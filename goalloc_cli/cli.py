@@ -67,7 +67,8 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         limit.chosen = size_of(max_unpacked)
 
 
-for command in (record, import_recording, check, stats, replay, pace, synth, export, design, classes, explain, verify, warmup):
+LOOK = (stats, replay, pace, explain, verify)
+for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
     cli.add_command(command)
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early, size_of
 from goalloc_cli.commands.show import show
-
-if TYPE_CHECKING:
-    from goalloc_cli.analyses.pace.pace import Pacer
-    from goalloc_cli.results.gctrace import GCTrace
-    from goalloc_cli.results.pacing import Pacing, Setting
 
 USUAL = "50,100,200,400"
 GOGC_STEPS, LIMIT_STEPS = 9, 7
@@ -27,11 +22,11 @@ LEAST_LIMIT = 1 << 20
 @click.command(short_help="What another GOGC and GOMEMLIMIT would have done.")
 @click.argument("recording", metavar="TRACE")
 @click.option("--gogc", metavar="N,..|A:B", help=f"GOGC to try: 50,off or a sweep 25:400.  [default: {USUAL}]")
-@click.option("--memory-limit", "limits", metavar="SIZE,..|A:B", help="GOMEMLIMIT to try: 256MiB,off or a sweep 64MiB:1GiB.")
+@click.option("--memory-limit", "limits", metavar="SIZE,..|A:B", help="GOMEMLIMIT to try: 256MiB,off or 64MiB:1GiB.")
 @click.option("--budget", metavar="SIZE", help="Say what to set so that no more memory than SIZE is needed.")
-@click.option("--gctrace", metavar="FILE", help="Lines of GODEBUG=gctrace=1 of the program without tracing: when it collects.")
-@click.option("--overhead", metavar="SIZE", help="What the runtime maps beside heap, stacks and records.  [default: 4.6MiB]")
-@click.option("--recorded-gogc", type=click.IntRange(1, MOST_GOGC), help="GOGC of the recording, where its goals do not tell.")
+@click.option("--gctrace", metavar="FILE", help="What GODEBUG=gctrace=1 prints without tracing: when it collects.")
+@click.option("--overhead", metavar="SIZE", help="What Go maps beside heap, stacks and records.  [default: 4.6MiB]")
+@click.option("--recorded-gogc", type=click.IntRange(1, MOST_GOGC), help="GOGC of the recording, if its goals do not tell.")
 @design_options
 @partial_option
 @output_options
@@ -66,9 +61,8 @@ def pace(
     refuse_early(options)
     chosen = settings(gogc, limits)
     budget_bytes = None if budget is None else size_of(budget)
-    from goalloc_cli.analyses.pace.events import load
-    from goalloc_cli.analyses.pace.pace import Pacer
-    from goalloc_cli.analyses.pace.traced import cases_of
+    overhead_bytes = None if overhead is None else size_of(overhead)
+    from goalloc_cli.analyses.pace.answer import Asked, answer
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.report.documents.pacing import pacing_document
@@ -76,47 +70,15 @@ def pace(
     text = None if gctrace is None else read_gctrace(gctrace)
     found = open_trace(recording, partial=partial)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
-    refuse_design(design)
+    if design.gogc < 0:
+        raise click.UsageError("gogc=-1 sets nothing here: name settings with --gogc and --memory-limit")
+    asked = Asked(chosen, budget_bytes, text, overhead_bytes, recorded_gogc)
     with progress_line("pace", None, options["quiet"]) as progress:
-        pacer = Pacer(
-            load(found),
-            design,
-            design_name=name,
-            hints=hints,
-            recorded_gogc=recorded_gogc or told_gogc(found.header.knobs),
-            overhead=None if overhead is None else size_of(overhead),
-            cases=None if text is None else cases_of(text) or None,
-        )
-        pacing = finished(pacer, pacer.pace(chosen, progress), budget_bytes, text)
+        pacing = answer(found, design, name, hints, asked, progress)
     return show(ctx, pacing_document(pacing), (), **options)
 
 
-def finished(pacer: Pacer, pacing: Pacing, budget: int | None, text: GCTrace | None) -> Pacing:
-    """With advice and with costs, where they are asked for."""
-    from dataclasses import replace
-
-    from goalloc_cli.analyses.pace.budget import advise
-    from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
-
-    if text is not None:
-        few = [] if cases_of(text) else [f"{text.name} holds too few collections to tell when they start and end."]
-        pacing = replace(pacing, cpu_ns_per_byte=cpu_of(text), notes=few)
-    return pacing if budget is None else replace(pacing, advice=advise(pacer, pacing, budget))
-
-
-def told_gogc(knobs: tuple[tuple[str, int], ...]) -> int | None:
-    """GOGC, where the recording says what the program was started with."""
-    gogc = dict(knobs).get("gogc")
-    return gogc if gogc is not None and gogc > 0 else None
-
-
-def refuse_design(design: Any) -> None:
-    """A heap that is not collected by its size cannot be compared with anything."""
-    if design.gogc < 0:
-        raise click.UsageError("--set gogc=-1 sets nothing here: name settings with --gogc and --memory-limit")
-
-
-def read_gctrace(path: str) -> GCTrace:
+def read_gctrace(path: str) -> Any:
     """The collections that a program printed."""
     from goalloc_cli.host.source import open_source
     from goalloc_cli.importers.gctrace import read_gctrace as read
@@ -128,12 +90,10 @@ def read_gctrace(path: str) -> GCTrace:
         source.close()
 
 
-def settings(gogc: str | None, limits: str | None) -> list[Setting]:
-    """Every GOGC under every limit."""
-    from goalloc_cli.results.pacing import Setting
-
+def settings(gogc: str | None, limits: str | None) -> list[tuple[int, int | None]]:
+    """Every GOGC, -1 for off, under every limit, None for off."""
     some = gogc or (USUAL if limits is None else "100,off")
-    chosen = [Setting(g, limit) for limit, g in product(limits_of(limits), gogcs_of(some))]
+    chosen = [(g, limit) for limit, g in product(limits_of(limits), gogcs_of(some))]
     if len(chosen) > MOST_SETTINGS:
         raise click.UsageError(f"these are {len(chosen)} settings, of at most {MOST_SETTINGS}")
     return list(dict.fromkeys(chosen))

@@ -148,7 +148,7 @@ def gc_end(heap, p, explicit):
 
 @apart
 def take_turn(heap, p):
-    """The model's own pacer starts a cycle behind an allocation of P, or ends the one under way; return whether one ended."""
+    """The model's own pacer starts a cycle behind an allocation of P, or ends one. Returns whether one ended."""
     paced, gc = heap.paced, heap.gc
     paced.due = 0
     if not gc.marking:

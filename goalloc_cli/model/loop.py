@@ -66,8 +66,9 @@ NEAR = 24
 
 @kernel
 def replay_batch(heap, handles, columns, start):
-    """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END; where the model's
-    own pacer ends cycles, up to where it ends one.
+    """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
+
+    Where the model's own pacer ends cycles, also up to where it ends one.
 
     Args:
         heap: HEAP record.

@@ -29,8 +29,8 @@ class Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """When cycles start and end, as shares of the way from the marked heap to the goal; a trace does not tell how long marking
-    takes."""
+    """When cycles start and end, as shares of the way from the marked heap to the goal; a trace does not tell how long
+    marking takes."""
 
     name: str
     trigger_share: float

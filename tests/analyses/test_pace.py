@@ -1,4 +1,4 @@
-"""What another GOGC and GOMEMLIMIT would have done: deaths that are drawn, settings that are inferred, the recorded one again."""
+"""What another GOGC and GOMEMLIMIT would have done: deaths drawn, settings inferred, the recorded one again."""
 
 from __future__ import annotations
 
@@ -54,6 +54,11 @@ def free(handle: int) -> tuple[int, int, int, int, int, int]:
     return (Kind.FREE, NO_P, handle, 0, 0, 0)
 
 
+def cycle_of(marked: int, goal: int) -> list[tuple[int, int, int, int, int, int]]:
+    """A collection that told what it marked, and the goal that came of it."""
+    return [START, (Kind.SAW_HEAP_LIVE, 0, 0, marked, 0, 0), END, (Kind.HEAP_GOAL, 0, 0, goal, 0, 0)]
+
+
 START, END = (Kind.GC_START, 0, 0, 0, 0, 0), (Kind.GC_END, 0, 0, 0, 0, 0)
 DRAINED = (Kind.SWEEP_DRAINED, 0, 0, 0, 0, 0)
 
@@ -86,7 +91,7 @@ def test_any_gogc_is_inferred_and_what_counts_beside_the_heap(gogc: int, beside:
         marked = 12_000_000 + 400_000 * (cycle * 5 % 7)
         goal = marked + (marked + beside) * gogc // 100
         rows += [(Kind.HEAP_GOAL, 0, 0, (4 << 20) * gogc // 100, 0, 0)] if not cycle else []
-        rows += [START, (Kind.SAW_HEAP_LIVE, 0, 0, marked, 0, 0), END, (Kind.HEAP_GOAL, 0, 0, max(goal, marked + (1 << 20)), 0, 0)]
+        rows += cycle_of(marked, max(goal, marked + (1 << 20)))
     seen = observe(events_of(*rows), release("1.27"))
     assert seen.gogc == gogc
     if gogc > 10:
@@ -98,7 +103,7 @@ def test_goals_of_no_one_gogc_tell_none() -> None:
     rows = []
     for cycle in range(12):
         marked = 12_000_000 + 700_000 * cycle
-        rows += [START, (Kind.SAW_HEAP_LIVE, 0, 0, marked, 0, 0), END, (Kind.HEAP_GOAL, 0, 0, 2 * marked + marked * cycle, 0, 0)]
+        rows += cycle_of(marked, 2 * marked + marked * cycle)
     assert observe(events_of(*rows, from_start=False), release("1.27")).gogc is None
 
 
@@ -144,8 +149,8 @@ def test_deaths_that_a_trace_tells_are_left_where_they_are() -> None:
 
 
 def test_a_distribution_is_found_through_intervals() -> None:
-    """Ages of an exponential distribution, known to the bin of the collection before and after: the share below each edge."""
-    random, edges = np.random.default_rng(4), np.arange(0.0, 21.0)
+    """Ages of an exponential distribution, known to lie between two collections: the share below some edges."""
+    random = np.random.default_rng(4)
     ages = np.minimum(random.exponential(5.0, 40_000), 19.9)
     phase = random.random(len(ages)) * 3
     low = np.maximum(np.floor((ages + phase) / 3) * 3 - phase, 0)

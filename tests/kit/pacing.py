@@ -33,11 +33,10 @@ class Cycle:
 
 def program(live: Iterable[int], seed: int = 1) -> Batch:
     """A program that makes an object at each step and drops others, so that so many live, in a random order."""
-    rows, alive, random, handle = [], [], np.random.default_rng(seed), 0
-    for wanted in live:
+    rows, alive, random = [], [], np.random.default_rng(seed)
+    for handle, wanted in enumerate(live):
         rows.append((Kind.ALLOC | NOSCAN, 0, handle, OBJECT, 0, 0))
         alive.append(handle)
-        handle += 1
         while len(alive) > wanted:
             at = int(random.integers(len(alive)))
             alive[at], alive[-1] = alive[-1], alive[at]

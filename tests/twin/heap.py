@@ -142,8 +142,8 @@ class Heap:
         self.limited = False
         """Whether the memory limit sets the goal."""
         self.shares: tuple[float, float, int] | None = None
-        """Where the heap starts and ends cycles by itself: how far from what is marked to the goal; and how many bytes marking
-        takes at least."""
+        """Where the heap starts and ends cycles by itself: how far from what is marked to the goal; and how many bytes
+        marking takes at least."""
         self.due = False
         self.asked_for = False
         self.end_at = 0

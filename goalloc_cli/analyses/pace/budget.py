@@ -17,7 +17,7 @@ STEPS, ROUNDS = 6, 3
 def advise(pacer: Pacer, pacing: Pacing, budget: int) -> Advice:
     """The highest GOGC with which even the worst case stays within the budget, and a memory limit as a net below it."""
     if pacing.off is None:
-        return Advice(budget, None, "the recording does not tell its own GOGC, so nothing checks the method; --recorded-gogc")
+        return Advice(budget, None, "the recording does not tell its GOGC, so nothing checks the method; --recorded-gogc")
     if pacing.off > MOST_OFF:
         return Advice(budget, None, f"the recorded setting itself is predicted {pacing.off:.0%} off")
     within = int(budget * (1 - LEFT_OVER))

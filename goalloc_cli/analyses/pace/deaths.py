@@ -1,11 +1,12 @@
 """When objects died, as far as a recording tells: between two collections. A moment for each is drawn from how long such
 objects live.
 
-The recording finds the dead when it collects. So an object died after it was last used, and after the collection before began,
-for that still found it alive; and before the one began that found it dead. How long objects live is estimated from all these
-intervals together (Turnbull 1976, the empirical distribution function of censored data), in bytes allocated, by span class and
-type. Each death is then drawn from its curve inside its own interval, so that the heap at the recorded collections stays what it
-was. Objects that the recording never saw die may have died behind its last collection: for these a death is drawn beyond it.
+The recording finds the dead when it collects. So an object died after it was last used, and after the collection before
+began, for that still found it alive; and before the one began that found it dead. How long objects live is estimated from
+all these intervals together (Turnbull 1976, the empirical distribution function of censored data), in bytes allocated, by
+span class and type. Each death is then drawn from its curve inside its own interval, so that the heap at the recorded
+collections stays what it was. Objects that the recording never saw die may have died behind its last collection: for these
+a death is drawn beyond it.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ def estimate(
     group, least, most = dead
     np.add.at(counts, (group, bin_of(least, edges), bin_of(most, edges)), 1)
     group, still = alive
-    np.add.at(counts, (group, bin_of(still, edges), BINS), 1)
+    np.add.at(counts[:, :, BINS], (group, bin_of(still, edges)), 1)
     return np.array([np.concatenate([[0.0], np.cumsum(turnbull(each, ROUNDS)[:BINS])]) for each in counts])
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.analyses.pace.kernels import link
-from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NOSCAN, SNAP_KINDS, Batch, Kind, TypeInfo
+from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NOSCAN, SNAP_KINDS, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 
 PROGRAM = (
@@ -21,8 +22,8 @@ one run under one setting, and checkpoints are not asked about."""
 OF_OBJECTS = (Kind.ALLOC, Kind.FREE, Kind.TINY, Kind.SNAP_OBJECT)
 
 PROFILE_BUFFERS = ((1 << 20, 1 << 20, True), (128 << 10, 136 << 10, False))
-"""Objects that the tracer keeps, two of each: sizes, as far as a recording tells them, and whether they are without pointers.
-(Go: tracecpu.go, traceInitReadCPU; profbuf.go, newProfBuf)"""
+"""Objects that the tracer keeps, two of each: sizes, as far as a recording tells them, and whether they are without
+pointers. (Go: tracecpu.go, traceInitReadCPU; profbuf.go, newProfBuf)"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Events:
 
     name: str
     header: Header
-    columns: dict[str, NDArray[np.integer]]
+    columns: dict[str, Any]
     types: list[TypeInfo]
     names: list[str]
     remarks: list[str]
@@ -70,10 +71,6 @@ class Events:
         asked = ((kind == Kind.GC_START) | (kind == Kind.GC_END)) & (self.columns["arg"] == 1)
         found: NDArray[np.bool_] = np.isin(kind, PROGRAM) | asked
         return found
-
-    def batch(self, order: NDArray[np.intp]) -> Batch:
-        """Events in an order of their own, as one batch."""
-        return Batch(**{name: self.columns[name][order] for name in COLUMNS if name != "addr"})
 
 
 def load(trace: Trace) -> Events:

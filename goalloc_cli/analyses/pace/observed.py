@@ -64,8 +64,8 @@ def at_ends(events: Events) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def cycles(
     events: Events, marked: NDArray[np.int64], goals: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
-    """Of each cycle that nobody asked for: how far from the marked heap to the goal it started, and ended; and the bytes that
-    the program allocated in between."""
+    """Of each cycle that nobody asked for: how far from the marked heap to the goal it started, and ended; and the bytes
+    that the program allocated in between."""
     starts, ends, live = events.at(Kind.GC_START), events.at(Kind.GC_END), events.at(Kind.SAW_HEAP_LIVE)
     if not len(marked):
         return np.zeros(0), np.zeros(0), ()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ class Pacer:
         jobs = [(which, self.under.design_of(setting), case) for which, setting, cases in asked for case in cases]
         found: list[Figures] = []
         with ThreadPoolExecutor(min(os.cpu_count() or 1, max(len(jobs), 1))) as pool:
-            for figures in pool.map(lambda job: simulate(*job, self.under.most_cycles), jobs):
+            for figures in pool.map(self.simulated, jobs):
                 found.append(figures)
                 if progress is not None:
                     progress(len(found) * len(self.program.batch))
@@ -122,11 +123,16 @@ class Pacer:
             for _, setting, cases in asked
         ]
 
+    def simulated(self, job: tuple[Program, Design, Case]) -> Figures:
+        """One run."""
+        return simulate(*job, self.under.most_cycles)
+
     def pace(self, settings: list[Setting], progress: Progress = None) -> Pacing:
         """All settings, and before them the recorded one, with and without the tracer's own memory."""
         own: list[tuple[Program, Setting, tuple[Case, ...]]] = []
         if self.setting is not None:
-            own = [(self.with_tracer, self.setting, self.recorded_cases or self.under.cases), (self.program, self.setting, self.under.cases)]
+            as_recorded = self.recorded_cases or self.under.cases
+            own = [(self.with_tracer, self.setting, as_recorded), (self.program, self.setting, self.under.cases)]
         found = self.run([*own, *((self.program, setting, self.under.cases) for setting in settings)], progress)
         tracer = self.events.tracer()
         return Pacing(
@@ -148,8 +154,10 @@ def as_trace(events: Events) -> Trace:
     def batches() -> Iterator[Batch]:
         n = len(events.kind)
         for first in range(0, n, BATCH):
-            columns = {name: column[first : min(first + BATCH, n)] for name, column in events.columns.items()}
-            yield Batch(**columns, new_types=[] if first else events.types[1:], new_names=[] if first else events.names[1:])
+            part = slice(first, first + BATCH)
+            columns: dict[str, Any] = {name: column[part] for name, column in events.columns.items()}
+            named = [] if first else events.types[1:], [] if first else events.names[1:]
+            yield Batch(**columns, new_types=named[0], new_names=named[1])
 
     return Trace(events.name, events.header, batches(), remarks=events.remarks)
 
@@ -179,7 +187,7 @@ def program(events: Events, deaths: Deaths, observed: Observed, without: NDArray
         "kind": np.full(late, Kind.FREE), "p": np.full(late, NO_P), "id": events.columns["id"][deaths.late_objects],
         "size": np.zeros(late), "arg": np.zeros(late),
     }  # fmt: skip
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate([column[kept], extra[name].astype(column.dtype)])[order]
         for name, column in events.columns.items()
     }

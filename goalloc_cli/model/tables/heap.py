@@ -17,6 +17,7 @@ import numpy as np
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.sizeclass import MAX_CLASSES
 from goalloc_cli.model.tables.limits import CHUNK_PAGES, PAGES, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
+from goalloc_cli.model.tables.rows import EVIDENCE, PACED, table
 from goalloc_cli.results.outcome import SAMPLE
 
 CHUNKS = PAGES // CHUNK_PAGES
@@ -41,15 +42,6 @@ SPAN_DEAD = 0
 SPAN_IN_USE = 1
 SPAN_STACK = 2
 SPAN_WORKBUF = 3
-
-
-def table(name: str, **columns: str | np.dtype) -> np.dtype:
-    """A row type. Refuses columns that a NumPy attribute would hide when kernels run uncompiled."""
-    hidden = [c for c in columns if hasattr(np.recarray, c)]
-    if hidden:
-        raise TypeError(f"{name}: column {hidden[0]!r} is an attribute of NumPy arrays; choose another name")
-    return np.dtype(list(columns.items()), align=True)
-
 
 KNOB_NAMES = tuple(f.name for f in fields(Design) if f.metadata)
 KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "header_limit", "page_shift")], align=True)
@@ -253,22 +245,6 @@ GC = table(
     reclaimed=(RECLAIMED, (UNDER_WAY,)),
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
-
-PACED = table(  # see paced.py
-    "PACED",
-    **dict.fromkeys(("on", "due", "requested", "end_at", "began_live", "began_goal", "began_marked", "began_limited"), "<i8"),
-    end_bytes="<i8",
-    ended_live="<i8",
-    ended_ns="<i8",
-    peak_mapped="<i8",
-    trigger_share="<f8",
-    end_share="<f8",
-)
-
-EVIDENCE = table(  # see evidence.py
-    "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
-    low="<i8", unnamed="<i8",
-)  # fmt: skip
 
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4

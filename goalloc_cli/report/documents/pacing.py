@@ -124,26 +124,27 @@ def notes(pacing: Pacing) -> list[str]:
     found = []
     if pacing.setting is None:
         found.append(
-            "The recorded goals fit no one GOGC: the program sets it, or had a memory limit. Nothing can be compared with the "
-            "recording; --recorded-gogc says what it was."
+            "The recorded goals fit no one GOGC: the program sets it, or had a memory limit. Nothing can be compared with "
+            "the recording; --recorded-gogc says what it was."
         )
     if pacing.off is not None and pacing.off > 0.1:
         found.append(
-            f"The recorded setting is predicted {pacing.off:.0%} off: trust the other rows no more than that, and take no advice."
+            f"The recorded setting is predicted {pacing.off:.0%} off: trust the other rows no more than that, and take no "
+            "advice."
         )
     if seen.resolution is not None and seen.resolution > COARSE:
         found.append(
-            f"Between two recorded collections the program allocated {seen.resolution:.2f} times what lives: when objects die is "
-            "known no finer. A recording with GOGC=10 to 25 knows better: goalloc record --fine."
+            f"Between two recorded collections the program allocated {seen.resolution:.2f} times what lives: when objects "
+            "die is known no finer. A recording with GOGC=10 to 25 knows better: goalloc record --fine."
         )
     if pacing.tracer_bytes:
         found.append(
-            f"The tracer's own {pacing.tracer_bytes / (1 << 20):.2f} MiB are in the first row, as they were in the recording, "
-            "and in no other."
+            f"The tracer's own {pacing.tracer_bytes / (1 << 20):.2f} MiB are in the first row, as they were in the "
+            "recording, and in no other."
         )
     if any(found.zone == "thrashing" for found in pacing.predictions):
         found.append(
-            "thrashing: the limit leaves so little room that the runtime's own limiter of GC time decides; real programs then "
-            "pass the limit, or nearly stand still. No figures."
+            "thrashing: the limit leaves so little room that the runtime's own limiter of GC time decides; real programs "
+            "then pass the limit, or nearly stand still. No figures."
         )
     return found

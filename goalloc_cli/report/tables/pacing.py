@@ -31,8 +31,8 @@ def headline(document: Document) -> str:
     trace, seen = document["trace"], document["recorded"]
     gogc = "an unknown GOGC" if seen["gogc"] is None else f"GOGC={seen['gogc']}"
     events = millions(sum(trace["events"].values()))
-    parts = (trace["name"], document["design"], f"{events} events", plural(trace["gomaxprocs"], "P"), f"recorded with {gogc}")
-    return ", ".join(parts)
+    procs = plural(trace["gomaxprocs"], "P")
+    return ", ".join((trace["name"], document["design"], f"{events} events", procs, f"recorded with {gogc}"))
 
 
 def advised(document: Document) -> list[Block]:
@@ -165,10 +165,10 @@ def frontier(document: Document) -> list[Block]:
         Column("best", "best", "text"),
         Column("work_bar", "", "bar"),
     )
-    rows: list[Sequence[Cell]] = [
-        (named(row), row["peak_mapped"][1], f"{row['gc_work'][1]:.3f}", "*" if row["pareto"] else "", row["gc_work"][1] / most)
-        for row in known
-    ]
+    rows: list[Sequence[Cell]] = []
+    for row in known:
+        memory, work = row["peak_mapped"][1], row["gc_work"][1]
+        rows.append((named(row), memory, f"{work:.3f}", "*" if row["pareto"] else "", work / most))
     note = "*: no other setting has both less memory and less GC work. Both in the worst case."
     return [Table("frontier", "Memory against GC work", columns, rows, (note,))]
 
