@@ -61,6 +61,14 @@ class Program:
         found: dict[str, Any] = json.loads(told.read_text())
         return {**found, "trace": str(folder / f"{name}.trace")}
 
+    def known(self, folder: Path, setting: Setting) -> bool:
+        """Whether it comes to an end under a setting; near the limit a program may all but stand still."""
+        try:
+            return "numgc" in self.run(folder, setting)
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+            (folder / f"{self.path.name}-p1-{setting}-stopped-0.json").write_text("{}")  # it is not tried again
+            return False
+
     def settings(self, folder: Path) -> list[Setting]:
         """The settings that it is run under."""
         least = self.run(folder, Setting("10"))["peak_mapped"]
