@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--each] [PROGRAM:SCALE ...]`
+"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--recorded GOGC ...] [--each] [PROGRAM:SCALE ...]`
 
 How near `goalloc pace` comes to real programs: prints the table of docs/pace.md. Each program runs under every setting with
 GODEBUG=gcstoptheworld=1 and GOMAXPROCS=1, where a run can be repeated; is recorded with GOGC=10 and with GOGC=100; and from
@@ -20,7 +20,7 @@ from goalloc_cli.analyses.pace.events import load
 from goalloc_cli.analyses.pace.pace import Pacer
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.results.pacing import DOUBTFUL
+from goalloc_cli.results.pacing import BEST, DOUBTFUL
 from goalloc_cli.results.pacing import Setting as Asked
 
 SOURCES = Path(__file__).parent / "programs"
@@ -71,7 +71,7 @@ def compared(
     """Every setting of a program, from one recording; and how far the recorded setting is off."""
     trace = open_trace(program.run(recordings, Setting(recorded), stopped=False, traced=True)["trace"])
     design, name, hints = choose_design(trace.header, go_version, ())
-    pacer = Pacer(load(trace), design, design_name=name, hints=hints)
+    pacer = Pacer(load(trace), design, design_name=name, hints=hints, cases=(BEST,))
     settings = program.settings(real)
     known = [setting for setting in settings if program.known(real, setting)]
     asked = [Asked(-1 if s.gogc == "off" else int(s.gogc), s.limit_bytes) for s in known]
@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--bin", type=Path, help="a folder with built programs")
     parser.add_argument("--go", help="predict for this release, from the same recordings")
     parser.add_argument("--real", type=Path, help="where its real runs are kept; WORK by default")
+    parser.add_argument("--recorded", nargs="*", default=RECORDED, metavar="GOGC", help="which recordings")
     parser.add_argument("--each", action="store_true", help="print every setting, too")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ def main() -> None:
     for words in args.programs or PROGRAMS:
         name, _, scale = words.partition(":")
         program = Program(folder / name, int(scale or 1))
-        for recorded in RECORDED:
+        for recorded in args.recorded:
             found, self_check = compared(program, args.real or args.work, args.work, recorded, args.go)
             print(row(name, recorded, found, self_check), flush=True)
             if args.each:
