@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--recorded GOGC ...] [--each] [PROGRAM:SCALE ...]`
+"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--each] [PROGRAM:SCALE ...]`
 
 How near `goalloc pace` comes to real programs: prints the table of docs/pace.md. Each program runs under every setting with
 GODEBUG=gcstoptheworld=1 and GOMAXPROCS=1, where a run can be repeated; is recorded with GOGC=10 and with GOGC=100; and from
