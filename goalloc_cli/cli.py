@@ -17,6 +17,7 @@ from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import color_option, size_of
+from goalloc_cli.commands.pace import pace
 from goalloc_cli.commands.record import record
 from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
@@ -66,7 +67,8 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         limit.chosen = size_of(max_unpacked)
 
 
-for command in (record, import_recording, check, stats, replay, synth, export, design, classes, explain, verify, warmup):
+LOOK = (stats, replay, pace, explain, verify)
+for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
     cli.add_command(command)
 
 

@@ -247,6 +247,19 @@ class Run:
             refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
         return int(done)
 
+    def take_over_pacing(self, trigger_share: float, end_share: float, began: tuple[int, int] | None) -> None:
+        """From here on the model's own pacer starts and ends cycles, and `run_to` also stops where one has ended.
+
+        Args:
+            trigger_share, end_share: where a cycle starts and ends, from the marked heap (0) to the goal (1).
+            began: the marked heap and heapLive now, in bytes, where the model cannot know them.
+        """
+        paced, gc = self.heap.paced, self.heap.gc
+        paced.on = 1
+        paced.trigger_share, paced.end_share = trigger_share, end_share
+        if began is not None:
+            gc.heap_marked, gc.heap_live = began
+
     def take_due_samples(self, last: Kind, arg: int) -> None:
         """Take the sample that the event just applied, or the number of events, asks for."""
         if last is Kind.CHECKPOINT:
@@ -386,7 +399,7 @@ class Run:
         if self.moved_goal():
             notes.append(
                 "gogc and memory_limit move no collection here: GC runs where the trace has it, and the same objects die. "
-                "What another GOGC or GOMEMLIMIT would have done, goalloc pace tells."
+                "goalloc pace predicts what another GOGC or GOMEMLIMIT would have done."
             )
         notes += self.contradicted()
         if self.trace.skipped:

@@ -17,7 +17,7 @@ from goalloc_cli.commands.import_recording import import_recording
 from goalloc_cli.commands.options import bytes_of, refuse_early
 from goalloc_cli.commands.show import say
 from goalloc_cli.host.ending import INTERRUPTED
-from goalloc_cli.recording.command import builds, only_builds
+from goalloc_cli.recording.command import builds, collecting_often, only_builds
 
 SECONDS = 5.0
 PATIENCE = 60.0
@@ -64,6 +64,7 @@ def detail(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("--keep", metavar="FILE", help="Keep the execution trace itself, for go tool trace.")
 @click.option("--full", is_flag=False, flag_value="stacks", metavar="[=sizes]", callback=detail,
               help="Record the size asked for and the call stack of every allocation; =sizes: no stacks.")  # fmt: skip
+@click.option("--fine", is_flag=True, help="Record with GOGC=10, for goalloc pace: it tells finer when objects die.")
 @click.option("--no-mend", is_flag=True, help="Let COMMAND build with Go as it is, whose recordings may break.")
 @click.option("--overlay", metavar="DIR", help="Write the mended runtime to DIR, and print the flag to build with it.")
 @click.option("--snippet", is_flag=True, help="Print the lines of Go with which a program records itself.")
@@ -122,6 +123,8 @@ def check(output: str | None, options: dict[str, Any]) -> None:
         return
     if output is None:
         raise click.UsageError("name the trace to write with -o FILE")
+    if options["fine"] and not options["command"]:
+        raise click.UsageError("--fine goes with a command; start a server with GOGC=10 in its environment")
     if options["url"] is None and options["seconds"] is not None:
         raise click.UsageError("--seconds goes with --url; a command is recorded as long as it runs")
     if options["url"] is not None and options["trace"] is not None:
@@ -144,6 +147,9 @@ def from_command(ctx: click.Context, temporary: Path, output: str | None, option
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     args, environ = built(command.args, temporary, options)
+    if options["fine"]:
+        args, often = collecting_often(args)
+        environ = {**environ, **often}
     command = replace(command, args=args)
     ended = run(command, output == "-", environ)
     if ended.was_killed:

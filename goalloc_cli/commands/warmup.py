@@ -17,6 +17,7 @@ STEPS = (
     "check {folder}/trace -o {folder}/bad -q",
     "replay {folder}/trace --check -o {folder}/replay -q",
     "replay {folder}/trace --lenient --go 1.12 -o {folder}/replay-1.12 -q",
+    "pace {folder}/trace --gogc 100 -o {folder}/pace -q",
     "stats {folder}/trace -o {folder}/stats -q",
     "export {folder}/trace --to csv -o {folder}/csv -q",
     "import {folder}/csv -o {folder}/again -q",

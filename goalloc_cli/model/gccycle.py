@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
 from goalloc_cli.model.pacing.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.pacing.scavenger import wake, wake_paced
@@ -125,6 +125,7 @@ def gc_end(heap, p, explicit):
     if heap.knobs.flush_before_sweep:
         flush_all(heap)
     gc.heap_marked = gc.marked
+    gc.all_marked += gc.marked
     gc.heap_live = gc.marked
     gc.sweepgen += 2
     if heap.knobs.flush_before_sweep:
@@ -153,6 +154,42 @@ def gc_end(heap, p, explicit):
         finish_sweep(heap)
     if not gc.sweeping:
         free_workbufs(heap)
+
+
+@apart
+def take_turn(heap, p):
+    """The model's own pacer starts a cycle behind an allocation of P, or ends one. Returns whether one ended."""
+    paced, gc = heap.paced, heap.gc
+    paced.due = 0
+    if not gc.marking:
+        paced.began_live = gc.heap_live
+        paced.began_goal = gc.goal
+        paced.began_marked = gc.heap_marked
+        paced.began_limited = gc.limited
+        gc_start(heap, p)
+        paced.end_at = gc.heap_marked + int(paced.end_share * (gc.goal - gc.heap_marked))
+        paced.end_at = max(paced.end_at, paced.began_live + paced.end_bytes)
+        if heap.fault or gc.heap_live < paced.end_at:
+            return False
+    end_own(heap, p)
+    return not heap.fault
+
+
+@inner
+def end_own(heap, p):
+    """The cycle that the model's own pacer started ends."""
+    heap.paced.ended_live = heap.gc.heap_live
+    heap.paced.ended_ns = heap.time_ns
+    gc_end(heap, p, 0)
+
+
+@inner
+def request(heap, p):
+    """The program asks for a cycle: one that is under way ends first, and nobody but the program ends the new one."""
+    if heap.gc.marking:
+        end_own(heap, p)
+    heap.paced.due = 0
+    heap.paced.requested = 1
 
 
 @inner

@@ -7,9 +7,10 @@ import numpy as np
 from goalloc_cli.compiled.jit import apart, inner, kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.model.books.ledger import take_sample
-from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, rest
+from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, rest, take_turn
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
+from goalloc_cli.model.pacing.paced import tick
 from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pacing.scavenger import advance, begin_scavenger
 from goalloc_cli.model.pages.doubt import note_time
@@ -68,6 +69,8 @@ NEAR = 24
 def replay_batch(heap, handles, columns, start):
     """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
 
+    Where the model's own pacer ends cycles, also up to where it ends one.
+
     Args:
         heap: HEAP record.
         handles, columns: tables/columns.py.
@@ -95,6 +98,8 @@ def replay_batch(heap, handles, columns, start):
                 prepare_for_sweep(heap, who)
             noscan, bound = kind[i] & NOSCAN != 0, kind[i] & BOUND != 0
             malloc(heap, objects, np.int64(handle[i]), who, size[i], noscan, bound, np.int64(arg[i]))
+            if heap.paced.due and not heap.fault and take_turn(heap, who):
+                return i + 1
         elif k == FREE:
             free(heap, objects, np.int64(handle[i]))
         else:
@@ -139,6 +144,7 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
         rest(heap, size)
         heap.time_ns = size
         advance(heap)
+        tick(heap)
     elif k >= FIRST_WITNESS:
         if k == SAW_HEAP_LIVE and heap.gc.hinted:
             see_heap_live(heap, size)
@@ -151,9 +157,13 @@ def apply_other(heap, handles, flags, p, obj, size, arg):
         prepare_for_sweep(heap, who)
         stack_event(heap, handles.stacks, k, who, obj, size)
     elif k == GC_START:
+        if heap.paced.on:
+            request(heap, who)
         gc_start(heap, who)
     elif k == GC_END:
         gc_end(heap, who, arg)
+        heap.paced.requested = 0
+        heap.paced.ended_ns = heap.time_ns
     elif k == FLUSH:
         flush_all(heap)
     elif k == SET_GOGC:

@@ -6,6 +6,7 @@ import numpy as np
 
 from goalloc_cli.compiled.jit import apart, hot, inner
 from goalloc_cli.model.mcache import next_free
+from goalloc_cli.model.pacing.paced import look
 from goalloc_cli.model.spans.mcentral import file_new
 from goalloc_cli.model.spans.mheap import alloc_span
 from goalloc_cli.model.spans.sweep import awaits_sweep
@@ -145,6 +146,8 @@ def malloc_large(heap, p, size, noscan):
     span.alloc_count = 1
     span.alloc_cache = 0
     heap.gc.heap_live += span_bytes
+    heap.gc.heap_alloc += span_bytes
+    look(heap)
     by = heap.by_spc[spc]
     by.large_alloc_bytes += span_bytes
     by.large_used_bytes += span_bytes

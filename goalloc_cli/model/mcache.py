@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import apart, hot, inner
+from goalloc_cli.model.pacing.paced import look
 from goalloc_cli.model.spans.mcentral import cache_span, file_swept, grow, uncache_span
 from goalloc_cli.model.spans.sweep import is_stale
 from goalloc_cli.model.stack import clear_stack_cache
@@ -57,6 +58,7 @@ def refill(heap, p, spc):
     old = cache.alloc[spc]
     if old != NO_SPAN:
         cache.alloc[spc] = NO_SPAN
+        count_allocated(heap, old)
         uncache_span(heap, old)
     cache.refills += 1
     npages = heap.spanclasses[spc].npages
@@ -79,6 +81,14 @@ def refill(heap, p, spc):
     cache.alloc[spc] = s
     # All free slots and the tail count as live at once: too much rather than too little (allocator.md 4.1).
     heap.gc.heap_live += span_bytes - span.alloc_count * span.elem_size
+    look(heap)
+
+
+@inner
+def count_allocated(heap, s):
+    """A span is given up: what was taken of it since it was cached counts as allocated only now. (Go: totalAlloc)"""
+    span = heap.spans[s]
+    heap.gc.heap_alloc += (span.alloc_count - span.alloc_count_at_cache) * span.elem_size
 
 
 @inner
@@ -129,6 +139,7 @@ def release(heap, p, spc):
     if not stale:
         heap.gc.heap_live -= (span.nelems - span.alloc_count) * span.elem_size
     cache.alloc[spc] = NO_SPAN
+    count_allocated(heap, s)
     if stale and may_overlap(heap) and has_dead(heap, span):
         span.owner = NONE
         begin(heap, s, SWEPT_FLUSH)

@@ -10,6 +10,9 @@ from pathlib import Path, PurePath
 SETTING = "traceallocfree=1"
 """What GODEBUG must hold for a trace to have allocations in it (Go: runtime/extern.go)."""
 
+FINE_GOGC = 10
+"""A recording knows of an object's death to a collection: ten per cent of the live heap."""
+
 GO = re.compile(r"go(\d[\w.]*)?(\.exe)?")
 """How the go command is called; go1.26.6 is what golang.org/dl installs."""
 BUILDS = ("test", "run", "build", "install")
@@ -94,6 +97,14 @@ def flag_value(args: Sequence[str], flag: str) -> str | None:
             return value
         return args[number + 1] if number + 1 < len(args) else None
     return None
+
+
+def collecting_often(args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The command and what its environment gets, so that the program collects often: a recording then tells finer when
+    objects die. What the go command runs is told by itself, for else it and the compiler would collect often, too."""
+    if is_go(args) and list(args[1:2]) in (["test"], ["run"]) and flag_value(args, "exec") is None:
+        return [*args[:2], f"-exec=env GOGC={FINE_GOGC}", *args[2:]], {}
+    return [*args], {"GOGC": str(FINE_GOGC)}
 
 
 def with_setting(godebug: str) -> str:

@@ -13,6 +13,7 @@ from goalloc_cli.report.tables import (
     gctrace,
     memory,
     objects,
+    pacing,
     released,
     systems,
     trace,
@@ -64,6 +65,7 @@ BY_SCHEMA = {
     "goalloc explain": ({}, explained.blocks),
     "goalloc compare": ({}, compared.blocks),
     "goalloc check": ({}, checked.blocks),
+    "goalloc pace": ({}, pacing.blocks),
 }
 """The reports of a document, and what is shown without any."""
 

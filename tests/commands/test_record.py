@@ -269,3 +269,20 @@ def test_a_program_that_writes_its_own_trace_is_run_as_it_is() -> None:
 @pytest.mark.parametrize(("before", "after"), [("", "traceallocfree=1"), ("a=1,b=2", "a=1,b=2,traceallocfree=1")])
 def test_the_setting_comes_last_so_that_it_counts(before: str, after: str) -> None:
     assert with_setting(before) == after
+
+
+@pytest.mark.parametrize(
+    ("args", "told", "environ"),
+    [
+        (["./app"], ["./app"], {"GOGC": "10"}),
+        (["go", "test", "-bench", "."], ["go", "test", "-exec=env GOGC=10", "-bench", "."], {}),
+        (["go", "run", "."], ["go", "run", "-exec=env GOGC=10", "."], {}),
+        (["go", "test", "-exec", "time"], ["go", "test", "-exec", "time"], {"GOGC": "10"}),
+    ],
+)
+def test_fine_makes_the_program_collect_often_and_not_the_compiler(
+    args: list[str], told: list[str], environ: dict[str, str]
+) -> None:
+    from goalloc_cli.recording.command import collecting_often
+
+    assert collecting_often(args) == (told, environ)

@@ -10,8 +10,9 @@ from goalloc_cli.design.allocator import Design
 from goalloc_cli.trace.event import KIND_MASK, NO_P, NOSCAN, Kind
 from tests.twin import lists
 from tests.twin.cache import ZERO_ADDR, flush_mcache, malloc, prepare_for_sweep
-from tests.twin.cycle import gc_end, gc_start, rest
+from tests.twin.cycle import gc_end, gc_start, request, rest, take_turn
 from tests.twin.heap import Heap, Span
+from tests.twin.paced import tick
 from tests.twin.pacing import preset, set_goal_and_trigger, set_sweep_pace
 from tests.twin.scavenging import advance
 from tests.twin.stacks import stack_alloc, stack_free
@@ -23,8 +24,9 @@ SpanRow = tuple[int, int, int, int, int, int]
 class Naive:
     """One heap and its Ps."""
 
-    def __init__(self, design: Design, nprocs: int) -> None:
+    def __init__(self, design: Design, nprocs: int, shares: tuple[float, float, int] | None = None) -> None:
         self.heap = Heap(design, nprocs)
+        self.heap.shares = shares
         preset(self.heap)
 
     def apply(self, kind: int, p: int, id: int, size: int, arg: int) -> int | None:
@@ -36,7 +38,9 @@ class Naive:
         if kind in (Kind.ALLOC, Kind.STACK_ALLOC, Kind.STACK_FREE):
             prepare_for_sweep(h, p)
         if kind == Kind.ALLOC:
-            return self._alloc(p, id, size, noscan)
+            address = self._alloc(p, id, size, noscan)
+            take_turn(self.heap, p)
+            return address
         if kind == Kind.STACK_ALLOC:
             h.stacks[id] = (stack_alloc(h, p, size), size)
             return h.stacks[id][0]
@@ -47,9 +51,11 @@ class Naive:
         elif kind == Kind.TINY:
             h.tiny_allocs += 1
         elif kind == Kind.GC_START:
+            request(h, p)
             gc_start(h, p)
         elif kind == Kind.GC_END:
             gc_end(h, p, explicit=arg == 1)
+            h.asked_for = False
         elif kind == Kind.SET_GOGC:
             h.gogc = -1 if arg else size
             set_goal_and_trigger(h)
@@ -57,6 +63,7 @@ class Naive:
         elif kind == Kind.TIME:
             rest(h, size)
             advance(h, size)
+            tick(h)
         elif kind == Kind.FREE_OS_MEMORY:
             h.pages.release_all()
         elif kind == Kind.FLUSH:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from goalloc_cli.design.allocator import Design
 from tests.twin.central import alloc_span, cache_span, uncache_span
 from tests.twin.heap import Heap, Span
+from tests.twin.paced import look
 from tests.twin.sizeclasses import class_of
 from tests.twin.stacks import stack_cache_clear
 from tests.twin.sweep import deduct_sweep_credit
@@ -69,6 +70,7 @@ def malloc_large(h: Heap, p: int, size: int, noscan: bool) -> Span:
     s = alloc_span(h, p, npages, int(noscan))
     use_slot(h, s, 0)
     h.heap_live += npages * page_size
+    look(h)
     h.push_swept(s)
     return s
 
@@ -101,11 +103,14 @@ def refill(h: Heap, p: int, spc: int) -> Span:
     cache = h.mcaches[p]
     old = cache.alloc.get(spc)
     if old is not None:
+        del cache.alloc[spc]
         uncache_span(h, old)
     s = cache_span(h, p, spc)
     s.sweepgen = h.sweepgen + 3
     h.heap_live += s.npages * h.design.page_size - s.alloc_count * s.elem_bytes
+    s.taken_before = s.alloc_count
     cache.alloc[spc] = s
+    look(h)
     return s
 
 

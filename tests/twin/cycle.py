@@ -80,6 +80,7 @@ def free_workbufs(h: Heap) -> None:
 def gc_end(h: Heap, p: int, explicit: bool) -> None:
     """Start a new sweep and the mutator's next steps in it (gcMarkTermination)."""
     h.marking = False
+    h.has_ended, h.ended_at = True, h.pages.now
     end_cycle(h, explicit)
     if h.design.flush_before_sweep:
         for q in range(h.nprocs):
@@ -122,6 +123,32 @@ def rest(h: Heap, until: int) -> None:
         sweep_one(h)
     if h.drained:
         free_workbufs(h)
+
+
+def take_turn(h: Heap, p: int) -> None:
+    """Start or end a cycle that is due behind an allocation (mallocgc, gcStart)."""
+    if not h.due or h.shares is None:
+        return
+    h.due = False
+    if not h.marking:
+        h.cycles.append((h.heap_live, 0))
+        gc_start(h, p)
+        h.end_at = h.heap_marked + int(h.shares[1] * (h.goal - h.heap_marked))
+        h.end_at = max(h.end_at, h.cycles[-1][0] + h.shares[2])
+        if h.heap_live < h.end_at:
+            return
+    h.cycles[-1] = (h.cycles[-1][0], h.heap_live)
+    gc_end(h, p, explicit=False)
+
+
+def request(h: Heap, p: int) -> None:
+    """The program asks for a cycle; one under way ends first (mgc.go, GC)."""
+    if h.shares is None:
+        return
+    if h.marking:
+        h.cycles[-1] = (h.cycles[-1][0], h.heap_live)
+        gc_end(h, p, explicit=False)
+    h.due, h.asked_for = False, True
 
 
 def background_sweep(h: Heap) -> None:

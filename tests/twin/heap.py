@@ -35,6 +35,8 @@ class Span:
     live: dict[int, int] = field(default_factory=dict)
     """Handles that live in a slot; more than one in a tiny block."""
     in_use: bool = True
+    taken_before: int = 0
+    """Slots that were in use when a P cached it."""
 
     def next_free(self) -> int | None:
         """The slot that the next allocation takes (mbitmap.go, nextFreeIndex)."""
@@ -133,6 +135,23 @@ class Heap:
         self.sleep = Sleep()
         self.heap_live = 0
         self.goal = 0
+        self.percent_goal = 0
+        """By GOGC alone, with what unfinished sweeping demands and without."""
+        self.percent_goal_swept = 0
+        self.percent_trigger = 0
+        self.limited = False
+        """Whether the memory limit sets the goal."""
+        self.shares: tuple[float, float, int] | None = None
+        """Where the heap starts and ends cycles by itself: how far from what is marked to the goal; and how many bytes
+        marking takes at least."""
+        self.due = False
+        self.asked_for = False
+        self.end_at = 0
+        self.ended_at = 0
+        """When the last cycle ended."""
+        self.has_ended = False
+        self.cycles: list[tuple[int, int]] = []
+        """heapLive at the start and at the end of each cycle that the heap started."""
         self.trigger = 0
         self.workbuf_spans: list[int] = []
 

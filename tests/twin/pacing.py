@@ -27,6 +27,9 @@ def start_cycle(h: Heap) -> None:
         h.scan_work = h.design.globals_scan_bytes + h.pointer_bytes
     if h.design.pacer == Pacer.RATIO:
         h.goal = max(h.goal, h.heap_live + (1 << 20))
+    elif not h.limited:  # heapGoalInternal, minRunway; `triggered` is the computed trigger in 1.19
+        is_1_19 = h.design.cons_mark and h.design.pacer == Pacer.BOUNDS
+        h.goal = max(h.goal, (h.trigger if is_1_19 else h.heap_live) + (64 << 10))
 
 
 def end_cycle(h: Heap, explicit: bool) -> None:
@@ -65,10 +68,21 @@ def set_goal_and_trigger(h: Heap) -> None:
         by_loose_bounds(h)
     else:
         by_bounds(h)
-    if limited_goal(h) < h.goal:
-        h.goal = limited_goal(h)
-        set_trigger(h)
+    if h.design.pacer != Pacer.BOUNDS or h.gogc < 0:
+        h.percent_goal = h.percent_goal_swept = h.goal
+    h.percent_trigger = h.trigger
+    choose_goal(h)
     set_retained_goal(h)
+
+
+def choose_goal(h: Heap) -> None:
+    """The lower of the goals of GOGC and of the memory limit (heapGoalInternal)."""
+    h.limited = limited_goal(h) < h.percent_goal
+    if h.limited:
+        h.goal = limited_goal(h)
+        set_trigger(h, 0)
+    else:
+        h.goal, h.trigger = h.percent_goal_swept, h.percent_trigger
 
 
 def least_trigger(h: Heap) -> int:
@@ -101,6 +115,8 @@ def by_loose_bounds(h: Heap) -> None:
 
 def within_runway(h: Heap, goal: int, lowest: int, highest: int) -> int:
     """The goal less the runway, within bounds. A negative runway becomes a huge one when Go makes it unsigned."""
+    if h.shares is not None:
+        return max(lowest, min(highest, h.heap_marked + int(h.shares[0] * (goal - h.heap_marked))))
     runway = h.cons_mark * 3 * h.scan_work
     if not 0 <= runway <= goal:
         return lowest
@@ -111,14 +127,14 @@ def by_bounds(h: Heap) -> None:
     """Since Go 1.19 (commit, heapGoalInternal, trigger)."""
     gogc, floor, marked = h.gogc, h.design.heap_minimum, h.heap_marked
     goal = max(marked + (marked + h.design.globals_scan_bytes) * gogc // 100, floor * gogc // 100)
-    lowest = least_trigger(h)
-    h.goal = max(goal, lowest)
-    set_trigger(h)
+    h.percent_goal = goal
+    h.goal = h.percent_goal_swept = max(goal, least_trigger(h))
+    set_trigger(h, least_trigger(h))
 
 
-def set_trigger(h: Heap) -> None:
+def set_trigger(h: Heap, lowest: int) -> None:
     """Where the cycle starts that is to end at the goal (trigger)."""
-    floor, marked, goal, lowest = h.design.heap_minimum, h.heap_marked, h.goal, least_trigger(h)
+    floor, marked, goal = h.design.heap_minimum, h.heap_marked, h.goal
     h.trigger = goal
     if marked >= goal:
         return
@@ -147,7 +163,7 @@ def set_retained_goal(h: Heap) -> None:
 
 def set_sweep_pace(h: Heap) -> None:
     """How many pages to sweep per byte allocated (mgcsweep.go, gcPaceSweeper)."""
-    if h.gogc < 0 or h.drained:
+    if h.trigger == NEVER or h.drained:
         h.pages_per_byte = 0.0
         return
     distance = max(h.design.page_size, h.trigger - h.heap_live - SWEEP_MIN_HEAP_DISTANCE)

@@ -111,7 +111,9 @@ def limited_goal(h: Heap) -> int:
     if limit == NO_LIMIT:
         return limit
     ready = h.pages.mapped_ready()
-    others = ready - h.pages.backed() - h.heap_alloc + max(0, ready - limit)
+    # What was taken of a span that a P has cached counts once the P gives it up (refill, releaseAll).
+    unseen = sum((s.alloc_count - s.taken_before) * s.elem_bytes for cache in h.mcaches for s in cache.alloc.values())
+    others = ready - h.pages.backed() - (h.heap_alloc - unseen) + max(0, ready - limit)
     if others >= limit:
         return h.heap_marked
     goal = limit - others

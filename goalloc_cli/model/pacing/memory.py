@@ -1,12 +1,10 @@
-"""How much memory the heap should keep, and the heap goal under a memory limit. (Go: mgcscavenge.go, gcPaceScavenger;
-mgcpacer.go, memoryLimitHeapGoal; allocator.md 8.2, 9.1)"""
+"""How much memory the heap should keep. (Go: mgcscavenge.go, gcPaceScavenger; allocator.md 9.1)"""
 
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import GrowthScavenge, ScavengeIndex, Scavenger
 from goalloc_cli.model.pages.scavengeindex import restart
-from goalloc_cli.model.tables.heap import SPANCLASSES
 from goalloc_cli.model.tables.metadata import mapped_ready
 
 NEVER = 1 << 62
@@ -14,8 +12,6 @@ NEVER = 1 << 62
 MOST_WANTED = float(1 << 52)
 """A heap that is to keep more is taken to have no goal: GOGC was switched off."""
 PHYSICAL_PAGE = 4096
-LEAST_HEADROOM = 1 << 20
-"""The heap goal stays so far from the memory limit (Go: memoryLimitMinHeapGoalHeadroom)."""
 
 
 @inner
@@ -46,24 +42,3 @@ def pace_for_limit(heap):
     percent = heap.knobs.limit_background_percent
     goal = heap.knobs.memory_limit // 100 * percent
     heap.scavenge.limit_goal = goal if percent > 0 and mapped_ready(heap) > goal else NEVER
-
-
-@inner
-def limited_goal(heap):
-    """The heap goal that leaves room for everything else below the memory limit.
-
-    Unlike Go: it is computed when the goal is set, not at every look at it.
-    """
-    objects = 0
-    for spc in range(SPANCLASSES):
-        by = heap.by_spc[spc]
-        objects += by.large_used_bytes if spc < 2 else by.used * heap.spanclasses[spc].elem_size
-    limit = heap.knobs.memory_limit
-    ready = mapped_ready(heap)
-    others = ready - heap.stats.free - objects + max(0, ready - limit)
-    if others >= limit:
-        return heap.gc.heap_marked
-    goal = limit - others
-    headroom = max(LEAST_HEADROOM, goal // 100 * heap.knobs.limit_headroom_percent)
-    goal = headroom if goal < 2 * headroom else goal - headroom
-    return max(goal, heap.gc.heap_marked)

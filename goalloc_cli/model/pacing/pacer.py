@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
 from goalloc_cli.design.choices import Pacer
-from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.model.pacing import ratio as pacer_ratio
 from goalloc_cli.model.pacing import runway as pacer_runway
-from goalloc_cli.model.pacing.memory import NEVER, limited_goal, pace_scavenger
+from goalloc_cli.model.pacing.limit import keep_to_limit
+from goalloc_cli.model.pacing.memory import NEVER, pace_scavenger
+from goalloc_cli.model.pacing.trigger import trigger
 
 SWEEP_MARGIN = 1 << 20
 """Sweeping is to be done this many bytes before the trigger (Go: sweepMinHeapDistance)."""
+LEAST_RUNWAY = 64 << 10
+"""The goal is at least so far above where marking started (Go: minRunway)."""
 
 
 @inner
@@ -33,10 +36,15 @@ def set_gogc(heap, gogc):
 def start_cycle(heap):
     """Marking starts."""
     gc = heap.gc
-    if heap.knobs.cons_mark:
-        gc.scan_work = pacer_runway.scan_work(heap)
+    gc.scan_work = pacer_runway.scan_work(heap)
+    gc.all_scan_work += gc.scan_work
     if heap.knobs.pacer == Pacer.RATIO:
         gc.goal = max(gc.goal, gc.heap_live + SWEEP_MARGIN)
+    elif not gc.limited:
+        # Go 1.19 alone counts from the computed trigger here; it does so for its estimates, too.
+        computed = heap.knobs.cons_mark and heap.knobs.pacer == Pacer.BOUNDS
+        began = gc.trigger if computed else gc.heap_live
+        gc.goal = max(gc.goal, began + LEAST_RUNWAY)
 
 
 @inner
@@ -59,21 +67,23 @@ def commit(heap):
     so that the trigger is as late as Go's can be.
     """
     gc = heap.gc
+    gc.limited = 0
+    gc.least_trigger = least_trigger(heap)
     if gc.gogc < 0:
         gc.goal = NEVER
         gc.trigger = NEVER
     elif heap.knobs.pacer == Pacer.RATIO:
-        pacer_ratio.set_goal_and_trigger(heap, least_trigger(heap))
+        pacer_ratio.set_goal_and_trigger(heap, gc.least_trigger)
     elif heap.knobs.pacer == Pacer.RUNWAY:
         gc.goal = gc.heap_marked + (gc.heap_marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
         gc.trigger = loose_trigger(heap)
         gc.goal = max(gc.goal, gc.trigger)
     else:
-        gc.goal = heap_goal(heap)
-        gc.trigger = trigger(heap)
-    if heap.knobs.memory_limit != NO_LIMIT and limited_goal(heap) < gc.goal:
-        gc.goal = limited_goal(heap)
-        gc.trigger = trigger(heap)
+        gc.goal = max(heap_goal(heap), gc.least_trigger)
+        gc.trigger = trigger(heap, gc.least_trigger)
+    gc.percent_goal = heap_goal(heap) if heap.knobs.pacer == Pacer.BOUNDS and gc.gogc >= 0 else gc.goal
+    gc.percent_trigger = gc.trigger
+    keep_to_limit(heap)
     pace_sweeper(heap)
     pace_scavenger(heap)
 
@@ -90,23 +100,10 @@ def least_trigger(heap):
 
 @inner
 def heap_goal(heap):
-    """Heap size that the next cycle should end at, in bytes."""
+    """Heap size that the next cycle should end at by GOGC, in bytes."""
     gc = heap.gc
     goal = gc.heap_marked + (gc.heap_marked + heap.knobs.globals_scan_bytes) * gc.gogc // 100
-    goal = max(goal, heap.knobs.heap_minimum * gc.gogc // 100)
-    return max(goal, least_trigger(heap))
-
-
-@inner
-def trigger(heap):
-    """heap_live at which the next cycle starts."""
-    goal = heap.gc.goal
-    marked = heap.gc.heap_marked
-    if marked >= goal:
-        return goal
-    least = max(least_trigger(heap), marked + (goal - marked) // 64 * 45)
-    most = max(marked + (goal - marked) // 64 * 61, goal - heap.knobs.heap_minimum, least)
-    return min(goal, pacer_runway.trigger(heap, least, most))
+    return max(goal, heap.knobs.heap_minimum * gc.gogc // 100)
 
 
 @inner
@@ -115,7 +112,7 @@ def loose_trigger(heap):
     gc = heap.gc
     goal = gc.goal
     minimum = heap.knobs.heap_minimum * gc.gogc // 100
-    least = max(minimum, least_trigger(heap), gc.heap_marked + int(0.7 * (goal - gc.heap_marked)))
+    least = max(minimum, gc.least_trigger, gc.heap_marked + int(0.7 * (goal - gc.heap_marked)))
     most = max(gc.heap_marked + max(int(0.95 * (goal - gc.heap_marked)), goal - minimum), least)
     return pacer_runway.trigger(heap, least, most)
 
@@ -128,5 +125,5 @@ def pace_sweeper(heap):
     gc.swept_basis = gc.pages_swept
     distance = max(gc.trigger - gc.heap_live - SWEEP_MARGIN, 1 << heap.knobs.page_shift)
     gc.pages_per_byte = 0.0
-    if gc.sweeping and gc.gogc >= 0:
+    if gc.sweeping and gc.trigger < NEVER:
         gc.pages_per_byte = max(0, gc.pages_in_use - gc.pages_swept) / distance

@@ -41,8 +41,14 @@ def adapt(heap):
 
 @inner
 def trigger(heap, least, most):
-    """The trigger within its bounds: the lower one where the estimate is negative, a very long runway to Go."""
+    """The trigger within its bounds: the lower one where the estimate is negative, a very long runway to Go.
+
+    Where the model starts the cycles, the trigger lies a given share of the way to the goal.
+    """
     gc = heap.gc
+    if heap.paced.on:
+        wanted = gc.heap_marked + int(heap.paced.trigger_share * (gc.goal - gc.heap_marked))
+        return max(least, min(most, wanted))
     runway = gc.cons_mark * ((1 - UTILIZATION) / UTILIZATION) * gc.scan_work
     if runway < 0 or runway > gc.goal:
         return least

@@ -168,6 +168,7 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     by = heap.by_spc[span.spc]
     by.mallocs += 1
     by.used += 1
+    heap.gc.heap_alloc += span.elem_size
     large = span.spc < 2
     if large:
         by.large_alloc_bytes += span.elem_size

@@ -60,6 +60,7 @@ def sweep_span(heap, s, cause):
     heap.stats.swept[cause] += 1
     if freed > 0:
         span.spared = 0
+        gc.heap_alloc -= freed * span.elem_size
         by = heap.by_spc[span.spc]
         by.frees += freed
         by.used -= freed

@@ -17,6 +17,7 @@ import numpy as np
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.sizeclass import MAX_CLASSES
 from goalloc_cli.model.tables.limits import CHUNK_PAGES, PAGES, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
+from goalloc_cli.model.tables.rows import EVIDENCE, PACED, table
 from goalloc_cli.results.outcome import SAMPLE
 
 CHUNKS = PAGES // CHUNK_PAGES
@@ -41,15 +42,6 @@ SPAN_DEAD = 0
 SPAN_IN_USE = 1
 SPAN_STACK = 2
 SPAN_WORKBUF = 3
-
-
-def table(name: str, **columns: str | np.dtype) -> np.dtype:
-    """A row type. Refuses columns that a NumPy attribute would hide when kernels run uncompiled."""
-    hidden = [c for c in columns if hasattr(np.recarray, c)]
-    if hidden:
-        raise TypeError(f"{name}: column {hidden[0]!r} is an attribute of NumPy arrays; choose another name")
-    return np.dtype(list(columns.items()), align=True)
-
 
 KNOB_NAMES = tuple(f.name for f in fields(Design) if f.metadata)
 KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "header_limit", "page_shift")], align=True)
@@ -228,6 +220,13 @@ GC = table(
     retained_goal="<i8",  # growth releases what exceeds it
     goal="<i8",
     trigger="<i8",
+    percent_goal="<i8",  # by GOGC alone, and the trigger that belongs to it
+    percent_trigger="<i8",
+    least_trigger="<i8",
+    limited="<i8",  # the memory limit's goal rules
+    all_marked="<i8",  # by all cycles together
+    all_scan_work="<i8",
+    heap_alloc="<i8",  # bytes of slots in use, but for those taken since their span was cached
     pages_per_byte="<f8",
     live_basis="<i8",
     swept_basis="<i8",
@@ -246,9 +245,6 @@ GC = table(
     reclaimed=(RECLAIMED, (UNDER_WAY,)),
     swept_by="(4,)<i8",  # spans swept on behalf of each sweeper since its last SWEEP_COUNT
 )
-
-SEEN = ("told", "cycle", "live", "gap", "first_gap", "refills", "foreseen", "run", "low", "unnamed")
-EVIDENCE = table("EVIDENCE", **dict.fromkeys(SEEN, "<i8"))  # see evidence.py
 
 # Sweepers whose progress a recording tells apart (events SWEEP_TO and SWEEP_COUNT), by `arg`.
 SWEEPERS = 4
@@ -341,6 +337,7 @@ HEAP = aligned(
     [
         ("knobs", KNOBS),
         ("gc", GC),
+        ("paced", PACED),
         ("evidence", EVIDENCE),
         ("stats", STATS),
         ("stacks", STACKS),

@@ -1,0 +1,1 @@
+"""What another GOGC and GOMEMLIMIT would have done: `goalloc pace`."""

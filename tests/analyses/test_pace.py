@@ -1,0 +1,241 @@
+"""What another GOGC and GOMEMLIMIT would have done: deaths drawn, settings inferred, the recorded one again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from goalloc_cli.analyses.pace.budget import advise
+from goalloc_cli.analyses.pace.deaths import are_intervals, draw_deaths, known_deaths
+from goalloc_cli.analyses.pace.events import Events, load
+from goalloc_cli.analyses.pace.kernels import draw_ages, turnbull
+from goalloc_cli.analyses.pace.observed import observe
+from goalloc_cli.analyses.pace.pace import Pacer, slots
+from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
+from goalloc_cli.commands.choose import choose_design
+from goalloc_cli.design.releases import release
+from goalloc_cli.host.source import open_source
+from goalloc_cli.importers.gctrace import read_gctrace
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.results.pacing import BEST, OFF, Figures, Prediction, Setting
+from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
+from goalloc_cli.trace.trace import Header, Trace
+from tests.kit.batches import batch
+from tests.kit.root import ROOT
+
+SAMPLES = sorted(path.stem for path in (ROOT / "traces").glob("*.msgpack"))
+LRU = "lru-go1.27"
+
+
+@cache
+def sample(name: str) -> Events:
+    return load(open_trace(str(ROOT / "traces" / f"{name}.msgpack")))
+
+
+@cache
+def pacer(name: str) -> Pacer:
+    events = sample(name)
+    design, design_name, hints = choose_design(events.header, None, ())
+    return Pacer(events, design, design_name=design_name, hints=hints)
+
+
+def events_of(*rows: tuple[int, int, int, int, int, int], from_start: bool = True) -> Events:
+    return load(Trace("told", Header(from_start=from_start), iter([batch(rows, addr=False)])))
+
+
+def alloc(handle: int) -> tuple[int, int, int, int, int, int]:
+    return (Kind.ALLOC | NOSCAN, 0, handle, 4096, 0, 0)
+
+
+def free(handle: int) -> tuple[int, int, int, int, int, int]:
+    return (Kind.FREE, NO_P, handle, 0, 0, 0)
+
+
+def cycle_of(marked: int, goal: int) -> list[tuple[int, int, int, int, int, int]]:
+    """A collection that told what it marked, and the goal that came of it."""
+    return [START, (Kind.SAW_HEAP_LIVE, 0, 0, marked, 0, 0), END, (Kind.HEAP_GOAL, 0, 0, goal, 0, 0)]
+
+
+START, END = (Kind.GC_START, 0, 0, 0, 0, 0), (Kind.GC_END, 0, 0, 0, 0, 0)
+DRAINED = (Kind.SWEEP_DRAINED, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_recorded_setting_is_predicted_as_it_was_recorded(name: str) -> None:
+    """Collections, and HeapInuse at its peak, to a tenth."""
+    off = pacer(name).pace([]).off
+    assert off is not None
+    assert off <= 0.10
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_gogc_is_inferred_from_the_goals(name: str) -> None:
+    assert observe(sample(name), release(sample(name).header.go_version)).gogc == 100
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_tracers_own_buffers_are_known(name: str) -> None:
+    """Two of 1 MiB, and two with the labels of their samples."""
+    mine = sample(name).tracer()
+    assert (int(mine.sum()), int(sample(name).columns["size"][mine].sum())) == (4, (2 << 20) + 2 * 131_072)
+
+
+@pytest.mark.parametrize("gogc", [10, 25, 50, 75, 100, 150, 400])
+@pytest.mark.parametrize("beside", [150_000, 540_000])
+def test_any_gogc_is_inferred_and_what_counts_beside_the_heap(gogc: int, beside: int) -> None:
+    rows = []
+    for cycle in range(9):
+        marked = 12_000_000 + 400_000 * (cycle * 5 % 7)
+        goal = marked + (marked + beside) * gogc // 100
+        rows += [(Kind.HEAP_GOAL, 0, 0, (4 << 20) * gogc // 100, 0, 0)] if not cycle else []
+        rows += cycle_of(marked, max(goal, marked + (1 << 20)))
+    seen = observe(events_of(*rows), release("1.27"))
+    assert seen.gogc == gogc
+    if gogc > 10:
+        assert abs(seen.scanned_beside - beside) < 2_000
+
+
+def test_goals_of_no_one_gogc_tell_none() -> None:
+    """The program calls debug.SetGCPercent."""
+    rows = []
+    for cycle in range(12):
+        marked = 12_000_000 + 700_000 * cycle
+        rows += cycle_of(marked, 2 * marked + marked * cycle)
+    assert observe(events_of(*rows, from_start=False), release("1.27")).gogc is None
+
+
+def test_what_the_user_says_of_gogc_holds() -> None:
+    assert observe(sample(LRU), release("1.27"), 60).gogc == 60
+
+
+def test_every_death_is_drawn_within_what_the_recording_knows() -> None:
+    events = sample(LRU)
+    known, drawn = known_deaths(events), draw_deaths(events, slots(events, release("1.27")))
+    assert (drawn.moments > known.after).all()
+    assert (drawn.moments <= known.before).all()
+
+
+def test_the_same_recording_gives_the_same_deaths() -> None:
+    events = sample(LRU)
+    one, two = (draw_deaths(events, slots(events, release("1.27"))) for _ in range(2))
+    assert np.array_equal(one.moments, two.moments)
+    assert np.array_equal(one.late_moments, two.late_moments)
+
+
+def test_an_object_dies_behind_its_last_use_and_the_collection_before() -> None:
+    """The tiny block 1 was used by event 5; object 0 was alive when the first collection began."""
+    tiny = (Kind.TINY, 0, 1, 8, 0, 0)
+    rows = [alloc(0), START, END, alloc(1), alloc(2), tiny, alloc(3), free(0), free(1), START, END, DRAINED]
+    known = known_deaths(events_of(*rows))
+    assert (known.after.tolist(), known.before.tolist()) == ([1, 5], [7, 8])
+
+
+@pytest.mark.parametrize(
+    ("tail", "until"), [([START, END, DRAINED], 5), ([START, END], 2), ([START, END, alloc(9), START], 5), ([], 2)]
+)
+def test_all_deaths_are_known_up_to_the_last_collection_that_was_swept(tail: list, until: int) -> None:
+    rows = [alloc(0), free(0), START, END, DRAINED, *tail]
+    assert known_deaths(events_of(*rows)).until == until
+
+
+def test_deaths_that_a_trace_tells_are_left_where_they_are() -> None:
+    """Not a recording, but rows of a script."""
+    events = events_of(alloc(0), alloc(1), free(0), alloc(2), START, END, alloc(3), free(1), alloc(4))
+    assert not are_intervals(events)
+    assert draw_deaths(events, np.full(9, 4096)).moments.tolist() == [2, 7]
+
+
+def test_a_distribution_is_found_through_intervals() -> None:
+    """Ages of an exponential distribution, known to lie between two collections: the share below some edges."""
+    random = np.random.default_rng(4)
+    ages = np.minimum(random.exponential(5.0, 40_000), 19.9)
+    phase = random.random(len(ages)) * 3
+    low = np.maximum(np.floor((ages + phase) / 3) * 3 - phase, 0)
+    high = np.ceil((ages + phase) / 3) * 3 - phase
+    counts = np.zeros((20, 21))
+    np.add.at(counts, (low.astype(int), np.minimum(high, 19.9).astype(int)), 1)
+    found = np.cumsum(turnbull(counts, 300))[[2, 5, 10]]
+    assert found == pytest.approx(1 - np.exp(-np.array([3, 6, 11]) / 5), abs=0.06)
+
+
+def test_draws_follow_their_curve_inside_their_intervals() -> None:
+    curve, edges = np.array([[0.0, 0.5, 0.75, 0.75]]), np.array([0.0, 10.0, 20.0, 30.0])
+    n, ages = 10_000, np.empty(10_000)
+    chance = np.random.default_rng(1).random(n)
+    draw_ages(np.full(n, 5.0), np.full(n, np.inf), np.zeros(n, np.int64), curve, edges, chance, ages)
+    below = [(ages < edge).mean() for edge in (10, 20, 1e9)]
+    assert below == pytest.approx([1 / 3, 2 / 3, 2 / 3], abs=0.02)
+    assert ages.min() >= 5
+
+
+def test_more_gogc_is_fewer_collections_and_more_memory() -> None:
+    found = [p.cases["best"] for p in pacer(LRU).predict([Setting(gogc) for gogc in (50, 100, 200)])]
+    assert [f.num_gc for f in found] == sorted((f.num_gc for f in found), reverse=True)
+    assert [f.peak_heap_inuse for f in found] == sorted(f.peak_heap_inuse for f in found)
+    assert found[0].scan_work > found[2].scan_work
+
+
+def test_collections_that_the_program_asked_for_are_kept() -> None:
+    """Two of them, and no other without GOGC."""
+    assert pacer(LRU).predict([Setting(OFF)])[0].cases["best"].num_gc == 2
+
+
+def test_a_limit_without_room_is_broken_off() -> None:
+    (found,) = pacer(LRU).predict([Setting(OFF, 6 << 20)])
+    assert found.zone == "thrashing"
+
+
+def test_where_there_is_room_the_limit_is_kept() -> None:
+    (found,) = pacer(LRU).predict([Setting(OFF, 14 << 20)])
+    assert found.zone == "limit"
+    assert found.cases["best"].peak_mapped <= 14 << 20
+
+
+def figures(room: float | None, ended: bool = True, limited: int = 9) -> Figures:
+    return Figures(10, 1, 1, 1, 1, 1, 1, (1, 1), room, 10, limited, 0, ended)
+
+
+@pytest.mark.parametrize(
+    ("found", "zone"),
+    [
+        (figures(0.6), "limit"),
+        (figures(0.45), "doubtful"),
+        (figures(0.30), "thrashing"),
+        (figures(0.6, ended=False), "thrashing"),
+        (figures(0.10, limited=0), "GOGC"),
+    ],
+)
+def test_the_zone_tells_how_far_figures_can_be_trusted(found: Figures, zone: str) -> None:
+    """GOGC=10 leaves little room, too, but by will."""
+    assert Prediction(Setting(100, 1 << 30), {BEST.name: found}).zone == zone
+
+
+def test_advice_stays_within_the_budget() -> None:
+    asked = pacer(LRU)
+    found = advise(asked, asked.pace([]), 24 << 20)
+    assert found.prediction is not None
+    assert found.prediction.peak_mapped[1] <= 24 << 20
+    assert found.prediction.setting.memory_limit == 22 << 20
+
+
+def test_no_advice_where_half_the_heap_would_be_too_much() -> None:
+    asked = pacer(LRU)
+    assert advise(asked, asked.pace([]), 9 << 20).prediction is None
+
+
+def test_no_advice_where_the_recorded_setting_is_predicted_wrong() -> None:
+    asked = pacer(LRU)
+    wrong = replace(asked.pace([]), observed=replace(asked.observed, num_gc=50))
+    assert "predicted" in advise(asked, wrong, 64 << 20).refused
+
+
+def test_a_gctrace_tells_when_cycles_start_and_what_they_cost() -> None:
+    """From whole MiB, as the shares of the way to the goal: the quartiles."""
+    text = read_gctrace(open_source(str(ROOT / "tests" / "data" / "gctrace" / "lru-go1.23.txt")))
+    early, late = cases_of(text)
+    assert 0.6 < early.trigger_share <= late.trigger_share < 1.1
+    low, high = cpu_of(text) or (0, 0)
+    assert 0 < low <= high
