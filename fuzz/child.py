@@ -21,6 +21,8 @@ with atheris.instrument_imports(include=[f"goalloc_cli.{name}" for name in INSTR
     from goalloc_cli.importers.exectrace.infer import idle, order, pagecache
     from goalloc_cli.importers.exectrace.slots import slots
     from goalloc_cli.importers.exectrace.wire import survey
+    from goalloc_cli.importers.memstats import process  # noqa: F401
+    from goalloc_cli.importers.memstats import read as memstats  # noqa: F401
     from goalloc_cli.importers.rows import read as rows  # noqa: F401
     from goalloc_cli.native import native  # noqa: F401
     from goalloc_cli.report.documents import saved  # noqa: F401

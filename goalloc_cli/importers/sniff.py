@@ -12,6 +12,7 @@ from typing import cast
 from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.host.source import Source, open_source
 from goalloc_cli.importers.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.importers.memstats.read import is_memstats
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import Trace
@@ -106,7 +107,7 @@ _RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
 OTHERS = (
     Other(
         "a result saved by goalloc",
-        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace)"),
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace|memstats)"),
         "give it to a report, or give this the trace that it was made from",
         SavedReplayError,
     ),
@@ -130,6 +131,10 @@ OTHERS = (
 """What is known well enough to say what it is."""
 
 
+PRINTED = {"gctrace": is_gctrace, "memstats": is_memstats}
+"""Texts that `goalloc stats` describes, though they are no traces."""
+
+
 def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -> Trace:
     """Open the trace at a path, or on the standard input for "-".
 
@@ -145,12 +150,22 @@ def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -
     return _opened(open_source(path, partial), partial, lenient)
 
 
-def trace_or_gctrace(source: Source, partial: bool = False) -> Trace | Source:
-    """The trace in an input that was opened; but a text with lines of gctrace in it is returned as it is."""
+@dataclass(frozen=True)
+class Printed:
+    """A text that Go, or a program with Go's numbers, has printed; still to be read."""
+
+    kind: str
+    """"gctrace" or "memstats"."""
+    source: Source
+
+
+def trace_or_printed(source: Source, partial: bool = False) -> Trace | Printed:
+    """The trace in an input that was opened; but a text of gctrace or with MemStats in it is returned as it is."""
     try:
-        is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
-        if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
-            return source
+        if not any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS):
+            for kind, is_kind in PRINTED.items():
+                if is_kind(source.peek(LOOKED_AT)):
+                    return Printed(kind, source)
     except BaseException:
         source.close()
         raise

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS
-from goalloc_cli.report.tables import gctrace as gctrace_tables
 from goalloc_cli.report.tables import memory, objects
 from goalloc_cli.report.tables import trace as trace_tables
 from goalloc_cli.report.tables.blocks import Block, Text
+from goalloc_cli.report.tables.printed import gctrace as gctrace_tables
+from goalloc_cli.report.tables.printed import memstats as memstats_tables
+from goalloc_cli.report.tables.printed.reading import sentences
 from goalloc_cli.report.units import iec, percent
 
 Document = dict[str, Any]
@@ -45,10 +47,17 @@ def gctrace(document: Document) -> list[Block]:
     return [*head(document), *gctrace_tables.overview(document), *notes(document)]
 
 
+def memstats(document: Document) -> list[Block]:
+    """Where the memory is that MemStats counts, and that it does not."""
+    return [*head(document), *memstats_tables.overview(document), *notes(document)]
+
+
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
     if document["schema"] == "goalloc gctrace":
         return [Text(gctrace_tables.headline(document), "headline")]
+    if document["schema"] == "goalloc memstats":
+        return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document))]
     if document["schema"] != "goalloc replay":
         return [Text(trace_tables.headline(document), "headline")]
     return [
