@@ -301,13 +301,15 @@ def saved() -> bytes:
 
 def saved_gctrace() -> bytes:
     """A saved gctrace."""
+    from goalloc_cli.analyses.pressure import pressure
     from goalloc_cli.host.source import Source
-    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.importers.gctrace.read import read_gctrace
     from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     text = gctrace()
     source = Source("gc.txt", io.BufferedReader(io.BytesIO(text)), lambda: None, len(text), b"")  # type: ignore[type-var]
-    return packed(gctrace_document(read_gctrace(source)))
+    found = read_gctrace(source)
+    return packed(gctrace_document(found, pressure(found)))
 
 
 SEEDS = {

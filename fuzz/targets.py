@@ -83,12 +83,14 @@ def through(module: str, function: str) -> Target:
 
 def gctrace(data: bytes) -> int:
     """A text of gctrace, and what is made of it."""
+    from goalloc_cli.analyses.pressure import pressure
     from goalloc_cli.host.source import Source
-    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.importers.gctrace.read import read_gctrace
     from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     source = Source("input", io.BufferedReader(io.BytesIO(data)), lambda: None, len(data), b"")  # type: ignore[type-var]
-    return rendered(gctrace_document(read_gctrace(source)))
+    found = read_gctrace(source)
+    return rendered(gctrace_document(found, pressure(found)))
 
 
 def memstats(data: bytes) -> int:

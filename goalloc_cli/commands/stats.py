@@ -57,6 +57,7 @@ def stats(
     goalloc stats memstats.json --rss 740MiB            MemStats in any form: where is the rest?
     goalloc stats before.prom after.prom                two moments: what changed
     goalloc stats gctrace.log                           lines of GODEBUG=gctrace=1
+    goalloc stats before.log after.log                  two such logs side by side
 
     MemStats are read from prints, JSON, expvar, /debug/pprof/heap?debug=1, Prometheus scrapes and
     runtime/metrics. A replay saved with --format msgpack is shown as it would have been then.
@@ -88,8 +89,12 @@ def stats(
         refuse_unknown(reports, MEMSTATS_REPORTS)
         return show(ctx, memstats(opened, smaps, cgroup, beside_memstats), reports, **options)
     if len(opened) > 1:
-        close(opened)
-        raise click.UsageError("several inputs are described together where all hold MemStats; else name one at a time")
+        if kinds != {"gctrace"} or beside is not None or reports:
+            close(opened)
+            raise click.UsageError(
+                "several inputs go together where all hold MemStats, or all lines of gctrace (without --beside and --report)"
+            )
+        return show(ctx, side_by_side([one.source for one in opened]), (), **options)
     if kinds == {"gctrace"}:
         refuse_unknown(reports, GCTRACE_REPORTS)
         return show(ctx, gctrace(opened[0].source, beside, options["quiet"]), reports, **options)
@@ -163,9 +168,17 @@ def memstats(opened: list[Printed], smaps: str | None, cgroup: str | None, given
     return memstats_document(found)
 
 
+def side_by_side(sources: list[Source]) -> Document:
+    """The document of several texts with lines of gctrace."""
+    from goalloc_cli.report.documents.printed.logs import logs_document
+
+    return logs_document([gctrace(source, None, True) for source in sources])
+
+
 def gctrace(source: Source, beside: str | None, quiet: bool) -> Document:
     """The document of a text with lines of gctrace; the trace `beside` is replayed for it."""
-    from goalloc_cli.importers.gctrace import read_gctrace
+    from goalloc_cli.analyses.pressure import pressure
+    from goalloc_cli.importers.gctrace.read import read_gctrace
     from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     try:
@@ -173,7 +186,7 @@ def gctrace(source: Source, beside: str | None, quiet: bool) -> Document:
     finally:
         source.close()
     if beside is None:
-        return gctrace_document(text)
+        return gctrace_document(text, pressure(text))
     from goalloc_cli.analyses.beside import lay_beside
     from goalloc_cli.commands.choose import choose_design
     from goalloc_cli.host.progress import progress_line
@@ -182,7 +195,7 @@ def gctrace(source: Source, beside: str | None, quiet: bool) -> Document:
     trace = open_trace(beside)
     design, name, _ = choose_design(trace.header, None, ())
     with progress_line("replay", trace.events, quiet) as progress:
-        return gctrace_document(text, lay_beside(text, trace, design, name, progress))
+        return gctrace_document(text, pressure(text), lay_beside(text, trace, design, name, progress))
 
 
 def is_piped() -> bool:

@@ -11,7 +11,8 @@ from typing import cast
 
 from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.host.source import Source, open_source
-from goalloc_cli.importers.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.importers.common.unwrap import LOOKED_AT, start_of
+from goalloc_cli.importers.gctrace.read import is_gctrace
 from goalloc_cli.importers.memstats.read import is_memstats
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.ranges import RangeCheck
@@ -62,6 +63,9 @@ def _starts(pattern: bytes) -> re.Pattern[bytes]:
 
 _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
+ALLOCFREE = Form(
+    "the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "importers.allocfree.read:read_allocfree"
+)
 FORMS = (
     Form(
         "a goalloc trace",
@@ -72,11 +76,7 @@ FORMS = (
     ),
     Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "importers.addrlog:read_addrlog"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "importers.exectrace.read:read_exectrace", ("partial",)),
-    Form(
-        "the text of allocfreetrace",
-        _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"),
-        "importers.allocfree.read:read_allocfree",
-    ),
+    ALLOCFREE,
     Form(
         "JSON Lines",
         _starts(rb"\s*\{[^\n]*\"op\"\s*:"),
@@ -162,7 +162,7 @@ class Printed:
 def trace_or_printed(source: Source, partial: bool = False) -> Trace | Printed:
     """The trace in an input that was opened; but a text of gctrace or with MemStats in it is returned as it is."""
     try:
-        if not any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS):
+        if _form_of(source) is None:
             for kind, is_kind in PRINTED.items():
                 if is_kind(source.peek(LOOKED_AT)):
                     return Printed(kind, source)
@@ -192,11 +192,22 @@ def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Tra
 
 
 def _form(source: Source) -> Form:
+    form = _form_of(source)
+    if form is None:
+        raise _not_a_trace(source.name, source.peek(HEAD))
+    return form
+
+
+def _form_of(source: Source) -> Form | None:
+    """The form of an input. Events of allocfreetrace may come after other output, and in a wrapping of logs."""
     head = source.peek(HEAD)
     for form in FORMS:
         if form.first_bytes.match(head):
             return form
-    raise _not_a_trace(source.name, head)
+    text = source.peek(LOOKED_AT)
+    if b"tracealloc" in text.replace(b"\0", b"") and ALLOCFREE.first_bytes.match(start_of(text)):
+        return ALLOCFREE
+    return None
 
 
 def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:

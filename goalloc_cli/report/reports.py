@@ -19,7 +19,7 @@ from goalloc_cli.report.tables import (
 )
 from goalloc_cli.report.tables import check as checked
 from goalloc_cli.report.tables.blocks import Block
-from goalloc_cli.report.tables.printed import gctrace, memstats
+from goalloc_cli.report.tables.printed import gctrace, logs, memstats
 
 Document = dict[str, Any]
 Report = Callable[[Document], list[Block]]
@@ -52,6 +52,7 @@ GCTRACE: dict[str, Report] = {
     "cycles": gctrace.cycles,
     "released": gctrace.released,
     "scans": gctrace.scans,
+    "pacer": gctrace.paces,
     "beside": gctrace.beside,
 }
 MEMSTATS: dict[str, Report] = {
@@ -68,6 +69,7 @@ BY_SCHEMA = {
     "goalloc replay": (REPLAY, answer.replay),
     "goalloc stats": (STATS, answer.trace),
     "goalloc gctrace": (GCTRACE, answer.gctrace),
+    "goalloc gctrace compare": ({}, logs.blocks),
     "goalloc memstats": (MEMSTATS, answer.memstats),
     "goalloc verify": ({}, verdict.blocks),
     "goalloc explain": ({}, explained.blocks),

@@ -29,6 +29,7 @@ SAMPLES = "python benchmarks/verify_samples.py"
 INPUTS = {
     "app.trace": ROOT / "traces" / "orders-go1.27.msgpack",
     "old.log": DATA / "allocfree" / "churn-go1.19.txt.zst",
+    "before.log": DATA / "gctrace" / "lru-go1.23.txt",
     "gctrace.log": DATA / "gctrace" / "lru-go1.27.txt",
     "memstats.json": DATA / "inhand" / "live-go1.27.3-expvar.json.zst",
     "before.txt": DATA / "inhand" / "stacks-go1.27.3-scrape.txt.zst",

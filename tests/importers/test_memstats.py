@@ -282,7 +282,7 @@ def test_a_saved_result_is_shown_again(tmp_path: Path, capsys: pytest.CaptureFix
         (["live-go1.27.3-scrape.txt.zst", "--beside", "x"], "--beside does not go with"),
         (["live-go1.27.3-scrape.txt.zst", "--rss", "much"], "'much' is no size"),
         (["../gctrace/lru-go1.23.txt", "--rss", "5MiB"], "--rss does not go with"),
-        (["live-go1.27.3-scrape.txt.zst", "../gctrace/lru-go1.23.txt"], "several inputs are described together where"),
+        (["live-go1.27.3-scrape.txt.zst", "../gctrace/lru-go1.23.txt"], "several inputs go together where all hold"),
         (["live-go1.27.3-scrape.txt.zst", "--report", "cycles"], "there is no report 'cycles' of this"),
     ],
 )

@@ -40,6 +40,12 @@ def is_print(text: str) -> bool:
     return len(metrics) > 1 or (len(names) > 1 and bool(names & TELLING))
 
 
+def names_in(text: str) -> int:
+    """How many numbers of MemStats can be read of a text."""
+    named = sum(bare(m["name"]) in BARE for m in NAMED.finditer(text))
+    return named + sum(1 for _ in PAIR.finditer(text)) + sum(m["name"] in OWN_METRICS for m in METRIC.finditer(text))
+
+
 def moments(text: str, name: str) -> Iterator[Moment]:
     """Each time that the numbers were printed, in order. A name that comes again begins another.
 

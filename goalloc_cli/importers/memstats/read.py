@@ -9,6 +9,7 @@ from pathlib import Path
 
 from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import Source, at_most
+from goalloc_cli.importers.common.unwrap import start_of
 from goalloc_cli.importers.memstats import jsons, prints, scrape
 from goalloc_cli.importers.memstats.names import OWN_METRICS, SUMS
 from goalloc_cli.results.memstats import ZERO, Dump, Moment
@@ -20,6 +21,8 @@ MOST_SIZES = 256
 METRICS_SINCE = "1.16"
 """The release that brought runtime/metrics."""
 PROFILE = "heap profile: "
+MARK = re.compile(rb"# (?:runtime\.MemStats|Alloc = )|go_memstats_|(?:Heap)?Alloc[:= ]")
+"""With what lines of it begin."""
 
 
 def is_memstats(start: bytes) -> bool:
@@ -74,11 +77,18 @@ def taken(text: str, name: str, notes: list[str]) -> tuple[str, Iterable[Moment]
             is_metrics = any(key.startswith("/") for key in first.values)
             form = "runtime/metrics" if is_metrics else "expvar" if '"cmdline"' in text[:4096] else "MemStats"
             return f"JSON of {form}", chain([first], found)
+    text = unwrapped(text)
     if scrape.is_scrape(text):
         return "a scrape", scrape.moments(text, name, notes)
     if text.startswith(PROFILE):
         return "heap?debug=1", prints.moments(text[max(text.find("\n# runtime.MemStats"), 0) :], name)
     return "a print of MemStats", prints.moments(text, name)
+
+
+def unwrapped(text: str) -> str:
+    """The same without what a shipper of logs has put around its lines, where more can be read of it so."""
+    inside = start_of(text.encode("utf-8", "replace"), MARK).decode("utf-8", "replace")
+    return inside if prints.names_in(inside) > prints.names_in(text) else text
 
 
 def complete(moment: Moment, name: str) -> None:

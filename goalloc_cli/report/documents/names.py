@@ -18,7 +18,7 @@ REPLAY_REPORTS = (
     "timeline",
 )
 STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "sites", "stacks", "cycles")
-GCTRACE_REPORTS = ("cycles", "released", "scans", "beside")
+GCTRACE_REPORTS = ("cycles", "released", "scans", "pacer", "beside")
 MEMSTATS_REPORTS = ("ledger", "rss", "sizes", "checks", "changes")
 REPORTS_OF = {
     "goalloc replay": REPLAY_REPORTS,

@@ -55,7 +55,7 @@ def memstats(document: Document) -> list[Block]:
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
     if document["schema"] == "goalloc gctrace":
-        return [Text(gctrace_tables.headline(document), "headline")]
+        return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document))]
     if document["schema"] == "goalloc memstats":
         return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document))]
     if document["schema"] != "goalloc replay":
