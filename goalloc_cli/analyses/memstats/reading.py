@@ -36,7 +36,7 @@ def reading(
     rss = resident[-1].amount.value if resident else None
     of, of_bytes = ("RSS", rss) if rss is not None else ("Sys - HeapReleased", held)
     found = dict(costs(moment, ledger, resident))
-    if not found or not of_bytes:
+    if not found or not of_bytes or any(row.amount.high < 0 for row in ledger):  # contradictions: see `identities`
         return None
     cause = max(found, key=lambda name: found[name])
     facts = facts_of(moment, found, resident)

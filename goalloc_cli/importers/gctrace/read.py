@@ -19,6 +19,8 @@ from goalloc_cli.results.gctrace import Collection, GCTrace, Scan
 SCAN = re.compile(rb"scan: (total|class L|class (\d{1,12})B) (\d{1,12})(?:\+(\d{1,12})\+(\d{1,12})=\d+)? objs")
 FEW = 3
 """Lines that may be torn without much ado."""
+MOST = 1 << 20
+"""Cycles of one text: each is kept."""
 SHOWN = 100
 """Characters of a torn line that are shown."""
 
@@ -40,6 +42,8 @@ def read_gctrace(source: Source) -> GCTrace:
     for line in unwrapped(source.stream):
         found.lines += line.endswith(b"\n")
         reader.take(line)
+        if max(map(len, (found.collections, found.releases, found.paces))) > MOST:
+            raise TraceError(f"{source.name}: holds more than {MOST:,} GC cycles; take a part of it, such as its end")
     found.runs = reader.runs.count
     if found.torn > max(FEW, len(found.collections)):
         raise TraceError(

@@ -14,6 +14,8 @@ RECORD = "goalloc record -o app.msgpack -- ./app, then goalloc replay app.msgpac
 def sentences(document: Document) -> str:
     """What costs most, and what would help."""
     found = document["reading"]
+    if found is None and not all(check["holds"] for check in document["checks"]):
+        return "These numbers contradict each other, so what costs most cannot be said: are they of one moment of one program?"
     if found is None:
         return "These numbers do not tell where the memory is: print HeapInuse, HeapIdle, HeapReleased and Sys too."
     cost, helps = SENTENCES[found["cause"]](found["facts"])
@@ -24,7 +26,7 @@ def sentences(document: Document) -> str:
 def part(found: Document) -> str:
     """How much of the whole that is."""
     whole = "the RSS" if found["of"] == "RSS" else "what Go has and has not given back"
-    if found["share"] > 1:
+    if found["share"] > 1 and found["facts"]["untouched"]:
         return f"which is more than {whole}, since {iec(found['facts']['untouched'] or 0)} of Go's memory was never touched"
     return f"{percent(found['share'])} of {whole}"
 
