@@ -11,6 +11,7 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early, size_of
 from goalloc_cli.commands.show import show
+from goalloc_cli.commands.words import FILE, meant, one_of, releases
 from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPORTS_OF, STATS_REPORTS
 
 if TYPE_CHECKING:
@@ -27,20 +28,31 @@ READS = (
 
 
 @click.command(short_help="Describe a trace, MemStats, a scrape or a gctrace log; show a saved replay again.")
-@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1, type=FILE)
 @click.option(
     "--report",
     "reports",
     multiple=True,
     metavar="NAME",
+    shell_complete=one_of(lambda: dict.fromkeys([*(name for names in REPORTS_OF.values() for name in names), "all"])),
     help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports; of MemStats "
     f"{', '.join(MEMSTATS_REPORTS)}; of gctrace {', '.join(GCTRACE_REPORTS)}.",
 )
-@click.option("--beside", metavar="TRACE", help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it.")
+@click.option(
+    "--beside", metavar="TRACE", type=FILE, help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it."
+)
 @click.option("--rss", metavar="SIZE", help="Of MemStats: the resident memory, such as 740MiB.")
-@click.option("--smaps", metavar="FILE", help="Of MemStats: /proc/PID/smaps, smaps_rollup or status of the process.")
-@click.option("--cgroup", metavar="FILE", help="Of MemStats: memory.stat of the container.")
-@click.option("--go", "go_version", metavar="VERSION", help="Of MemStats: the Go release that the program is built with.")
+@click.option(
+    "--smaps", metavar="FILE", type=FILE, help="Of MemStats: /proc/PID/smaps, smaps_rollup or status of the process."
+)
+@click.option("--cgroup", metavar="FILE", type=FILE, help="Of MemStats: memory.stat of the container.")
+@click.option(
+    "--go",
+    "go_version",
+    metavar="VERSION",
+    shell_complete=one_of(releases),
+    help="Of MemStats: the Go release that the program is built with.",
+)
 @click.option("--apart", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
               help="Of two MemStats: the time between them.")  # fmt: skip
 @partial_option
@@ -126,7 +138,8 @@ def close(opened: list[Any]) -> None:
 def refuse_unknown(reports: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [name for name in reports if name not in (*known, "all")]
     if unknown:
-        raise click.UsageError(f"there is no report {unknown[0]!r} of this; there are {', '.join(known)} and all")
+        there = f"there are {', '.join(known)} and all{meant(unknown[0], known)}"
+        raise click.UsageError(f"there is no report {unknown[0]!r} of this; {there}")
 
 
 def refuse_beside(given: dict[str, Any], what: str) -> None:

@@ -27,6 +27,10 @@ class Compiling:
         """A command begins, which tells people so."""
         self.tell, self.seconds, self.told = tell, 0.0, False
 
+    def hush(self) -> None:
+        """The command is to be quiet."""
+        self.tell = _nobody
+
     def begin(self) -> None:
         """A kernel is about to be compiled."""
         if not self.told:

@@ -102,7 +102,9 @@ FORMS = (
 )
 """What can be read. The first form whose pattern matches is taken."""
 
+_BESIDE = "it goes beside MemStats: goalloc stats memstats.json --smaps FILE"
 _RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
+_PROFILE = f"it shows the call stacks of samples, and goalloc needs every allocation; {_RECORD}"
 
 OTHERS = (
     Other(
@@ -115,8 +117,10 @@ OTHERS = (
         "a saved state", _starts(_MSGPACK_MAP + rb"\xa6format.goalloc state"), "go on with it by goalloc replay --load-state"
     ),
     Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
-    Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
-    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
+    Other("a Go heap profile in text", _starts(rb"heap profile: "), f"goalloc stats shows its MemStats; {_PROFILE}"),
+    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), _PROFILE),
+    Other("/proc/PID/smaps", _starts(rb"[0-9a-f]{4,16}-[0-9a-f]{4,16} [-rwxsp]{4} "), _BESIDE),
+    Other("/proc/PID/status", _starts(rb"Name:\t[^\n]*\nUmask:"), _BESIDE),
     Other("a program", _starts(rb"\x7fELF|MZ|\xcf\xfa\xed\xfe|#!"), f"run it; {_RECORD}"),
     Other("something packed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
     Other(
@@ -221,6 +225,10 @@ def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
 def _not_a_trace(name: str, head: bytes) -> NotATraceError:
     if not head:
         return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
+    if is_memstats(head) and not head.startswith(b"heap profile: "):
+        return NotATraceError(
+            f"{name}: looks like MemStats or a scrape, which is no allocation trace; goalloc stats shows it; {_RECORD}"
+        )
     for other in OTHERS:
         if other.first_bytes.match(head):
             return other.error(f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}")

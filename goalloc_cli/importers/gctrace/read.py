@@ -42,7 +42,7 @@ def read_gctrace(source: Source) -> GCTrace:
     for line in unwrapped(source.stream):
         found.lines += line.endswith(b"\n")
         reader.take(line)
-        if max(map(len, (found.collections, found.releases, found.paces))) > MOST:
+        if max(len(found.collections), len(found.releases), len(found.paces)) > MOST:
             raise TraceError(f"{source.name}: holds more than {MOST:,} GC cycles; take a part of it, such as its end")
     found.runs = reader.runs.count
     if found.torn > max(FEW, len(found.collections)):

@@ -55,15 +55,15 @@ def memstats(document: Document) -> list[Block]:
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
     if document["schema"] == "goalloc gctrace":
-        return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document))]
+        return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document), "verdict")]
     if document["schema"] == "goalloc memstats":
-        return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document))]
+        return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document), "verdict")]
     if document["schema"] != "goalloc replay":
         return [Text(trace_tables.headline(document), "headline")]
     return [
         Text(memory.headline(document), "headline"),
         Text(memory.MODES[document["design"]["mode"]], "note"),
-        Text(verdict(document)),
+        Text(verdict(document), "verdict"),
     ]
 
 

@@ -55,7 +55,7 @@ class Text:
 
     text: str
     style: str = ""
-    """"headline", "note" or plain."""
+    """"headline", "verdict", "note" or plain."""
 
 
 Block = Table | Chart | Text

@@ -15,7 +15,7 @@ def sentences(document: Document) -> str:
     """What costs most, and what would help."""
     found = document["reading"]
     if found is None and not all(check["holds"] for check in document["checks"]):
-        return "These numbers contradict each other, so what costs most cannot be said: are they of one moment of one program?"
+        return "These numbers contradict each other, so what costs most cannot be said: are they of one moment?"
     if found is None:
         return "These numbers do not tell where the memory is: print HeapInuse, HeapIdle, HeapReleased and Sys too."
     cost, helps = SENTENCES[found["cause"]](found["facts"])
