@@ -205,6 +205,14 @@ def test_gos_arenas_are_found_by_their_place(path: Path) -> None:
     assert own <= heap.writable_bytes <= own + last.values["GCSys"].value
 
 
+@pytest.mark.parametrize("path", sorted(DATA.glob("*-smaps.txt.zst")), ids=lambda path: path.name)
+def test_the_binary_and_with_cgo_the_c_library_are_found_by_their_files(path: Path) -> None:
+    kinds = {kind.kind for kind in read_process(str(path)).kinds}
+    assert kinds - {"anonymous", "kernel"} == {"binary", "go_heap", "main_stack"} | (
+        {"library", "c_heap"} if path.name.startswith("cgo") else set()
+    )
+
+
 def test_mappings_that_go_has_named_are_told_by_name(tmp_path: Path) -> None:
     """As kernels with CONFIG_ANON_VMA_NAME print what Go 1.25 and later name (runtime/mem_linux.go)."""
     names = {

@@ -29,7 +29,7 @@ for state in "$@"; do
     (cd "$built" && GODEBUG=$godebug "./inhand-$cgo" -state "$state" -out out)
     for file in "$built/out/$state"-*; do
         name=$(basename "$file")
-        sed "s#$built/##g" "$file" | zstd -q -19 -f -o "$out/$state-$version-${name#"$state"-}.zst"
+        sed "s#$built/#/app/#g" "$file" | zstd -q -19 -f -o "$out/$state-$version-${name#"$state"-}.zst"
     done
     rm -r "$built/out"
 done

@@ -92,7 +92,7 @@ def free(facts: Document) -> tuple[str, str]:
 
 def dead_stacks(facts: Document) -> tuple[str, str]:
     count = facts["goroutines"]
-    now = "" if count is None else f"; {plural(count, 'goroutine')} live now"
+    now = "" if count is None else f"; {living(count)} now"
     return (
         "free pages that were stacks of goroutines, HeapIdle - HeapReleased, SIZE: all objects ever together, TotalAlloc, "
         f"are {iec(facts['total_alloc'])}, so it was stacks that filled them{now}",
@@ -108,12 +108,16 @@ def idle(facts: Document) -> tuple[str, str]:
     )
 
 
+def living(goroutines: int) -> str:
+    return f"{plural(goroutines, 'goroutine')} {'lives' if goroutines == 1 else 'live'}"
+
+
 def stacks(facts: Document) -> tuple[str, str]:
     count = facts["goroutines"]
     if facts["dead_stacks"]:
         never = ", and none has run yet" if facts["num_gc"] == 0 else ""
         return (
-            f"stacks of goroutines that have ended: StackInuse, SIZE, while {plural(count, 'goroutine')} live; the next GC "
+            f"stacks of goroutines that have ended: StackInuse, SIZE, while {living(count)}; the next GC "
             f"frees them{never}",
             "A GC helps now (runtime.GC), and a bound on how many goroutines run at once helps for good; "
             "if a living one is that deep, goalloc record, then goalloc stats --report stacks shows it",
