@@ -258,6 +258,10 @@ def gctrace() -> bytes:
         b"scav 8 KiB work (bg), 0 KiB work (eager), 5792 KiB now, 14% util\n"
         b"scan: class 48B 3+4+5=12 objs\n"
         b"gc 2 @0.020s 1%: 0.1+0.2+0.3 ms clock, 1+2/3/4+5 ms cpu, 9->9->9 MB, 10 MB goal, 8 P (forced)\n"
+        b"scvg3: inuse: 426, idle: 17, sys: 444, released: 5, consumed: 439 (MB)\n"
+        b"pacer: assist ratio=0.5 (scan 14 MB in 58->68 MB) workers=0+0.25\n"
+        b"pacer: 27% CPU (25 exp.) for 10582016+3800+190058 B work (5365890 B exp.) in 61165720 B -> 71028888 B "
+        b"(\xe2\x88\x86goal -831450, cons/mark 1.2)\n"
     )
 
 

@@ -23,7 +23,7 @@ from tests.kit.root import DATA as TEST_DATA
 
 DATA = TEST_DATA / "inhand"
 FORMS = ("plus-v.txt", "v.txt", "memstats.json", "expvar.json", "heap.txt", "metrics.txt", "metrics.json", "scrape.txt")
-DUMPS = [path for form in FORMS for path in sorted(DATA.glob(f"*-{form}.zst"))]
+DUMPS = [path for form in FORMS for path in sorted(DATA.glob(f"*[0-9]-{form}.zst"))]
 SYSTEMS = ("HeapSys", "StackSys", "MSpanSys", "MCacheSys", "BuckHashSys", "GCSys", "OtherSys")
 MIB = 1 << 20
 
@@ -211,6 +211,15 @@ def test_the_binary_and_with_cgo_the_c_library_are_found_by_their_files(path: Pa
     assert kinds - {"anonymous", "kernel"} == {"binary", "go_heap", "main_stack"} | (
         {"library", "c_heap"} if path.name.startswith("cgo") else set()
     )
+
+
+def test_what_lies_right_behind_the_binary_is_its_bss(tmp_path: Path) -> None:
+    path = tmp_path / "smaps"
+    path.write_text(
+        "400000-500000 rw-p 0 fe:00 7   /app\nRss: 4 kB\n500000-600000 rw-p 0 00:00 0 \nRss: 8 kB\n"
+        "700000-800000 rw-p 0 00:00 0 \nRss: 16 kB\n"
+    )
+    assert {kind.kind: kind.rss_bytes >> 10 for kind in read_process(str(path)).kinds} == {"binary": 12, "anonymous": 16}
 
 
 def test_mappings_that_go_has_named_are_told_by_name(tmp_path: Path) -> None:
