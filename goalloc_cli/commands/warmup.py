@@ -43,9 +43,8 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
         for step in STEPS:
             name, *words = (word.format(recording=recording, folder=folder) for word in step.split())
             command = goalloc.command.commands[name]
-            tell = compiling.tell
             with command.make_context(name, words, parent=goalloc) as each:
-                compiling.tell = tell  # their notes are left out, not what is compiled for them
+                compiling.quiet = quiet  # their notes are left out, not what is compiled for them
                 command.invoke(each)
     if not quiet:
         from goalloc_cli.compiled.keeping import cache_root
