@@ -1,7 +1,9 @@
 """Bad events: those that contradict the events before them, or that no Go program could have made.
 
 One walk over each batch, apart from the replay, which is not slowed by it. `check` reports what the walk finds, a lenient
-replay leaves it out. What a heap alone can tell, such as spans of a snapshot that overlap, is not found here.
+replay leaves it out. Of two births at one place, a handle or an address, it keeps both: a free was lost, so what was there
+is taken for dead where the later is born. What a heap alone can tell, such as spans of a snapshot that overlap, is not
+found here.
 """
 
 # mypy: allow-untyped-defs
@@ -15,10 +17,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.keyed import EMPTY as NO_OWNER
+from goalloc_cli.compiled.keyed import KEY, OWNER, empty_table, find, move_keys, remove
 from goalloc_cli.results.badevents import MEANINGS, BadEvent, Findings, Wrong
 from goalloc_cli.trace.event import ALL_COLUMNS, FREED_ID, KIND_MASK, NO_P, UNKNOWN_ID, Batch, Kind
 from goalloc_cli.trace.longer import longer
+from goalloc_cli.trace.putin import put_in
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import Header, Trace
 
@@ -34,20 +39,67 @@ NEVER, LIVE, DEAD = 0, 1, 2
 FIRST_SNAP, FIRST_HINT = 16, 32
 """Kinds of the snapshot stand between them."""
 
-MARKING, TIME_NS, BEGUN, CYCLES, EMPTY, HIGHEST_P, HINTED = range(7)
+MARKING, TIME_NS, BEGUN, CYCLES, EMPTY, HIGHEST_P, HINTED, PLACES, LOST_BYTES = range(9)
 """What is known of the events so far: whether a GC cycle marks, the last time, whether an event came that belongs to no
-snapshot, how many cycles ended, allocations of no size, the highest P; and whether hints are followed at all."""
+snapshot, how many cycles ended, allocations of no size, the highest P; whether hints are followed at all; addresses at which
+something lives; and bytes asked for by objects whose free was lost."""
+
+BYTES, ADDRESS = 0, 1
+"""Columns of what is known of each object: its size, and its address, 0 where that is not known."""
+NOBODY = -1
+"""Nothing is taken for dead."""
+HANDLE, PLACE = 0, 1
+"""Columns of what is."""
+
+
+@bare
+def key_of(addr):
+    """The key of an address: neighbours, which are eight bytes apart, stay neighbours."""
+    return addr >> 3 | (addr & 7) << 60
+
+
+@bare
+def leave(places, about, known, h):
+    """Nothing lives at the object's address any more."""
+    if about[h, ADDRESS]:
+        slot = find(places, key_of(about[h, ADDRESS]))
+        if places[slot, OWNER] == h:
+            remove(places, slot)
+            known[PLACES] -= 1
+        about[h, ADDRESS] = 0
+
+
+@bare
+def settle(places, about, known, h, size, addr, gives_way):
+    """Let object h live at an address; return who did before, NOBODY if nobody. One that gives way takes nobody's place."""
+    about[h, BYTES] = size
+    about[h, ADDRESS] = 0
+    if addr == 0 or size == 0:  # without a size all have one address (malloc.go, zerobase)
+        return NOBODY
+    slot = find(places, key_of(addr))
+    before = places[slot, OWNER]
+    if before != NO_OWNER and gives_way:
+        return NOBODY
+    about[h, ADDRESS] = addr
+    known[PLACES] += before == NO_OWNER
+    places[slot, KEY] = key_of(addr)
+    places[slot, OWNER] = h
+    return before if before != NO_OWNER else NOBODY
 
 
 @kernel
-def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
+def judge(kind, p, handle, size, arg, addr, objects, stacks, spans, about, places, known, wrong, ended):
     """Find the bad events of a batch.
 
     Args:
-        kind, p, handle, size, arg: the batch's columns.
+        kind, p, handle, size, arg, addr: the batch's columns.
         objects, stacks, spans: u1 by handle: NEVER, LIVE or DEAD; longer than any handle below FREED_ID in the batch.
+        about: i8 by handle, BYTES and ADDRESS of an object that lives; as long as `objects`.
+        places: a table of `compiled.keyed`, who lives at an address; with room for a batch.
         known: i8, what is known so far (MARKING, ...).
-        wrong: u1 by event: what is wrong with it already, and after this with any other. What is wrong changes nothing.
+        wrong: u1 by event: what is wrong with it already, and after this with any other. What is wrong changes nothing,
+            but a birth where something lives: that is dead from here on.
+        ended: i8 (n, 2), NOBODY before this: who had the handle (HANDLE) or the address (PLACE) in which it is born.
     """
     # In one piece: a table of kinds, a few lines for each; every event of a trace comes through here.
     for i in range(len(kind)):
@@ -60,11 +112,24 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.HANDLE
             elif objects[h] == LIVE:
                 wrong[i] = Wrong.LIVE_HANDLE
+                if k == Kind.ALLOC:
+                    ended[i, HANDLE] = h
+                    known[LOST_BYTES] += about[h, BYTES]
+                    leave(places, about, known, h)
             elif k != Kind.ALLOC and known[BEGUN]:
                 wrong[i] = Wrong.LATE_SNAPSHOT
             else:
                 objects[h] = DEAD if k == Kind.SNAP_DEAD else LIVE
                 known[EMPTY] += k == Kind.ALLOC and size[i] == 0
+            if (wrong[i] == 0 or ended[i, HANDLE] != NOBODY) and k != Kind.SNAP_DEAD:
+                before = settle(places, about, known, h, size[i], addr[i], k == Kind.SNAP_OBJECT)
+                if before != NOBODY:
+                    if wrong[i] == 0:
+                        wrong[i] = Wrong.ADDRESS
+                    objects[before] = DEAD
+                    known[LOST_BYTES] += about[before, BYTES]
+                    about[before, ADDRESS] = 0
+                    ended[i, PLACE] = before
         elif k == Kind.FREE:
             if h == FREED_ID or (h != UNKNOWN_ID and objects[h] == DEAD):
                 wrong[i] = Wrong.DOUBLE_FREE
@@ -72,6 +137,7 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.UNKNOWN_FREE
             else:
                 objects[h] = DEAD
+                leave(places, about, known, h)
         elif k in (Kind.STACK_ALLOC, Kind.SNAP_STACK):
             if size[i] < SMALLEST_STACK or size[i] & (size[i] - 1):
                 wrong[i] = Wrong.STACK_SIZE
@@ -79,6 +145,7 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.HANDLE
             elif stacks[h] == LIVE:
                 wrong[i] = Wrong.STACK_LIVE
+                ended[i, HANDLE] = h if k == Kind.STACK_ALLOC else NOBODY
             elif k != Kind.STACK_ALLOC and known[BEGUN]:
                 wrong[i] = Wrong.LATE_SNAPSHOT
             else:
@@ -106,10 +173,11 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
         elif k == Kind.MANUAL_ALLOC and known[HINTED]:
             if h >= FREED_ID:
                 wrong[i] = Wrong.HANDLE
-            elif spans[h] == LIVE:
-                wrong[i] = Wrong.MANUAL_LIVE
             elif size[i] == 0:
                 wrong[i] = Wrong.SIZE
+            elif spans[h] == LIVE:
+                wrong[i] = Wrong.MANUAL_LIVE
+                ended[i, HANDLE] = h
             else:
                 spans[h] = LIVE
         elif k == Kind.MANUAL_FREE and known[HINTED]:
@@ -126,7 +194,7 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
                 wrong[i] = Wrong.MANUAL_LIVE
             elif k == Kind.SNAP_STACK_SPAN:
                 spans[h] = LIVE
-        if wrong[i]:
+        if wrong[i] and ended[i, HANDLE] == NOBODY and ended[i, PLACE] == NOBODY:
             continue
         if not FIRST_SNAP <= k < FIRST_HINT:
             known[BEGUN] = 1
@@ -135,6 +203,12 @@ def judge(kind, p, handle, size, arg, objects, stacks, spans, known, wrong):
         elif k == Kind.SNAP_END:
             known[BEGUN] = 1
 
+
+DEATHS = {Kind.ALLOC: Kind.FREE, Kind.STACK_ALLOC: Kind.STACK_FREE, Kind.MANUAL_ALLOC: Kind.MANUAL_FREE}
+"""What ends the life that each begins."""
+
+FIRST_PLACES = 1 << 12
+MOST_SMALL_ROUNDING = 16
 
 _OBJECTS = np.isin(np.arange(64), [Kind.ALLOC, Kind.FREE, Kind.SNAP_OBJECT, Kind.SNAP_DEAD])
 _STACKS = np.isin(np.arange(64), [Kind.STACK_ALLOC, Kind.STACK_FREE, Kind.SNAP_STACK])
@@ -149,14 +223,45 @@ class BadEvents(Findings):
         super().__init__(header)
         self._ranges = RangeCheck(header.gomaxprocs, lenient=True)
         self._objects, self._stacks, self._spans = (np.zeros(1 << 16, np.uint8) for _ in range(3))
-        self._known = np.zeros(7, np.int64)
+        self._known = np.zeros(9, np.int64)
         self._known[HINTED] = header.hints
+        self._about = np.zeros((len(self._objects), 2), np.int64)
+        self._places = empty_table(FIRST_PLACES)
+        self._ended = np.zeros((0, 2), np.int64)
+        self.left_out: dict[Wrong, int] = {}
+        """Of the bad events those that `good` did not hand on."""
+        self.ended = dict.fromkeys(DEATHS.values(), 0)
+        """Objects, stacks and spans that it took for dead, by the kind of their death."""
+
+    @property
+    def lost_bytes(self) -> int:
+        """The most that the objects can have held whose free was lost: what was asked for, a header and all rounding.
+
+        No size class is more than a quarter and 16 bytes above the one below, and a page is a quarter of 32 KiB.
+        """
+        asked = int(self._known[LOST_BYTES])
+        return asked + asked // 4 + (MOST_SMALL_ROUNDING * self.ended[Kind.FREE])
 
     def good(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The same batches without their bad events."""
+        """The same batches without their bad events. Of two births at one place both stay, and a death is put between."""
         for batch in batches:
             wrong = self.take(batch)
-            yield without(batch, wrong != 0) if wrong.any() else batch
+            if not wrong.any():
+                yield batch
+                continue
+            born = (self._ended != NOBODY).any(axis=1)
+            bad = (wrong != 0) & ~born
+            for what, n in zip(*np.unique(wrong[bad], return_counts=True), strict=True):
+                self.left_out[Wrong(what)] = self.left_out.get(Wrong(what), 0) + int(n)
+            yield from self._with_deaths(without(batch, bad), self._ended[~bad])
+
+    def _with_deaths(self, batch: Batch, ended: NDArray[np.int64]) -> Iterator[Batch]:
+        """The batch with the deaths of those in whose place others are born."""
+        at, column = np.nonzero(ended != NOBODY)
+        deaths = [DEATHS[Kind(kind)] for kind in (batch.kind[at] & KIND_MASK).tolist()]
+        for death in deaths:
+            self.ended[death] += 1
+        return put_in(batch, at, kind=np.array(deaths, np.uint8), p=batch.p[at], id=ended[at, column].astype(np.uint32))
 
     def take(self, batch: Batch) -> NDArray[np.uint8]:
         """What is wrong with each event of a batch, as numbers of `Wrong`; raise TraceError for too many types or names."""
@@ -167,13 +272,28 @@ class BadEvents(Findings):
         self._objects = roomy(self._objects, batch.id, _OBJECTS[kinds])
         self._stacks = roomy(self._stacks, batch.id, _STACKS[kinds])
         self._spans = roomy(self._spans, batch.id, _SPANS[kinds])
-        columns = (np.ascontiguousarray(getattr(batch, name)) for name in ("kind", "p", "id", "size", "arg"))
-        judge(*columns, self._objects, self._stacks, self._spans, self._known, wrong)
+        self._about = self._about if len(self._about) == len(self._objects) else longer(self._about, len(self._objects))
+        self._make_places(len(batch))
+        columns = [np.ascontiguousarray(getattr(batch, name)) for name in ("kind", "p", "id", "size", "arg")]
+        addr = np.zeros(len(batch), np.int64) if batch.addr is None else np.ascontiguousarray(batch.addr)
+        tables = (self._objects, self._stacks, self._spans, self._about, self._places, self._known)
+        self._ended = np.full((len(batch), 2), NOBODY, np.int64)
+        judge(*columns, addr, *tables, wrong, self._ended)
         self.cycles, self.empty, self.highest_p = self._known[[CYCLES, EMPTY, HIGHEST_P]].tolist()
         if wrong.any():
             self._keep(batch, wrong)
         self.events += len(batch)
         return wrong
+
+    def _make_places(self, births: int) -> None:
+        """Have room for this many more addresses, and the table at most half full."""
+        wanted = len(self._places)
+        while 2 * (int(self._known[PLACES]) + births) > wanted:
+            wanted *= 2
+        if wanted > len(self._places):
+            new = empty_table(wanted)
+            move_keys(self._places, new)
+            self._places = new
 
     def _keep(self, batch: Batch, wrong: NDArray[np.uint8]) -> None:
         """Count the bad events of a batch, and keep the first ones."""
@@ -186,13 +306,25 @@ class BadEvents(Findings):
 
 
 def leniently(trace: Trace) -> Trace:
-    """The same trace without its bad events; what was left out is counted in `skipped` as the batches are walked."""
+    """The same trace without its bad events.
+
+    As the batches are walked, what was left out is counted in `skipped`, and what was taken for dead in `lost`.
+    """
     bad = BadEvents(trace.header)
 
     def batches() -> Iterator[Batch]:
         for batch in bad.good(trace.batches):
-            trace.skipped.update({MEANINGS[wrong].name: n for wrong, n in bad.counts.items()})
+            trace.skipped.update({MEANINGS[wrong].name: n for wrong, n in bad.left_out.items()})
             yield batch
+        total = sum(bad.ended.values())
+        if total:
+            trace.lost.deaths += bad.ended[Kind.FREE]
+            trace.lost.spans += total - bad.ended[Kind.FREE]
+            trace.lost.bytes += bad.lost_bytes
+            trace.remarks.append(
+                f"Deaths that were lost, {total:,} of them: where an id or an address was used again, what had it before "
+                "was taken for dead."
+            )
 
     return replace(trace, batches=batches())
 

@@ -299,7 +299,14 @@ class Run:
             notes=[*self.notes(), *self.trace.remarks],
             skipped=dict(self.trace.skipped),
             lost=self.trace.lost,
+            uncollected=self.uncollected,
         )
+
+    @property
+    def uncollected(self) -> bool:
+        """Whether objects die and no GC cycle finds them, though nobody said that GC is off."""
+        cycles = self.counts[Kind.GC_START] + self.counts[Kind.GC_END]
+        return bool(self.counts[Kind.FREE] and not cycles and not self.counts[Kind.SET_GOGC] and self.design.gogc >= 0)
 
     def contradicted(self) -> list[str]:
         """Where the recording's own heapLive contradicts what was replayed."""
@@ -330,6 +337,12 @@ class Run:
             notes.append(
                 f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
                 f"trace: the model went on with {self.heap.nprocs} Ps."
+            )
+        if self.uncollected:
+            notes.append(
+                f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never "
+                "used again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
+                "--gc gogc=100 puts cycles in, as Go would start them."
             )
         notes += self.contradicted()
         if self.trace.skipped:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import OUTPUT, QUIET, partial_option, refuse_early
+from goalloc_cli.commands.options import OUTPUT, QUIET, gc_option, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import say
 from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.units import plural
@@ -16,10 +16,11 @@ FORMS = ("jsonl", "csv", "rows")
 @click.argument("trace", metavar="TRACE", type=FILE)
 @click.option("--to", "form", type=click.Choice(FORMS), required=True, help="JSON Lines, CSV, or msgpack rows.")
 @click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT)
+@gc_option
 @partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("-q", "--quiet", **QUIET)
-def export(trace: str, form: str, output: str | None, partial: bool, force: bool, quiet: bool) -> None:
+def export(trace: str, form: str, output: str | None, gc: int | None, partial: bool, force: bool, quiet: bool) -> None:
     """Write TRACE ("-" is the standard input) as rows that any script can read.
 
     The rows hold all that the trace holds: imported again they give the same events.
@@ -30,7 +31,7 @@ def export(trace: str, form: str, output: str | None, partial: bool, force: bool
     from goalloc_cli.importers.sniff import open_trace
 
     refuse_early({"output": output, "force": force, "form": "msgpack" if form == "rows" else form})
-    found = open_trace(trace, partial=partial)
+    found = with_cycles(open_trace(trace, partial=partial), gc)
     with progress_line("export", found.events, quiet) as tick:
         batches = ticking(found.batches, tick)
         events = write_file(output or "-", force, lambda file: write_rows(found.header, batches, file, form))

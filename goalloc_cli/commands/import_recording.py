@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import OUTPUT, QUIET, partial_option, refuse_early
+from goalloc_cli.commands.options import OUTPUT, QUIET, gc_option, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import say
 from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.units import plural
@@ -17,11 +17,12 @@ PARTIAL = "Imported with --partial: what was missing of a recording cut short is
 @click.argument("recording", metavar="RECORDING", type=FILE)
 @click.option("-o", "--output", required=True, help='The trace to write; "-" is the standard output.', **OUTPUT)
 @click.option("--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them).")
+@gc_option
 @partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 @click.option("-q", "--quiet", **QUIET)
 def import_recording(
-    recording: str, output: str, no_witnesses: bool, partial: bool, force: bool, quiet: bool
+    recording: str, output: str, no_witnesses: bool, gc: int | None, partial: bool, force: bool, quiet: bool
 ) -> None:
     """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
     from goalloc_cli.host.progress import progress_line, ticking
@@ -30,7 +31,7 @@ def import_recording(
     from goalloc_cli.native.native import write_native
 
     refuse_early({"output": output, "force": force, "form": "msgpack"})
-    trace = open_trace(recording, partial=partial)
+    trace = with_cycles(open_trace(recording, partial=partial), gc)
     header = trace.header.with_notes(PARTIAL) if partial else trace.header
     with progress_line("import", trace.events, quiet) as tick:
         batches = ticking(trace.batches, tick)

@@ -7,12 +7,15 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.documents.names import FORMATS
+
+if TYPE_CHECKING:
+    from goalloc_cli.trace.trace import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +71,34 @@ def hushed(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 
 QUIET: dict[str, Any] = {"is_flag": True, "callback": hushed, "help": "No progress and no notes on the standard error."}
 OUTPUT: dict[str, Any] = {"metavar": "FILE", "type": FILE, "callback": named}
+
+
+def gc_option(command: F) -> F:
+    return click.option(
+        "--gc",
+        metavar="gogc=N",
+        callback=lambda _, __, word: percent_of(word),
+        help="Of a trace without GC cycles: put them in where Go's pacer would start them, at GOGC=N.",
+    )(command)
+
+
+def percent_of(word: str | None) -> int | None:
+    """What --gc says: "gogc=100" is 100 percent."""
+    if word is None:
+        return None
+    found = re.fullmatch(r"gogc=(\d{1,5})", word.lower(), re.ASCII)
+    if not found or not int(found[1]):
+        raise click.UsageError(f"--gc takes gogc= and a percentage, such as gogc=100, not {word!r}")
+    return int(found[1])
+
+
+def with_cycles(trace: Trace, gc: int | None) -> Trace:
+    """The trace, with the GC cycles that --gc asks for."""
+    if gc is None:
+        return trace
+    from goalloc_cli.importers.common.cycles import collecting
+
+    return collecting(trace, gc)
 
 
 def output_options(command: F) -> F:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
-from goalloc_cli.commands.options import output_options, partial_option, refuse_early
+from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
@@ -29,6 +29,7 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @design_options
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
 @click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
+@gc_option
 @click.option("--load-state", metavar="FILE", type=FILE, help="Go on from a state that --save-state wrote.")
 @click.option("--save-state", metavar="FILE", type=FILE, help="Write the state at the end, for the next part of a trace.")
 @partial_option
@@ -45,6 +46,7 @@ def replay(
     size_classes: str | None,
     check: bool,
     lenient: bool,
+    gc: int | None,
     partial: bool,
     load_state: str | None,
     save_state: str | None,
@@ -64,7 +66,7 @@ def replay(
             raise click.UsageError("--load-state and --save-state go with one trace and one release")
         refuse(traces, versions, reports, options["form"])
         jobs = [
-            Job(trace, version, knobs, size_classes, step, check, lenient, partial)
+            Job(trace, version, knobs, size_classes, step, check, lenient, partial, gc)
             for trace in traces
             for version in versions
         ]
@@ -81,6 +83,7 @@ def replay(
     found = open_trace(traces[0], partial=partial, lenient=lenient)
     if lenient:
         found = leniently(found)
+    found = with_cycles(found, gc)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(

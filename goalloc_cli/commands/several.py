@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from goalloc_cli.commands.choose import choose_design, named_release
+from goalloc_cli.commands.options import with_cycles
 from goalloc_cli.commands.show import show_all
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Job:
     check: bool
     lenient: bool
     partial: bool
+    gc: int | None = None
+    """GOGC of the cycles that are put in, if any are."""
 
     def __str__(self) -> str:
         return self.trace if self.go_version is None else f"{self.trace} under Go {self.go_version}"
@@ -121,6 +124,7 @@ def replayed(job: Job, tick: Tick) -> Document:
     found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
     if job.lenient:
         found = leniently(found)
+    found = with_cycles(found, job.gc)
     design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
     outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
     return document(outcome, found.size_bytes)

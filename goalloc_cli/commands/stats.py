@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goalloc_cli.commands.options import output_options, partial_option, refuse_early, size_of
+from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, size_of, with_cycles
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, meant, one_of, releases
 from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPORTS_OF, STATS_REPORTS
@@ -17,8 +17,6 @@ from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS
 if TYPE_CHECKING:
     from goalloc_cli.host.source import Source
     from goalloc_cli.importers.sniff import Printed
-    from goalloc_cli.trace.trace import Trace
-
 Document = dict[str, Any]
 
 READS = (
@@ -55,12 +53,14 @@ READS = (
 )
 @click.option("--apart", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
               help="Of two MemStats: the time between them.")  # fmt: skip
+@gc_option
 @partial_option
 @output_options
 @click.pass_context
 def stats(
     ctx: click.Context, /, inputs: tuple[str, ...], reports: tuple[str, ...], beside: str | None, rss: str | None,
-    smaps: str | None, cgroup: str | None, go_version: str | None, apart: float | None, partial: bool, **options: Any,
+    smaps: str | None, cgroup: str | None, go_version: str | None, apart: float | None, gc: int | None, partial: bool,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Describe INPUT ("-" or a pipe is the standard input) without replaying it.
 
@@ -82,12 +82,13 @@ def stats(
         beside_memstats["--rss"] = rss = str(size_of(rss))
     from goalloc_cli.host.source import open_source
     from goalloc_cli.report.documents.saved import read_saved, shown
+    from goalloc_cli.trace.trace import Trace
 
     paths = inputs or ("-",)
     source = open_source(paths[0], partial)  # once: a pipe cannot be opened again
     found = read_saved(source) if len(paths) == 1 else None
     if found is not None:
-        refuse_beside({"--beside": beside, **beside_memstats}, f"{paths[0]}, a saved result")
+        refuse_beside({"--beside": beside, "--gc": gc, **beside_memstats}, f"{paths[0]}, a saved result")
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
         saved = found
         return shown(paths[0], lambda: show(ctx, saved, reports, **options))
@@ -97,6 +98,8 @@ def stats(
         refuse_beside(beside_memstats, f"{paths[0]}, which holds no MemStats")
     if kinds != {"gctrace"}:
         refuse_beside({"--beside": beside}, f"{paths[0]}, which is no text that GODEBUG=gctrace=1 printed")
+    if kinds != {"trace"}:
+        refuse_beside({"--gc": gc}, f"{paths[0]}, which is no trace")
     if kinds == {"memstats"}:
         refuse_unknown(reports, MEMSTATS_REPORTS)
         return show(ctx, memstats(opened, smaps, cgroup, beside_memstats), reports, **options)
@@ -111,7 +114,7 @@ def stats(
         refuse_unknown(reports, GCTRACE_REPORTS)
         return show(ctx, gctrace(opened[0].source, beside, options["quiet"]), reports, **options)
     refuse_unknown(reports, STATS_REPORTS)
-    return show(ctx, trace(opened[0], options["quiet"]), reports, **options)
+    return show(ctx, trace(with_cycles(opened[0], gc), options["quiet"]), reports, **options)
 
 
 def every(paths: tuple[str, ...], first: Source, partial: bool) -> list[Any]:

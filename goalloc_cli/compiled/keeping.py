@@ -29,9 +29,10 @@ from goalloc_cli.host.ending import undone_by
 
 PACKAGE = Path(__file__).parent.parent
 
-ALWAYS = ("errors", "compiled/jit", "compiled/prefetch")
+ALWAYS = ("errors", "compiled/jit", "compiled/keyed", "compiled/prefetch")
 MODEL = ("model/**/*", "design/*", "results/*", "trace/*")
 REACHED = {
+    "compiled": (),
     "model": MODEL,
     "analyses": (*MODEL, "analyses/verify/*", "analyses/badevents"),
     "importers": ("importers/**/*", "native/*", "host/*", "trace/*", "design/*"),

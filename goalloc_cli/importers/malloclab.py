@@ -1,30 +1,28 @@
 """Traces of the malloc lab of CS:APP: four numbers, then lines `a id size`, `f id` and `r id size`.
 
-A C program's memory comes back at once, Go's when a collection finds it dead. So collections are put in where Go's
-pacer would start one at GOGC=100: when as much was allocated as was live after the last one, and at least 4 MiB.
+A C program's memory comes back at once, Go's when a collection finds it dead. So collections are put in (`common.cycles`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import BinaryIO
 
 import numpy as np
 
 from goalloc_cli.errors import TraceError
+from goalloc_cli.importers.common.cycles import collecting
 from goalloc_cli.trace.event import BATCH, NOSCAN, Batch, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES
 from goalloc_cli.trace.trace import Header, Trace
 
 MOST_LINE = 100
-LEAST_HEAP = 4 << 20
-"""Go: mgcpacer.go, heapMinimum."""
 HEADER_NUMBERS = 4
 
 NOTES = (
     "A C program says nothing of pointers: all objects are taken to hold none.",
-    "GC cycles were put in as GOGC=100 would start them; a realloc is a new object, then the death of the old one.",
+    "A realloc is a new object, then the death of the old one.",
 )
 
 Event = tuple[int, int, int]
@@ -34,7 +32,7 @@ Event = tuple[int, int, int]
 def read_malloclab(stream: BinaryIO, name: str) -> Trace:
     """Read a trace of the malloc lab."""
     header = Header(source="malloc lab", notes=NOTES)
-    return Trace(name, header, _batches(_Lines(stream, name).events()))
+    return collecting(Trace(name, header, _batches(_Lines(stream, name).events())))
 
 
 def _batches(events: Iterator[Event]) -> Iterator[Batch]:
@@ -56,9 +54,6 @@ class _Lines:
         self._live: dict[int, Event] = {}
         self._free: list[int] = []
         self._handles = 0
-        self._live_bytes = 0
-        self._allocated = 0
-        self._goal = LEAST_HEAP
 
     def events(self) -> Iterator[Event]:
         numbers = 0
@@ -66,7 +61,7 @@ class _Lines:
             if numbers < HEADER_NUMBERS and words[0].isdigit():
                 numbers += len(words)
                 continue
-            yield from chain(self._event(words), self._collection())
+            yield from self._event(words)
 
     def _words(self) -> list[bytes]:
         """The words of the next line that has some; none at the end."""
@@ -90,7 +85,6 @@ class _Lines:
         if op != b"f":
             yield self._born(number, numbers[1])
         if old:
-            self._live_bytes -= old[2]
             self._free.append(old[1])
             yield Kind.FREE, old[1], 0
 
@@ -101,18 +95,8 @@ class _Lines:
             handle = self._free.pop()
         else:
             handle, self._handles = self._handles, self._handles + 1
-        self._live_bytes += size
-        self._allocated += size
         self._live[number] = Kind.ALLOC | NOSCAN, handle, size
         return self._live[number]
-
-    def _collection(self) -> Iterator[Event]:
-        """A whole GC cycle, if it is due."""
-        if self._allocated >= self._goal:
-            self._allocated = 0
-            self._goal = max(self._live_bytes, LEAST_HEAP)
-            yield Kind.GC_START, 0, 0
-            yield Kind.GC_END, 0, 0
 
     def _where(self) -> str:
         return f"{self._name}: line {self._line}"

@@ -79,14 +79,14 @@ FORMS = (
     ALLOCFREE,
     Form(
         "JSON Lines",
-        _starts(rb"\s*\{[^\n]*\"op\"\s*:"),
+        _starts(rb"(?:\xef\xbb\xbf)?\s*\{[^\n]*\"op\"\s*:"),
         "importers.rows.read:read_jsonl",
         ("lenient", "partial"),
         checks=True,
     ),
     Form(
         "CSV",
-        _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+,)*\"?op\"?\s*[,\r\n]"),
+        _starts(rb"(?:\xef\xbb\xbf)?(?:[\w \"]+[,;\t])*\"?op\"? *[,;\t\r\n]"),
         "importers.rows.read:read_csv",
         ("lenient", "partial"),
         checks=True,
@@ -129,6 +129,11 @@ OTHERS = (
         "unpack it first; goalloc unpacks gzip and zstd",
     ),
     Other("output of GODEBUG=gctrace=1", _starts(rb".{0,400}?gc \d+ @[\d.]+s "), f"goalloc stats shows it; {_RECORD}"),
+    Other(
+        "a log of malloc and free",
+        _starts(rb"= Start\n|@ \S*\[0x|v \d+ \d+\n[XI] |.{0,400}?\b(?:malloc|calloc|realloc|free)\([^()\n]{0,80}\)\s*="),
+        "write a row for each call (docs/rows.md), and replay them with --gc gogc=100",
+    ),
     Other("JSON", _starts(rb"\s*[\[{]"), _RECORD),
     Other("text", _starts(rb"[\t\n\r\x20-\x7e]{16}"), _RECORD),
 )

@@ -32,6 +32,7 @@ class Wrong(IntEnum):
     HANDLE = 16
     MANUAL_LIVE = 17
     CALL_STACK = 18
+    ADDRESS = 19
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,9 @@ MEANINGS = {
     Wrong.HANDLE: Meaning("impossible handle", f"handles end at {FREED_ID - 1}", "count from 0, and use them again"),
     Wrong.CALL_STACK: Meaning(
         "impossible call stack", "the trace has told no such stack", "tell calls before use; only allocations have one"
+    ),
+    Wrong.ADDRESS: Meaning(
+        "allocation at a live address", "another object lives at the address", "its free is missing, or comes too late"
     ),
     Wrong.ARG: Meaning("impossible arg", "it names nothing that the trace has told", "tell types and names before use"),
 }

@@ -300,3 +300,5 @@ class Outcome:
     """Bad events that a lenient replay left out, by what is wrong with them."""
     lost: Lost = field(default_factory=Lost)
     """What is missing of the recording."""
+    uncollected: bool = False
+    """Objects died and no GC cycle found them, though nobody said that GC is off: the trace does not tell of GC."""

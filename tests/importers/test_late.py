@@ -9,7 +9,9 @@ from goalloc_cli.importers.exectrace.infer.late import late_allocs, new_late
 from goalloc_cli.importers.exectrace.slots.window import COLUMNS
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 
-SPANS = np.array([(10, 170), (12, 128)], [("spc", "i8"), ("nelems", "i8")])
+SPANS = np.array([(10, 170), (12, 128), (-1, 0)], [("spc", "i8"), ("nelems", "i8")])
+STACKS = 2
+"""The span that holds none."""
 
 
 class Told:
@@ -56,6 +58,17 @@ def test_a_large_alloc_without_a_refill_that_starts_a_cycle_was_made_before_it()
 def test_the_alloc_of_a_goroutine_that_was_preempted_after_its_refill_belongs_there() -> None:
     told = Told(Ev.GO_START, Ev.HEAP_ALLOC, Ev.GO_STOP, Ev.GO_START, Ev.OBJECT_ALLOC)
     assert late(told, cycle_starts=9) == [[4, 2, 0]]
+
+
+def test_an_alloc_whose_stack_grew_between_its_span_and_its_refill_was_made_with_the_span() -> None:
+    told = Told(Ev.GO_START, Ev.SPAN_ALLOC, Ev.SPAN_ALLOC, Ev.STACK_ALLOC, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC)
+    told.row[2] = STACKS
+    assert late(told, cycle_starts=9) == [[5, 2, 0]]
+
+
+def test_an_alloc_in_a_new_span_is_not_late_where_no_stack_grew() -> None:
+    told = Told(Ev.GO_START, Ev.SPAN_ALLOC, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC)
+    assert late(told, cycle_starts=9) == []
 
 
 def test_an_alloc_right_after_its_refill_is_not_late() -> None:

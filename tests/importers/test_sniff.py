@@ -232,3 +232,26 @@ def test_a_saved_state_is_named_with_what_it_is_for(tmp_path: Path) -> None:
     path.write_bytes(b"\x86\xa6format\xadgoalloc state\xa7version\x01")
     with pytest.raises(TraceError, match=r"a saved state, .* goalloc replay --load-state"):
         open_trace(path)
+
+
+LOGS = {
+    "mtrace": b"= Start\n@ ./w:[0x11d3] + 0x55ebef2cf2a0 0x10\n@ ./w:[0x121f] - 0x55ebef2cf2a0\n",
+    "mtrace without its start": b"@ /lib/libc.so.6:(qsort+0x1f)[0x11d3] + 0x55ebef2cf2a0 0x10\n",
+    "ltrace": b"malloc(42)                                       = 0x55d0\nfree(0x55d0)  = <void>\n",
+    "ltrace of a library": b"[pid 7] libc.so.6->realloc(0x55d0, 80)   = 0x55e0\n",
+    "heaptrack": b"v 10400 2\nX /usr/bin/app\nI 1000 1000\nt 5583 0\n+ 2a 1 55ebef2cf2a0\n- 55ebef2cf2a0\n",
+    "logalloc": b"1 1 malloc(42)=#1\n1 1 realloc(#1,80)=#1\n1 1 free(#2)\n",
+    "valgrind": b"--812-- malloc(10) = 0x4A4D040\n--812-- free(0x4A4D040)\n",
+}
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_a_log_of_malloc_is_answered_with_rows(file, log):
+    with pytest.raises(NotATraceError, match=r"a log of malloc and free, .* a row for each call \(docs/rows.md\)"):
+        open_trace(file(LOGS[log]))
+
+
+@pytest.mark.parametrize("text", [b"int *p = malloc(42); // C\nfree(p);\n", b"go test ./...\nok  \tgithub.com/a/b\t0.3s\n"])
+def test_a_text_that_is_no_log_of_malloc_is_a_text(file, text):
+    with pytest.raises(NotATraceError, match="looks like text"):
+        open_trace(file(text))

@@ -8,7 +8,7 @@ import pytest
 from goalloc_cli.importers.exectrace.infer.sweepers import sweeper_of
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.trace.event import NO_P, Kind
-from tests.kit.hinted import ALONE, BACKGROUND, OTHER, PAYER, A, C, Recording
+from tests.kit.hinted import ALONE, BACKGROUND, OTHER, PAYER, SLOTS, A, C, Recording
 
 SPAN = 8192
 
@@ -46,6 +46,15 @@ def test_a_refill_sweeps_as_much_as_it_owes():
     told.apply(Kind.SWEEP_CREDIT, 0, 0, 2 * SPAN)
     told.apply(Kind.ALLOC, 0, 90, 4096)
     assert told.waiting() == ["c"]
+
+
+@pytest.mark.parametrize(("seen", "waiting"), [(A, ["b", "c"]), (SLOTS, ["c"])])
+def test_a_debt_goes_on_to_the_last_span_that_was_seen_to_be_swept_for_it(seen: int, waiting: list[str]):
+    told = Recording(dead_in_a=0, dead_in_b=1, nprocs=1)
+    told.apply(Kind.SWEEP_CREDIT, 0, 0, SPAN)
+    told.apply(Kind.SWEEP_TO, 0, seen, 0, PAYER)
+    told.apply(Kind.ALLOC, 0, 90, 4096)
+    assert told.waiting() == waiting
 
 
 def test_a_debt_is_paid_once():

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.keyed import EMPTY, KEY, OWNER, find, remove
 from goalloc_cli.importers.allocfree.scan import ALLOC, FREE, GC, NO_POINTERS, UNKNOWN
 from goalloc_cli.importers.common.handles import give_handle, take_handle
-from goalloc_cli.importers.common.ids import EMPTY, KEY, OWNER, Ids, find, remove
+from goalloc_cli.importers.common.ids import Ids
 from goalloc_cli.trace.event import BOUND, NOSCAN, Kind
 
 EVENT = np.dtype([("addr", "i8"), ("size", "i8"), ("id", "u4"), ("arg", "u4"), ("kind", "u1")], align=True)

@@ -11,24 +11,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.keyed import EMPTY, KEY, OWNER, empty_table, find, move_keys, remove
 from goalloc_cli.importers.common.handles import Handles, give_handle, new_handles, take_handle
-from goalloc_cli.trace.event import BATCH, FREED_ID, KIND_MASK, UNKNOWN_ID, Kind
+from goalloc_cli.trace.event import BATCH, BOUND, FREED_ID, KIND_MASK, NOSCAN, UNKNOWN_ID, Kind
 
-SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
-
-KEY, OWNER = 0, 1
-"""Columns of the table."""
-EMPTY = -1
-"""Owner of a slot of the table that holds no key."""
 GONE = -2
 """Owner of a key whose owner died, where the dead are kept."""
+
+NOTHING = -1
+"""No owner at all."""
 
 FIRST_SLOTS = 1 << 17
 
 PLAIN, BIRTH, DEATH, MENTION = range(4)
 OBJECTS, STACKS, SPANS = 0, 4, 8
+REALLOC = 62
+"""Kind of an allocation that takes over the id of an object, whose FREE follows at once."""
 ROLE = np.zeros(64, np.int64)
 """What an event does with its id: the lower two bits; and whose id it is: the others."""
 for _role, _kinds in {
@@ -42,7 +41,12 @@ for _role, _kinds in {
 }.items():
     for _kind in _kinds:
         ROLE[_kind] = _role
+MOVES = 16
+"""Bit of a role: the id passes from one object to another."""
+ROLE[REALLOC] = OBJECTS | BIRTH | MOVES
 
+OWNERS = 3
+"""Bits of a role that say whose id it is, once those of what it does are gone."""
 WHOSE = 62
 """Bits of a key; whose id it is stands above them."""
 
@@ -50,47 +54,21 @@ ALIVE, UNKNOWN, RANGE = 1, 2, 3
 """What can be wrong with an id: it is in use already, it is not in use, it is no number that the column holds."""
 
 
-@bare
-def home_of(key, mask):
-    """Where a key belongs: eight that follow each other stay together, in two lines of the processor's cache."""
-    spread = (np.uint64(key >> 3) * SPREAD) >> np.uint64(20)
-    return (np.int64(spread) << 3 | key & 7) & mask
-
-
-@bare
-def find(table, key):
-    """The slot of the table that holds the key, or the empty one where it would go."""
-    mask = len(table) - 1
-    slot = home_of(key, mask)
-    while table[slot, OWNER] != EMPTY and table[slot, KEY] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@bare
-def remove(table, slot):
-    """Empty a slot, and move up the keys behind it that would not be found any more."""
-    mask = len(table) - 1
-    hole = slot
-    while True:
-        slot = (slot + 1) & mask
-        if table[slot, OWNER] == EMPTY:
-            break
-        home = home_of(table[slot, KEY], mask)
-        if ((slot - home) & mask) >= ((slot - hole) & mask):
-            table[hole, KEY] = table[slot, KEY]
-            table[hole, OWNER] = table[slot, OWNER]
-            hole = slot
-    table[hole, OWNER] = EMPTY
-
-
 @kernel
 def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
     """Put a handle in place of every key; return the event at which that is not possible, and what is wrong there.
 
+    A REALLOC becomes an ALLOC, and the FREE behind it is that of the object that had the id before.
     With `keep_dead` only a key that is no number stops it: others get the handle of what is alive, FREED_ID or UNKNOWN_ID.
     """
+    moved = NOTHING
     for i in range(len(kind)):
+        if moved != NOTHING:
+            if moved < FREED_ID:
+                give_handle(low, middle, top, moved)
+            handle[i] = moved
+            moved = NOTHING
+            continue
         role = ROLE[kind[i] & KIND_MASK]
         if role == PLAIN:
             if not 0 <= key[i] < 1 << 32:
@@ -98,10 +76,19 @@ def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
             handle[i] = key[i]
             continue
         # Objects, stacks and spans each have their own ids.
-        own = key[i] ^ (role >> 2) << WHOSE
+        own = key[i] ^ (role >> 2 & OWNERS) << WHOSE
         slot = find(table, own)
         owner = table[slot, OWNER]
-        if role & 3 == BIRTH:
+        if role & MOVES:
+            if owner < 0 and not keep_dead:
+                return i, UNKNOWN
+            moved = owner if owner >= 0 else FREED_ID if owner == GONE else UNKNOWN_ID
+            kind[i] = Kind.ALLOC | (kind[i] & (NOSCAN | BOUND))
+            used[0] += owner == EMPTY
+            owner = take_handle(low, middle, top)
+            table[slot, KEY] = own
+            table[slot, OWNER] = owner
+        elif role & 3 == BIRTH:
             if owner >= 0 and not keep_dead:
                 return i, ALIVE
             if owner < 0:
@@ -122,16 +109,6 @@ def name_handles(kind, key, handle, table, used, low, middle, top, keep_dead):
                 used[0] -= 1
         handle[i] = owner
     return len(kind), 0
-
-
-@kernel
-def move_keys(table, new):
-    """Enter all keys of a table into a larger one."""
-    for slot in range(len(table)):
-        if table[slot, OWNER] != EMPTY:
-            to = find(new, table[slot, KEY])
-            new[to, KEY] = table[slot, KEY]
-            new[to, OWNER] = table[slot, OWNER]
 
 
 class Ids:
@@ -162,11 +139,6 @@ class Ids:
         move_keys(self.table, table)
         self.table = table
         self.handles = grown(self.handles, len(table))
-
-
-def empty_table(slots: int) -> NDArray[np.int64]:
-    """A table without keys."""
-    return np.full((slots, 2), EMPTY, np.int64)
 
 
 def grown(old: Handles, most: int) -> Handles:

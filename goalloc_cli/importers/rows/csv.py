@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,16 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.importers.rows.fields import (
+    ADDR,
     FIELDS,
     FNV_START,
     FNV_STEP,
+    IS_NUMBER,
     NO,
     NOTHING,
     NUMBER,
+    OP,
+    SIZE,
     SKIPPED,
     TEXT,
     YES,
@@ -28,9 +33,13 @@ from goalloc_cli.importers.rows.fields import (
     put_event,
     set_field,
 )  # fmt: skip
-from goalloc_cli.importers.rows.json import COMMA, CUT, FULL, NEWLINE, ODD, QUOTE, number_at
+from goalloc_cli.importers.rows.json import CUT, FULL, NEWLINE, ODD, QUOTE, hex_at, number_at, past_zeros
 
 RETURN = 13
+DELIMITERS = ",;\t"
+"""What may stand between cells: the first line has it."""
+WHOLE = re.compile(r"-?\d{1,15}\.0+", re.ASCII)
+"""A whole number as those write it who hold all numbers as floats."""
 TRUE_HASH, FALSE_HASH = np.uint64(fnv(b"true")), np.uint64(fnv(b"false"))
 TABLE_OPS = ("type", "name", "function", "call")
 """Rows that bring an entry of a table, not an event."""
@@ -38,27 +47,49 @@ TEXTS = {"header": ("name",), "type": ("name",), "name": ("name",), "function": 
 """Columns that are texts even if they are made of digits, or empty, by op."""
 
 
-@bare
-def cell_end(data, at):
-    return data[at] == COMMA or data[at] == NEWLINE or data[at] == RETURN
+def cell_ends(delimiter: str) -> NDArray[np.bool_]:
+    """Which bytes end a cell."""
+    ends = np.zeros(256, np.bool_)
+    ends[[ord(delimiter), NEWLINE, RETURN]] = True
+    return ends
 
 
 @bare
-def line_at(data, at, columns, row, texts, numbers):
+def another_number(data, at, value, end, field):
+    """A whole number that is written otherwise: 48.0, of a size or address 0x30; and where it ends, CUT where there is none.
+
+    `value` and `end` are what `number_at` found.
+    """
+    if field in (SIZE, ADDR):
+        hexadecimal, after = hex_at(data, at)
+        if after != CUT:
+            return hexadecimal, after
+    if end == CUT:
+        return value, CUT
+    return value, past_zeros(data, end, field)
+
+
+@bare
+def line_at(data, at, columns, ends, row, texts, numbers):
     """Set the fields of a line; return where it ends, CUT if it is not plain."""
     for column in range(len(columns)):
         field = columns[column]
         kind = NOTHING
         value = 0
         hashed = FNV_START
-        if not cell_end(data, at):
+        if not ends[data[at]]:
+            kind = TEXT
             value, end = number_at(data, at)
-            if end != CUT and cell_end(data, end):
+            if end != CUT and ends[data[end]]:
                 kind = NUMBER
                 at = end
-            else:
-                kind = TEXT
-                while not cell_end(data, at):
+            elif field != SKIPPED and IS_NUMBER[field]:
+                value, end = another_number(data, at, value, end, field)
+                if end != CUT and ends[data[end]]:
+                    kind = NUMBER
+                    at = end
+            if kind == TEXT:
+                while not ends[data[at]]:
                     if data[at] == QUOTE or data[at] == 0:
                         return CUT
                     hashed = (hashed ^ np.uint64(data[at])) * FNV_STEP
@@ -69,7 +100,7 @@ def line_at(data, at, columns, row, texts, numbers):
                     kind = NO
         if not set_field(row, field, kind, value, hashed, texts, numbers):
             return CUT
-        if data[at] != COMMA:
+        if data[at] == NEWLINE or data[at] == RETURN:
             break
         at += 1
     if data[at] == RETURN:
@@ -78,7 +109,7 @@ def line_at(data, at, columns, row, texts, numbers):
 
 
 @kernel
-def scan_csv(data, at, columns, out, n, line, texts, numbers, row):
+def scan_csv(data, at, columns, ends, out, n, line, texts, numbers, row):
     """Read plain rows from `at` on; as `scan_json`."""
     while n + 2 <= len(out):
         if data[at] == NEWLINE:
@@ -86,7 +117,7 @@ def scan_csv(data, at, columns, out, n, line, texts, numbers, row):
             line += 1
             continue
         clear(row)
-        end = line_at(data, at, columns, row, texts, numbers)
+        end = line_at(data, at, columns, ends, row, texts, numbers)
         if end == CUT:
             return at, n, line, ODD
         put = put_event(row, out, n, line + 1)
@@ -98,15 +129,17 @@ def scan_csv(data, at, columns, out, n, line, texts, numbers, row):
     return at, n, line, FULL
 
 
-def csv_columns(data: bytes) -> list[str]:
-    """The names in the first line; raise ValueError where there is no column `op`."""
+def csv_columns(data: bytes) -> tuple[list[str], str]:
+    """The names in the first line, and what stands between them; raise ValueError where there is no column `op`."""
+    line = data.decode("utf-8-sig")
+    delimiter = max(DELIMITERS, key=line.count)
     try:
-        names = [name.strip() for name in next(csv.reader([data.decode("utf-8-sig")]), [])]
+        names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
     except csv.Error as error:
         raise ValueError(str(error)) from None
     if "op" not in names:
         raise ValueError("there is no column 'op'")
-    return names
+    return names, delimiter
 
 
 def field_numbers(names: list[str]) -> NDArray[np.int64]:
@@ -114,16 +147,16 @@ def field_numbers(names: list[str]) -> NDArray[np.int64]:
     return np.array([FIELDS.get(name, SKIPPED) for name in names], np.int64)
 
 
-def csv_row(data: bytes, names: list[str]) -> dict[str, Any]:
+def csv_row(data: bytes, names: list[str], delimiter: str) -> dict[str, Any]:
     """The row in a line; raise ValueError, which says what is wrong with it."""
     try:
-        cells = next(csv.reader(io.StringIO(data.decode(), newline=""), strict=True), [])
+        cells = next(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise ValueError(str(error)) from error
     if len(cells) > len(names):
         raise ValueError(f"it has {len(cells)} cells; the first line names {len(names)}")
     texts = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
-    row = {name: cell if name == "op" else _value(cell) for name, cell in texts.items()}
+    row = {name: cell if name == "op" else _value(name, cell) for name, cell in texts.items()}
     return row | {name: unguarded(texts.get(name, "")) for name in TEXTS.get(texts.get("op", ""), ())}
 
 
@@ -141,7 +174,9 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
 
 
-def _value(cell: str) -> object:
+def _value(name: str, cell: str) -> object:
+    if IS_NUMBER[FIELDS.get(name, OP)] and WHOLE.fullmatch(cell):
+        cell = cell.partition(".")[0]
     if cell.removeprefix("-").isdecimal() and cell.isascii():
         return int(cell) if len(cell) < 100 else cell
     return {"true": True, "false": False}.get(cell, cell)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.importers.common.ids import REALLOC
 from goalloc_cli.trace.event import BOUND as BOUND_FLAG
 from goalloc_cli.trace.event import NOSCAN as NOSCAN_FLAG
 from goalloc_cli.trace.event import Kind
@@ -44,20 +45,22 @@ NUMBER, TEXT, YES, NO, NOTHING = range(5)
 GC = 63
 """The op `gc`: GC_START and GC_END in one row."""
 NO_OP = 0
-OPS = {kind.name.lower(): int(kind) for kind in Kind} | {"gc": GC}
+OPS = {kind.name.lower(): int(kind) for kind in Kind} | {"gc": GC, "realloc": REALLOC}
 
+FREE = int(Kind.FREE)
 GC_START, GC_END, TIME, CHECKPOINT = int(Kind.GC_START), int(Kind.GC_END), int(Kind.TIME), int(Kind.CHECKPOINT)
 
 TYPED = np.zeros(64, np.bool_)
-for _kind in (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD):
+for _kind in (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD, REALLOC):
     TYPED[_kind] = True
 
 STACKED = np.zeros(64, np.bool_)
 """Kinds that a call stack led to."""
-for _kind in (Kind.ALLOC, Kind.TINY):
+for _kind in (Kind.ALLOC, Kind.TINY, REALLOC):
     STACKED[_kind] = True
 
 NEEDED_FIELDS = {
+    REALLOC: (ID, SIZE),
     Kind.ALLOC: (ID, SIZE), Kind.FREE: (ID,), Kind.TINY: (ID, SIZE), Kind.STACK_ALLOC: (ID, SIZE), Kind.STACK_FREE: (ID,),
     Kind.CHECKPOINT: (NAME,), Kind.TIME: (NS,), Kind.SNAP_OBJECT: (ID, SIZE), Kind.SNAP_DEAD: (ID, SIZE),
     Kind.SET_GOGC: (SIZE,), Kind.SNAP_STACK: (ID, SIZE), Kind.MANUAL_ALLOC: (ID, SIZE), Kind.MANUAL_FREE: (ID,),
@@ -74,6 +77,11 @@ ALLOWED = np.zeros(64, np.uint8)
 """Flags that a kind may carry."""
 for _kind, _flags in FLAGS.items():
     ALLOWED[_kind] = _flags
+ALLOWED[REALLOC] = ALLOWED[Kind.ALLOC]
+
+IS_NUMBER = np.zeros(ROW, np.bool_)
+"""Which fields are whole numbers; a type or name may be one too."""
+IS_NUMBER[[P, ID, SIZE, ARG, ADDR, NS, STACK]] = True
 
 MOST_KEY = 1 << 60
 """Numbers below this are their own keys. Other ids, texts and larger numbers, have 60 bits of their hash, above it."""
@@ -81,8 +89,8 @@ NO_P = 0xFFFF
 MOST_ARG = (1 << 32) - 1
 
 FNV_START, FNV_STEP = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-TYPE_TEXT, NAME_TEXT = np.uint64(1), np.uint64(2)
-"""Types and names are looked up in one table; this keeps them apart."""
+TYPE_TEXT, NAME_TEXT, FIELD_TEXT = np.uint64(1), np.uint64(2), np.uint64(3)
+"""Types, names, and fields that are known to be skipped are looked up in one table; this keeps them apart."""
 MOST_TEXTS = 1 << 20
 """Different types and names that are looked up by the scanners; any others are slow."""
 
@@ -205,7 +213,7 @@ def arg_of(row, kind):
 
 @bare
 def put_event(row, out, n, where):
-    """Add the event of a row, or the two of `gc`; return how many events there are then, -1 if it is not all right."""
+    """Add the event of a row, or both of `gc` or `realloc`; return how many there are then, -1 if it is not all right."""
     kind = row[OP]
     seen = row[SEEN]
     if kind == NO_OP or seen & NEEDED[kind] != NEEDED[kind]:
@@ -231,10 +239,15 @@ def put_event(row, out, n, where):
     event.addr = row[ADDR]
     event.stack = stack
     event.where = where
-    if kind != GC:
+    if kind < REALLOC:
         return n + 1
     out[n + 1] = out[n]
-    out[n + 1].kind = GC_END
+    if kind == GC:
+        out[n + 1].kind = GC_END
+        return n + 2
+    death = out[n + 1]
+    death.kind = FREE
+    death.size = death.addr = death.arg = death.stack = 0
     return n + 2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.errors import TraceError
-from goalloc_cli.importers.rows.csv import csv_columns, csv_row, field_numbers, scan_csv
+from goalloc_cli.importers.rows.csv import cell_ends, csv_columns, csv_row, field_numbers, scan_csv
 from goalloc_cli.importers.rows.fields import ROW
 from goalloc_cli.importers.rows.json import json_row, scan_json
 from goalloc_cli.importers.rows.msgpack import msgpack_row, scan_msgpack
@@ -80,15 +80,16 @@ class Csv(_Lines):
 
     def __init__(self, first_line: bytes) -> None:
         super().__init__()
-        self._names = csv_columns(first_line)
-        self._fields = field_numbers(self._names)
+        self.names, self._delimiter = csv_columns(first_line)
+        self._ends = cell_ends(self._delimiter)
+        self._fields = field_numbers(self.names)
 
     def scan(self, data: Bytes, end: int, at: int, base: int, out: Any, n: int, where: int, odd: OddRows) -> Scanned:
-        texts, numbers = odd.texts, odd.numbers
-        return scan_csv(data, at, self._fields, out, n, where, texts, numbers, self._row)  # type: ignore[no-any-return]
+        told = (self._fields, self._ends, out, n, where, odd.texts, odd.numbers, self._row)
+        return scan_csv(data, at, *told)  # type: ignore[no-any-return]
 
     def fields(self, line: bytes) -> dict[str, Any]:
-        return csv_row(line, self._names)
+        return csv_row(line, self.names, self._delimiter)
 
     def _line_end(self, data: bytes, at: int, stop: int) -> int:
         """The end of the line, which is not within quotes."""

@@ -12,16 +12,22 @@ import numpy as np
 
 from goalloc_cli.compiled.jit import bare, kernel
 from goalloc_cli.importers.rows.fields import (
+    ADDR,
+    FIELD_TEXT,
     FNV_START,
     FNV_STEP,
+    IS_NUMBER,
     NO,
     NOTHING,
     NUMBER,
+    SEEN,
+    SIZE,
     SKIPPED,
     TEXT,
     YES,
     clear,
     field_named,
+    look_up,
     put_event,
     set_field,
 )  # fmt: skip
@@ -30,10 +36,12 @@ FULL, ODD = 1, 2
 """Why a scanner stopped: there is no more room for events, or the row at `at` is not for it."""
 
 CUT = -1
-MOST_DIGITS = 18
+MOST_DIGITS, MOST_HEX_DIGITS = 18, 15
 
 NEWLINE, SPACE, QUOTE, COMMA, MINUS, COLON, OPEN, CLOSE, BACKSLASH = b'\n ",-:{}\\'
-ZERO, NINE, LETTER_T, LETTER_F, LETTER_N = b"09tfn"
+ZERO, NINE, LETTER_A, LETTER_T, LETTER_F, LETTER_N, LETTER_X, DOT = b"09atfnx."
+LOWER_CASE = 32
+"""The bit that small letters have and capitals lack."""
 
 
 RUE, ALSE, ULL = (np.frombuffer(rest, np.uint8) for rest in (b"rue", b"alse", b"ull"))
@@ -75,6 +83,51 @@ def number_at(data, at):
 
 
 @bare
+def hex_at(data, at):
+    """A number such as 0x1f, and where it ends; CUT where there is none that is short."""
+    if data[at] != ZERO or data[at + 1] | LOWER_CASE != LETTER_X:
+        return 0, CUT
+    at += 2
+    first = at
+    value = 0
+    while True:
+        digit = int(data[at]) - ZERO
+        if not 0 <= digit <= 9:
+            digit = (int(data[at]) | LOWER_CASE) - LETTER_A + 10
+            if not 10 <= digit <= 15:
+                break
+        value = value << 4 | digit
+        at += 1
+        if at - first > MOST_HEX_DIGITS:
+            return 0, CUT
+    return value, at if at > first else CUT
+
+
+@bare
+def set_hex(row, field, data, begin, end):
+    """Give a size or address the number of a text such as 0x1f; return whether the scanner may go on."""
+    value, after = hex_at(data, begin)
+    if field not in (SIZE, ADDR) or after != end:
+        return False
+    row[field] = value
+    row[SEEN] |= 1 << field
+    return True
+
+
+@bare
+def past_zeros(data, at, field):
+    """Where the .0 ends that a whole number may have behind it; CUT where there is something else."""
+    if field == SKIPPED or not IS_NUMBER[field]:
+        return CUT
+    if data[at] != DOT or not ZERO <= data[at - 1] <= NINE or data[at + 1] != ZERO:
+        return CUT
+    at += 1
+    while data[at] == ZERO:
+        at += 1
+    return at
+
+
+@bare
 def text_at(data, at):
     """The hash of the text behind a quote, its first eight bytes, and where its closing quote is; CUT if it is not plain."""
     hashed = FNV_START
@@ -109,12 +162,15 @@ def object_at(data, at, row, texts, numbers):
             return CUT
         at = skip_space(data, at + 1)
         field = field_named(name)
+        if field == SKIPPED and look_up(texts, numbers, hashed ^ FIELD_TEXT) < 0:
+            return CUT
         kind = NUMBER
-        value = 0
+        value = begin = 0
         first = data[at]
         if first == QUOTE:
             kind = TEXT
-            hashed, name, at = text_at(data, at + 1)
+            begin = at + 1
+            hashed, name, at = text_at(data, begin)
             if at == CUT:
                 return CUT
             at += 1
@@ -131,13 +187,21 @@ def object_at(data, at, row, texts, numbers):
             value, at = number_at(data, at)
             if at == CUT:
                 return CUT
-        if field != SKIPPED and not set_field(row, field, kind, value, hashed, texts, numbers):
+        took = field == SKIPPED or set_field(row, field, kind, value, hashed, texts, numbers)
+        if not took and not (kind == TEXT and set_hex(row, field, data, begin, at - 1)):
             return CUT
         at = skip_space(data, at)
         if data[at] == CLOSE:
             break
         if data[at] != COMMA:
-            return CUT
+            at = past_zeros(data, at, field)
+            if at == CUT:
+                return CUT
+            at = skip_space(data, at)
+            if data[at] == CLOSE:
+                break
+            if data[at] != COMMA:
+                return CUT
         at += 1
     at = skip_space(data, at + 1)
     return at if data[at] == NEWLINE else CUT

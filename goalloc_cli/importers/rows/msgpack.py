@@ -11,7 +11,9 @@ import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
 from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.importers.common.ids import REALLOC
 from goalloc_cli.importers.rows.fields import (
+    FIELD_TEXT,
     FNV_START,
     FNV_STEP,
     MOST_ARG,
@@ -24,10 +26,11 @@ from goalloc_cli.importers.rows.fields import (
     YES,
     clear,
     field_named,
+    look_up,
     put_event,
     set_field,
 )  # fmt: skip
-from goalloc_cli.importers.rows.json import CUT, FULL, ODD
+from goalloc_cli.importers.rows.json import CUT, FULL, ODD, set_hex
 from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, KIND_MASK, NOSCAN, Kind
 
 NEED = 3
@@ -96,13 +99,22 @@ def text_of(data, at):
 
 
 @bare
+def hash_of(data, begin, end):
+    """The hash of a text."""
+    hashed = FNV_START
+    for i in range(begin, end):
+        hashed = (hashed ^ np.uint64(data[i])) * FNV_STEP
+    return hashed
+
+
+@bare
 def array_at(data, at, out, n, where):
     """Add the event of an array of numbers; return where it ends, CUT if it is not plain."""
     length = np.int64(data[at]) - 0x90
     at += 1
     event = out[n]
     kind, at = integer_at(data, at)
-    if at == CUT or not 0 < kind < 256 or kind & KIND_MASK == 0 or kind & KIND_MASK == KIND_MASK:
+    if at == CUT or not 0 < kind < 256 or not 0 < kind & KIND_MASK < REALLOC:
         return CUT
     p = key = size = arg = addr = stack = np.int64(0)
     if length > 1:
@@ -147,6 +159,8 @@ def map_at(data, at, end, row, texts, numbers):
                 name |= np.uint64(data[begin + i]) << np.uint64(8 * i)
         at = begin + length
         field = field_named(name)
+        if field == SKIPPED and look_up(texts, numbers, hash_of(data, begin, at) ^ FIELD_TEXT) < 0:
+            return CUT
         kind = NUMBER
         hashed = FNV_START
         value, after = integer_at(data, at)
@@ -165,9 +179,11 @@ def map_at(data, at, end, row, texts, numbers):
                 after = begin + length
                 if begin == CUT or after > end:
                     return CUT
-                for i in range(begin, after):
-                    hashed = (hashed ^ np.uint64(data[i])) * FNV_STEP
-        if after > end or (field != SKIPPED and not set_field(row, field, kind, value, hashed, texts, numbers)):
+                hashed = hash_of(data, begin, after)
+        if after > end:
+            return CUT
+        took = field == SKIPPED or set_field(row, field, kind, value, hashed, texts, numbers)
+        if not took and not (kind == TEXT and set_hex(row, field, data, begin, after)):
             return CUT
         at = after
     return at
@@ -249,6 +265,6 @@ def _named(op: str, fields: dict[str, Any]) -> dict[str, Any]:
         fields["ns"] = fields.get("size")
     elif op == "checkpoint":
         fields["name"] = fields.get("arg", 0)
-    elif op in ("alloc", "tiny", "snap_object", "snap_dead"):
+    elif op in ("alloc", "realloc", "tiny", "snap_object", "snap_dead"):
         fields["type"] = fields.get("arg")
     return fields

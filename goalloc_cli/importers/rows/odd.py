@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from reprlib import repr as brief
@@ -17,6 +18,7 @@ from goalloc_cli.importers.rows.fields import (
     ARG,
     BOUND,
     EXPLICIT,
+    FIELD_TEXT,
     FIELDS,
     GC,
     ID,
@@ -44,6 +46,7 @@ from goalloc_cli.importers.rows.fields import (
     fnv,
     put_row,
 )  # fmt: skip
+from goalloc_cli.importers.rows.unknown import OTHER_FIELDS, UnknownFields
 from goalloc_cli.native.codec import MAX_VALUE
 from goalloc_cli.trace.event import Call, Function, Kind, TypeInfo
 from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
@@ -51,6 +54,9 @@ from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
 Row = Mapping[str, Any]
 
 FIELD_NAMES = {number: name for name, number in FIELDS.items()}
+HEX = re.compile("0[xX][0-9a-fA-F]{1,16}")
+MOST_WHOLE = float(1 << 53)
+"""Floats below it tell all whole numbers apart."""
 TEXT_BYTES = 64
 """Roughly what remembering a text takes beside the text."""
 
@@ -58,8 +64,9 @@ TEXT_BYTES = 64
 class OddRows:
     """Takes one row at a time; remembers types and names."""
 
-    def __init__(self, ids_are_handles: bool) -> None:
+    def __init__(self, ids_are_handles: bool, unit: str = "line") -> None:
         self.ids_are_handles = ids_are_handles
+        self.unknown = UnknownFields(unit)
         self.texts = np.zeros(2 * MOST_TEXTS, np.uint64)
         self.numbers = np.zeros(2 * MOST_TEXTS, np.int64)
         """What the scanners look types and names up in."""
@@ -71,6 +78,8 @@ class OddRows:
         self._known: dict[tuple[str, str], int] = {}
         self._count = {"type": 0, "name": 0, "function": 0, "call": 0}
         self._known_bytes = 0
+        for name in OTHER_FIELDS:
+            self._skip(name)
 
     @property
     def new(self) -> int:
@@ -79,12 +88,14 @@ class OddRows:
 
     def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
         """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""
+        for name in self.unknown.of_row(fields, where):
+            self._skip(name)
         op = fields.get("op")
         if op in TABLE_OPS:
             self._take_entry(str(op), fields, place)
             return n
         if not isinstance(op, str) or op not in OPS:
-            raise _mistake(place, "op", op, f"one of {', '.join(list(OPS)[:10])}, gc, ... (docs/rows.md has all)")
+            raise _mistake(place, "op", op, f"one of {', '.join(list(OPS)[:10])}, gc, realloc, ... (docs/rows.md has all)")
         kind = OPS[op]
         self._row[:] = 0
         self._row[OP] = kind
@@ -93,13 +104,19 @@ class OddRows:
             if value is not None:
                 self._row[field] = self._value(field, value, kind, place)
                 self._row[SEEN] |= 1 << field
-        for field in NEEDED_FIELDS.get(kind, ()):  # type: ignore[call-overload]
+        for field in NEEDED_FIELDS.get(kind, ()):
             if not self._row[SEEN] >> field & 1:
                 raise TraceError(f"{place}: {op} without {FIELD_NAMES[field]!r}; a row of this op needs it")
         return int(put_row(self._row, out, n, where))
 
+    def _skip(self, name: str) -> None:
+        """Let scanners skip a field of this name from now on."""
+        data = name.encode(errors="surrogatepass")
+        enter(self.texts, self.numbers, np.uint64(fnv(data)) ^ FIELD_TEXT, 1)
+
     def _value(self, field: int, value: Any, kind: int, place: str) -> int:
         name = FIELD_NAMES[field]
+        value = whole(value)
         if field == ID:
             return self._key(value, kind, place)
         if field in (TYPE, NAME) and isinstance(value, str):
@@ -113,6 +130,8 @@ class OddRows:
                 value = int(value, 16)
             except ValueError:
                 raise _mistake(place, name, value, 'a number, or a text such as "0xc000012000"') from None
+        if field == SIZE and isinstance(value, str) and HEX.fullmatch(value):
+            value = int(value, 16)
         low, high = {P: (-1, NO_P), SIZE: (0, MAX_VALUE), ADDR: (0, MAX_VALUE), NS: (0, MAX_VALUE)}.get(field, (0, MOST_ARG))
         if type(value) is not int or not low <= value <= high:
             raise _mistake(place, name, value, f"a whole number from {low} to {high}")
@@ -149,7 +168,7 @@ class OddRows:
         if op == "name":
             self._enter("name", name, place)
             return
-        sizes = {key: fields.get(key) or 0 for key in ("size", "pointer_bytes")}
+        sizes = {key: whole(fields.get(key) or 0) for key in ("size", "pointer_bytes")}
         for key, value in sizes.items():
             if type(value) is not int or not 0 <= value <= MAX_VALUE:
                 raise _mistake(place, key, value, "a whole number of bytes")
@@ -201,6 +220,11 @@ class OddRows:
         if self._known_bytes > MAX_TABLE_BYTES:
             raise TraceError(f"{place}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
         return data
+
+
+def whole(value: Any) -> Any:
+    """A whole number that is a float, such as 48.0, as one that is none; anything else as it is."""
+    return int(value) if type(value) is float and value.is_integer() and abs(value) < MOST_WHOLE else value
 
 
 def _text(fields: Row, name: str, place: str) -> str:

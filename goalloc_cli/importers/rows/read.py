@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 
 from goalloc_cli.errors import TraceError, TruncatedTrace
-from goalloc_cli.importers.common.ids import ALIVE, RANGE, Ids
+from goalloc_cli.importers.common.ids import ALIVE, RANGE, REALLOC, Ids
 from goalloc_cli.importers.rows.fields import EVENT, MOST_KEY
 from goalloc_cli.importers.rows.forms import Csv, Form, JsonLines, MsgpackRows
 from goalloc_cli.importers.rows.json import FULL
@@ -16,7 +16,7 @@ from goalloc_cli.importers.rows.msgpack import NEED, SLACK
 from goalloc_cli.importers.rows.odd import OddRows
 from goalloc_cli.native.native import _read_header
 from goalloc_cli.native.records import Record
-from goalloc_cli.trace.event import BATCH, BOUND, NO_P, Batch
+from goalloc_cli.trace.event import BATCH, BOUND, KIND_MASK, NO_P, Batch
 from goalloc_cli.trace.ranges import MAX_PROCS, RangeCheck
 from goalloc_cli.trace.trace import RECORDED, Header, Trace
 
@@ -44,7 +44,9 @@ def read_csv(stream: BinaryIO, name: str, lenient: bool = False, partial: bool =
         form = Csv(first)
     except ValueError as error:
         raise TraceError(f"{name}: line 1: these are no names of columns: {error}") from error
-    return _trace(_Reader(stream, name, form, partial, where=1, base=len(first)), lenient)
+    reader = _Reader(stream, name, form, partial, where=1, base=len(first))
+    reader.odd.unknown.of_row(filter(None, form.names), where=1)
+    return _trace(reader, lenient)
 
 
 def read_rows(stream: BinaryIO, name: str, lenient: bool = False, partial: bool = False) -> Trace:
@@ -60,7 +62,7 @@ def _trace(reader: _Reader, lenient: bool) -> Trace:
     if header is None:
         header = _guessed(first)
     checked = _Checked(reader, header, lenient)
-    return Trace(reader.name, header, checked.batches(first, batches))
+    return Trace(reader.name, header, checked.batches(first, batches), remarks=reader.odd.unknown.remarks)
 
 
 def _guessed(first: _Rows | None) -> Header:
@@ -98,7 +100,7 @@ class _Reader:
         self._partial = partial
         self._has_end = True
         self.form = form
-        self.odd = OddRows(ids_are_handles=False)
+        self.odd = OddRows(ids_are_handles=False, unit=form.unit)
         self._stream = stream
         self._rest = b""
         self._at = 0
@@ -276,6 +278,10 @@ class _Checked(RangeCheck):
             wide = key.view(np.uint64) > 0xFFFFFFFF
             if wide.any():
                 self._wrong_id(int(wide.argmax()), RANGE)
+            moves = kind & KIND_MASK == REALLOC
+            if moves.any():
+                place = self._reader.place_of(self._rows[int(moves.argmax())])
+                raise TraceError(f"{place}: realloc, where the header says that ids are handles; write an alloc and a free")
             return key.astype(np.uint32)
         handle = np.zeros(len(kind), np.uint32)
         self._ids.make_room()

@@ -12,7 +12,7 @@ from goalloc_cli.model.spans.sweep import is_being_swept, is_stale, is_unswept
 from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweeping.reclaim_windows import hint_reclaimed, next_swept
 from goalloc_cli.model.sweeping.sweeper import drained, make_up, settle_debt, sweep_alone, sweep_to
-from goalloc_cli.model.sweeping.underway import begin, end_named, name, take_over
+from goalloc_cli.model.sweeping.underway import PAYER, begin, end_named, name, take_over
 from goalloc_cli.model.tables.heap import (
     FAULT_MANUAL,
     LOCK_STACK,
@@ -109,6 +109,9 @@ def swept(heap, objects, p, obj, sweeper, number):
         begin(heap, s, SWEPT_OUT_OF_ORDER)
     elif is_unswept(heap, span) and sweeper == ALONE:
         sweep_alone(heap, s)
+    elif is_unswept(heap, span) and sweeper == PAYER and heap.mcaches[p].sweep_credit != NONE:
+        # It is part of a debt that is told in bytes, and paid when the refill comes.
+        heap.mcaches[p].credit_span = s
     elif is_unswept(heap, span):
         sweep_to(heap, s, min(sweeper, SWEEPERS - 1), p)
     elif is_being_swept(heap, span) and sweeper < SWEEPERS:

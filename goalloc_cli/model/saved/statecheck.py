@@ -98,6 +98,7 @@ def wrong_references(heap: np.record) -> str:
         ("mcaches.tiny_slot", caches["tiny_slot"], 0, 1 << 16),
         ("mcaches.tiny_offset", caches["tiny_offset"], 0, TINY_BLOCK + 1),
         ("mcaches.reserved", caches["reserved"], 0, rows),
+        ("mcaches.credit_span", caches["credit_span"], 0, rows),
         ("mcaches.page_cache_base", caches["page_cache_base"], 0, max(pages, 1)),
         ("mcaches.stack_list", caches["stack_list"], NONE, pieces),
         ("stack_next", heap.stack_next[: min(4 * pages, pieces)], NONE, pieces),

@@ -79,6 +79,7 @@ def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
         if cache.sweep_credit != NONE:
             pay_hinted(heap, cache.sweep_credit)
             cache.sweep_credit = NONE
+            catch_up(heap, p)
         return
     if gc.pages_per_byte == 0.0:
         return
@@ -99,6 +100,18 @@ def pay_hinted(heap, credit_bytes):
     while (gc.pages_swept - start) << heap.knobs.page_shift < credit_bytes:
         if sweep_one(heap, SWEPT_CREDIT) == 0:
             return
+
+
+@inner
+def catch_up(heap, p):
+    """The debt was paid to the byte. Where a span that was seen to be swept for it still waits, the model was behind: some
+    span before it was swept earlier, and left no trace."""
+    cache = heap.mcaches[p]
+    s = cache.credit_span
+    cache.credit_span = NO_SPAN
+    if s != NO_SPAN and heap.spans[s].state == SPAN_IN_USE and is_unswept(heap, heap.spans[s]):
+        sweep_to(heap, s, PAYER, p)
+        cache.paid_pages = 0
 
 
 @inner

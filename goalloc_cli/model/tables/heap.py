@@ -109,6 +109,7 @@ MCACHE = table(
     sweep_clock="<i8",  # when the sweep for P's debt ends, on the sweepers' clock
     paid_pages="<i8",  # swept so far for the debt that is being paid
     sweep_credit="<i8",  # bytes that the recording says the next refill sweeps; NONE: the pacer decides
+    credit_span="<i8",  # the last span among them that was seen to be swept, or NO_SPAN
     tiny_allocs="<i8",
     refills="<i8",
     flushes="<i8",

@@ -43,13 +43,20 @@ MEANINGS = {
 """What each row is, in a few words."""
 
 
-def ledger(sample: np.void, header: Header, lost: Lost) -> list[dict[str, Any]]:
+AT_MOST = ("tail_waste", "span_metadata", "dead_unfound")
+"""Rows that a heap which collects has no more of than one that does not: it needs fewer spans."""
+BY_COLLECTIONS = ("dead_unswept", "free_slots_cached", "free_slots")
+"""Rows that there are only because of collections, or change by them either way."""
+
+
+def ledger(sample: np.void, header: Header, lost: Lost, uncollected: bool = False) -> list[dict[str, Any]]:
     """The rows that sum to HeapInuse. A bounded one lies in `low` to `high`; `high` is None if unknown."""
     inuse = int(sample["heap_inuse"])
     rows = []
     for name in LEDGER:
         value = int(sample[name])
-        figure, low, high = with_losses(*certainty(name, value, sample, header), lost)
+        known = not_collected(name, value) if uncollected else None
+        figure, low, high = with_losses(*(known or certainty(name, value, sample, header)), lost)
         share = value / inuse if inuse else None
         rows.append({"name": name, "bytes": value, "share": share, "figure": figure, "low": low, "high": high})
     return rows
@@ -69,6 +76,13 @@ def certainty(name: str, value: int, sample: np.void, header: Header) -> tuple[s
     if name == "tiny_waste" and header.sizes == "slot":
         return UNKNOWN, value, None
     return EXACT, value, value
+
+
+def not_collected(name: str, value: int) -> tuple[str, int, int | None] | None:
+    """The same of a trace that does not tell of GC; None where that makes no difference."""
+    if name in AT_MOST:
+        return BOUNDED, 0, value
+    return (UNKNOWN, 0, None) if name in BY_COLLECTIONS else None
 
 
 def with_losses(figure: str, low: int, high: int | None, lost: Lost) -> tuple[str, int, int | None]:

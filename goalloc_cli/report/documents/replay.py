@@ -62,6 +62,7 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "notes": list(dict.fromkeys([*outcome.header.notes, *outcome.notes])),
         "skipped": plain(outcome.skipped),
         "lost": outcome.lost.counts(),
+        "uncollected": outcome.uncollected,
         "run": {
             "seconds": outcome.seconds,
             "events_per_second": total / outcome.seconds if outcome.seconds else 0.0,
@@ -132,7 +133,7 @@ def fragmentation(outcome: Outcome, sample: np.void) -> dict[str, Any]:
     retained = int(sample["heap_sys"]) - int(sample["heap_released"])
     return {
         "event": int(sample["event"]),
-        "ledger": ledger(sample, outcome.header, outcome.lost),
+        "ledger": ledger(sample, outcome.header, outcome.lost, outcome.uncollected),
         "ledger_sum": sum(int(sample[row]) for row in LEDGER),
         "heap_inuse": inuse,
         "heap_sys": heap_sys(sample),

@@ -86,7 +86,10 @@ def verdict(document: Document) -> str:
     if not costs[name]:
         return f"{told}."
     if name == "garbage":
-        return f"{told}; the largest cost was garbage: {part}, {blame(garbage, document['summary']['peak'])}."
+        why = "for which the trace has no GC cycle (see the notes)" if document.get("uncollected") else blame(
+            garbage, document["summary"]["peak"]
+        )
+        return f"{told}; the largest cost was garbage: {part}, {why}."
     return f"{told}; the largest cost was {LABELS[name]}: {part}."
 
 

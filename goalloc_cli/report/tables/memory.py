@@ -114,7 +114,7 @@ def ledger_table(document: Document, meanings: bool = False) -> Table:
             )
         )
     sums = (peak["ledger_sum"], whole(peak), end["ledger_sum"], whole(end))
-    figure = "bounded" if document["lost"] else "exact"
+    figure = "bounded" if document["lost"] or document.get("uncollected") else "exact"
     rows.append(("= HeapInuse", *sums, figure, "the sum of the rows above", *(None,) * 4))
     columns = (
         text("row", "row"),
@@ -148,7 +148,12 @@ def ledger_notes(document: Document) -> list[str]:
         )
         most = iec(asked["high"] - asked["low"])
         notes.append(f"bounded: {doubt}. At the end up to {most} of what counts as requested may be rounding.")
-    if any(row["figure"] == "unknown" for row in end["ledger"]):
+    if document.get("uncollected"):
+        notes.append(
+            "bounded, unknown: exact for a heap that never collects, as the trace has no GC cycle; of one that does, they "
+            "are the most, or not known (see the notes)."
+        )
+    elif any(row["figure"] == "unknown" for row in end["ledger"]):
         notes.append("unknown: the recording does not say how much of a tiny block was used.")
     return notes
 

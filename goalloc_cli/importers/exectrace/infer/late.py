@@ -12,6 +12,8 @@ event can stand much later, on another M and P. What gives it away, and where it
 - a slot of a span that its P had left for another: before the refill;
 - the first alloc of a goroutine that was preempted before all mcaches were flushed, from a span that its P does not hold,
   below a slot already taken, or above others that come next: before it was preempted, if the slot was free then;
+- the first alloc of a new span, where the stack grew between the span and what the refill tells of heapLive: right after
+  the span was made (the span came first, and a stack needs a span too);
 - an object that the running cycle freed although it came after its start: before the start (new objects are marked).
 """
 
@@ -140,6 +142,10 @@ class Late(NamedTuple):
     """(goroutine, place where it was preempted) of the last that were and have not run since, -1."""
     since: NDArray[np.int64]
     """Per M: where the goroutine that it runs had been preempted, if it has not allocated since; -1."""
+    making: NDArray[np.int64]
+    """Per M: place of the last span that it made for objects, if no alloc has come yet, -1."""
+    grew: NDArray[np.bool_]
+    """Per M: it made a span for something else since."""
     state: NDArray[np.int64]
     """CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED."""
     moves: NDArray[np.int64]
@@ -164,6 +170,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     position, moved, goroutine, refilled = late.position, late.moved, late.goroutine, late.refilled
     stopping, current, preempted, moves = late.stopping, late.current, late.preempted, late.moves
     stopped, since, outer, pending = late.stopped, late.since, late.outer, late.pending
+    making, grew = late.making, late.grew
     cycle, starter, starter_at = late.state[CYCLE], late.state[STARTER], late.state[STARTED]
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
@@ -226,6 +233,11 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                     count += 1
                 moved[alloc] = True
             continue
+        if k == SPAN_ALLOC and row[i] >= 0:
+            if spc_of[row[i]] >= 0:
+                making[m[i]], grew[m[i]] = q, False
+            else:
+                grew[m[i]] = True
         if k == HEAP_OBJECT and owner[i] >= 0:
             live[row[i]] += 1
         if k != OBJECT_ALLOC or owner[i] < 0:
@@ -239,6 +251,9 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             if owner[i] == i:
                 target, target_p = starter_at, p[order[starter_at]]
         r = row[i]
+        made, making[m[i]] = making[m[i]], -1
+        if made >= 0 and grew[m[i]] and target < 0 and owner[i] == i and row[order[made]] == r:
+            target, target_p = made + 1, p[order[made]]
         at = p[i] * CLASSES + spc_of[r]
         held = p[i] >= 0 and current[at] == r and slot[i] > top[r]
         if pending[m[i]] >= 0 and not held:
@@ -303,7 +318,8 @@ def new_late(spans: int, ms: int, ps: int) -> Late:
         before=np.empty(0, np.int32), position=np.empty(0, np.int32), moved=np.empty(0, np.bool_),
         goroutine=none(ms), refilled=none(ms), outer=none(ms),
         stopping=np.zeros(ms, np.int8), current=none(ps * CLASSES), preempted=none(PENDING, 2),
-        pending=none(ms), stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
+        making=none(ms), grew=np.zeros(ms, np.bool_), pending=none(ms),
+        stopped=none(PREEMPTED, 2), since=none(ms), state=np.array([0, -1, 0, 0, 0, 0, -1]),
         moves=np.zeros((MOST_MOVES, 3), np.int64),
     )  # fmt: skip
 
@@ -358,8 +374,8 @@ def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Ar
 def follow_window(late: Late, window: Window, by: int, until: int) -> None:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
-    kept_places = (late.last, late.resumed, late.left, late.refilled, late.outer, late.since, late.state[FLUSHED:])
-    for places in (*kept_places, late.preempted[:, 1], late.pending, late.stopped[:, 1]):
+    by_span, by_m = (late.last, late.resumed, late.left), (late.refilled, late.outer, late.since, late.making, late.pending)
+    for places in (*by_span, *by_m, late.state[FLUSHED:], late.preempted[:, 1], late.stopped[:, 1]):
         # What lies behind is not forgotten, but nothing can be moved there.
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)

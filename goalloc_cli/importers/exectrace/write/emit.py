@@ -191,8 +191,7 @@ def put_sweeper(out, st, src, held, i, handle, several_ps):
         if several_ps and p != NO_P:
             put(out, st, K_REFILL, p, 0, 0, src.spans[r].spc, 0)
     elif held.context[m] == CREDIT:
-        if several_ps:
-            put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
+        put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
     else:
         sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.order, src.m, st.q, m, several_ps)
         put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
