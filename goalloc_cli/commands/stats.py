@@ -17,6 +17,7 @@ from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS
 if TYPE_CHECKING:
     from goalloc_cli.host.source import Source
     from goalloc_cli.importers.sniff import Printed
+    from goalloc_cli.trace.trace import Trace
 Document = dict[str, Any]
 
 READS = (
@@ -82,13 +83,13 @@ def stats(
         beside_memstats["--rss"] = rss = str(size_of(rss))
     from goalloc_cli.host.source import open_source
     from goalloc_cli.report.documents.saved import read_saved, shown
-    from goalloc_cli.trace.trace import Trace
 
     paths = inputs or ("-",)
     source = open_source(paths[0], partial)  # once: a pipe cannot be opened again
     found = read_saved(source) if len(paths) == 1 else None
     if found is not None:
-        refuse_beside({"--beside": beside, "--gc": gc, **beside_memstats}, f"{paths[0]}, a saved result")
+        refuse_beside({"--beside": beside, **beside_memstats}, f"{paths[0]}, a saved result")
+        refuse_cycles(gc, paths[0])
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
         saved = found
         return shown(paths[0], lambda: show(ctx, saved, reports, **options))
@@ -99,7 +100,7 @@ def stats(
     if kinds != {"gctrace"}:
         refuse_beside({"--beside": beside}, f"{paths[0]}, which is no text that GODEBUG=gctrace=1 printed")
     if kinds != {"trace"}:
-        refuse_beside({"--gc": gc}, f"{paths[0]}, which is no trace")
+        refuse_cycles(gc, paths[0])
     if kinds == {"memstats"}:
         refuse_unknown(reports, MEMSTATS_REPORTS)
         return show(ctx, memstats(opened, smaps, cgroup, beside_memstats), reports, **options)
@@ -150,6 +151,11 @@ def refuse_beside(given: dict[str, Any], what: str) -> None:
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
         raise click.UsageError(f"{wrong[0]} does not go with {what}")
+
+
+def refuse_cycles(gc: int | None, path: str) -> None:
+    if gc is not None:
+        raise click.UsageError(f"--gc goes with a trace, which {path} is not")
 
 
 def trace(opened: Trace, quiet: bool) -> Document:
