@@ -15,12 +15,15 @@ import numpy as np
 INSTRUMENTED = ["importers", "native", "trace", "report", "host", "design.sizeclass"]
 with atheris.instrument_imports(include=[f"goalloc_cli.{name}" for name in INSTRUMENTED]):
     from fuzz.targets import TARGETS, outcome, without_checksums
-    from goalloc_cli.importers import addrlog, gctrace, malloclab, sniff  # noqa: F401
+    from goalloc_cli.importers import addrlog, malloclab, sniff  # noqa: F401
     from goalloc_cli.importers.allocfree import read as allocfree  # noqa: F401
     from goalloc_cli.importers.exectrace import read as exectrace  # noqa: F401
     from goalloc_cli.importers.exectrace.infer import idle, order, pagecache
     from goalloc_cli.importers.exectrace.slots import slots
     from goalloc_cli.importers.exectrace.wire import survey
+    from goalloc_cli.importers.gctrace import read as gctrace  # noqa: F401
+    from goalloc_cli.importers.memstats import process  # noqa: F401
+    from goalloc_cli.importers.memstats import read as memstats  # noqa: F401
     from goalloc_cli.importers.rows import read as rows  # noqa: F401
     from goalloc_cli.native import native  # noqa: F401
     from goalloc_cli.report.documents import saved  # noqa: F401

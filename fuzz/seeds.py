@@ -260,7 +260,40 @@ def gctrace() -> bytes:
         b"scav 8 KiB work (bg), 0 KiB work (eager), 5792 KiB now, 14% util\n"
         b"scan: class 48B 3+4+5=12 objs\n"
         b"gc 2 @0.020s 1%: 0.1+0.2+0.3 ms clock, 1+2/3/4+5 ms cpu, 9->9->9 MB, 10 MB goal, 8 P (forced)\n"
+        b"scvg3: inuse: 426, idle: 17, sys: 444, released: 5, consumed: 439 (MB)\n"
+        b"pacer: assist ratio=0.5 (scan 14 MB in 58->68 MB) workers=0+0.25\n"
+        b"pacer: 27% CPU (25 exp.) for 10582016+3800+190058 B work (5365890 B exp.) in 61165720 B -> 71028888 B "
+        b"(\xe2\x88\x86goal -831450, cons/mark 1.2)\n"
     )
+
+
+def memstats() -> bytes:
+    """The tail of /debug/pprof/heap?debug=1, and a short smaps behind it."""
+    return (
+        b"heap profile: 1: 64 [2: 96] @ heap/1048576\n\n# runtime.MemStats\n# Alloc = 9233\n# TotalAlloc = 99999\n"
+        b"# Sys = 217000\n# HeapAlloc = 9233\n# HeapSys = 200000\n# HeapIdle = 180000\n# HeapInuse = 20000\n"
+        b"# HeapReleased = 150000\n# Stack = 16384 / 17000\n# NextGC = 4194304\n# NumGC = 7\n\n\n"
+        b"00400000-00402000 r-xp 00000000 fe:00 3170516    /app\nRss:                  8 kB\nLazyFree:             0 kB\n"
+        b"c000000000-c004000000 rw-p 00000000 00:00 0 \nRss:                 64 kB\nLazyFree:            16 kB\n"
+    )
+
+
+def scrape() -> bytes:
+    """A scrape of a Prometheus endpoint."""
+    return (
+        b'go_info{version="go1.21.3"} 1\ngo_goroutines 7\ngo_memstats_heap_inuse_bytes 1.2582912e+07\n'
+        b"go_memstats_heap_idle_bytes 1.87236352e+08\ngo_memstats_heap_released_bytes 1.5e+08\n"
+        b"go_memory_classes_heap_objects_bytes 1.1e+07 1700000000000\nprocess_resident_memory_bytes 2.1e+08\n"
+    )
+
+
+def expvar() -> bytes:
+    """/debug/vars."""
+    sizes = '[{"Size":0,"Mallocs":0,"Frees":0},{"Size":16,"Mallocs":9,"Frees":2},{"Size":48,"Mallocs":3,"Frees":1}]'
+    return (
+        '{"cmdline":["app"],"memstats":{"Alloc":9233,"Sys":217000,"HeapAlloc":9233,"HeapSys":200000,"HeapIdle":180000,'
+        f'"HeapInuse":20000,"HeapReleased":150000,"NextGC":4194304,"NumGC":7,"BySize":{sizes}}}}}\n'
+    ).encode()
 
 
 def saved() -> bytes:
@@ -274,13 +307,15 @@ def saved() -> bytes:
 
 def saved_gctrace() -> bytes:
     """A saved gctrace."""
+    from goalloc_cli.analyses.pressure import pressure
     from goalloc_cli.host.source import Source
-    from goalloc_cli.importers.gctrace import read_gctrace
-    from goalloc_cli.report.documents.gctrace import gctrace_document
+    from goalloc_cli.importers.gctrace.read import read_gctrace
+    from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     text = gctrace()
     source = Source("gc.txt", io.BufferedReader(io.BytesIO(text)), lambda: None, len(text), b"")  # type: ignore[type-var]
-    return packed(gctrace_document(read_gctrace(source)))
+    found = read_gctrace(source)
+    return packed(gctrace_document(found, pressure(found)))
 
 
 SEEDS = {
@@ -293,6 +328,7 @@ SEEDS = {
     "malloclab": lambda: [malloclab()],
     "addrlog": lambda: [addrlog()],
     "gctrace": lambda: [gctrace()],
+    "memstats": lambda: [memstats(), scrape(), expvar()],
     "saved": lambda: [saved(), saved_gctrace()],
     "packed": lambda: [gzip.compress(jsonl(), mtime=0), zstandard.compress(rows()), native("zstd")],
 }

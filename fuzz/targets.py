@@ -83,12 +83,29 @@ def through(module: str, function: str) -> Target:
 
 def gctrace(data: bytes) -> int:
     """A text of gctrace, and what is made of it."""
+    from goalloc_cli.analyses.pressure import pressure
     from goalloc_cli.host.source import Source
-    from goalloc_cli.importers.gctrace import read_gctrace
-    from goalloc_cli.report.documents.gctrace import gctrace_document
+    from goalloc_cli.importers.gctrace.read import read_gctrace
+    from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     source = Source("input", io.BufferedReader(io.BytesIO(data)), lambda: None, len(data), b"")  # type: ignore[type-var]
-    return rendered(gctrace_document(read_gctrace(source)))
+    found = read_gctrace(source)
+    return rendered(gctrace_document(found, pressure(found)))
+
+
+def memstats(data: bytes) -> int:
+    """An input with MemStats, and what is made of it beside smaps."""
+    from goalloc_cli.analyses.memstats.describe import describe
+    from goalloc_cli.host.source import Source
+    from goalloc_cli.importers.memstats.process import process_in
+    from goalloc_cli.importers.memstats.read import read_memstats
+    from goalloc_cli.report.documents.printed.memstats import memstats_document
+
+    text, _, smaps = data.partition(b"\n\n\n")
+    source = Source("input", io.BufferedReader(io.BytesIO(text)), lambda: None, len(text), b"")  # type: ignore[type-var]
+    process = process_in("input", smaps.decode("utf-8", "replace")) if smaps else None
+    found = describe([read_memstats(source)], rss_bytes=None, process=process, cgroup={}, version=None, seconds=None)
+    return rendered(memstats_document(found))
 
 
 def saved(data: bytes) -> int:
@@ -124,6 +141,7 @@ TARGETS: dict[str, Target] = {
     "malloclab": through("importers.malloclab", "read_malloclab"),
     "addrlog": through("importers.addrlog", "read_addrlog"),
     "gctrace": gctrace,
+    "memstats": memstats,
     "saved": saved,
     "packed": opened,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,16 +26,44 @@ from goalloc_cli.commands.stats import stats
 from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
+from goalloc_cli.commands.words import meant
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.errors import FINE, UNEXPECTED, USAGE, ToldError
 from goalloc_cli.host.ending import INTERRUPTED
+
+GROUPS = (
+    ("Record", ("record", "import", "synth")),
+    ("Look", ("replay", "stats", "check", "verify")),
+    ("Ask what if (also: replay --go, replay --set)", ("pace", "optimize", "design")),
+    ("Many, and elsewhere", ("sweep", "compare", "export", "warmup")),
+    ("Learn", ("explain", "classes")),
+)
+"""The commands by what one wants of them; those in no group come last."""
 
 
 class Commands(click.Group):
     """The group, which ends quietly when the reader of its output is gone."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        grouped = [name for _, names in GROUPS for name in names]
+        others = [name for name in self.list_commands(ctx) if name not in grouped]
+        for title, names in (*GROUPS, ("Others", others)):
+            found = [(name, self.commands[name]) for name in names if name in self.commands]
+            if found:
+                with formatter.section(title):
+                    formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in found])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named; of a file alone, `replay`."""
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            if Path(name).is_file():
+                return "replay", self.commands["replay"], args
+            ctx.fail(f"there is no command {name!r}, and no file of that name{meant(name, self.commands)}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        compiling.listen(lambda text: say(f"goalloc: {text}"))
+        compiling.listen(tell_of_compiling)
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -56,9 +85,9 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
     """Replay Go memory-allocation traces through a model of Go's allocator.
 
     \b
-    goalloc import app.trace -o app.msgpack    make a trace from a recording
-    goalloc stats app.msgpack                  what is in it
-    goalloc replay app.msgpack                 where the memory goes
+    goalloc record -o app.msgpack -- go test -bench=Encode ./pkg    record a program
+    goalloc replay app.msgpack                                      where its memory goes
+    goalloc stats memstats.json --rss 740MiB                        no recording? MemStats will do
     """
     ctx.obj = color
     if max_unpacked is not None:
@@ -70,6 +99,13 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
 LOOK = (stats, replay, pace, explain, verify)
 for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
     cli.add_command(command)
+
+
+def tell_of_compiling(text: str) -> None:
+    """A line of its own, where a line of progress may stand."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+    say(f"goalloc: {text}")
 
 
 def run(args: list[str] | None = None) -> int:

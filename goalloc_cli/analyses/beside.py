@@ -46,9 +46,10 @@ def lay_beside(
     outcome = replay(marked, design, design_name=design_name, progress=progress)
     heaps, times = modelled(outcome, marks)
     printed, notes = longest_run(text)
-    shift, spread = aligned([c.start_ns for c in printed], times)
+    printed = [c for c in printed if c.start_ns is not None]  # before Go 1.5 nothing tells when
+    shift, spread = aligned([c.start_ns or 0 for c in printed], times)
     pairs = [
-        Pair(c.number, Heap(c.start_bytes, c.end_bytes, c.live_bytes, c.goal_bytes), heaps[i])
+        Pair(c.number, Heap(c.start_bytes, c.end_bytes, c.live_bytes or 0, c.goal_bytes or 0), heaps[i])
         for i in range(len(heaps))
         if 0 <= i + shift < len(printed)
         for c in [printed[i + shift]]

@@ -8,11 +8,12 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import show
+from goalloc_cli.commands.words import FILE
 from goalloc_cli.errors import FINE, MALFORMED
 
 
 @click.command(short_help="Look for bad events in a trace: double frees and the like.")
-@click.argument("trace", metavar="TRACE")
+@click.argument("trace", type=FILE, metavar="TRACE")
 @partial_option
 @output_options
 @click.pass_context

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from goalloc_cli.commands.words import FILE, complete_knobs, complete_releases
+
 if TYPE_CHECKING:
     from goalloc_cli.design.allocator import Design
     from goalloc_cli.trace.trace import Header
@@ -24,9 +26,24 @@ NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 def design_options(command: F) -> F:
     """How a command is told which allocator to take."""
     for option in (
-        click.option("--size-classes", metavar="FILE", help="Take the size classes from FILE, a line each: bytes, pages."),
-        click.option("--set", "knobs", metavar="KNOB=VALUE", multiple=True, help="Change one knob of it. Repeatable."),
-        click.option("--go", "go_version", metavar="VERSION", help="Use the allocator of this Go release."),
+        click.option(
+            "--size-classes", metavar="FILE", type=FILE, help="Take the size classes from FILE, a line each: bytes, pages."
+        ),
+        click.option(
+            "--set",
+            "knobs",
+            metavar="KNOB=VALUE",
+            multiple=True,
+            shell_complete=complete_knobs,
+            help="Change one knob of it. Repeatable.",
+        ),
+        click.option(
+            "--go",
+            "go_version",
+            metavar="VERSION",
+            shell_complete=complete_releases,
+            help="Use the allocator of this Go release.",
+        ),
     ):
         command = option(command)
     return command

@@ -10,13 +10,14 @@ import click
 from goalloc_cli.commands.choose import choose_design, design_options, named_design
 from goalloc_cli.commands.options import bytes_of, output_options, refuse_early
 from goalloc_cli.commands.show import show
+from goalloc_cli.commands.words import FILE
 
 LARGEST = 63 << 30
 """What the model's address space holds, less some room."""
 
 
 @click.command(short_help="Explain one size, or one event of a trace.")
-@click.argument("what", nargs=-1, required=True, metavar="SIZE... | TRACE")
+@click.argument("what", nargs=-1, required=True, metavar="SIZE... | TRACE", type=FILE)
 @click.option("--pointers", is_flag=True, help="SIZE is of an object with pointers.")
 @click.option("--event", "number", type=click.IntRange(0), metavar="N", help="Explain event N of TRACE; the first is 0.")
 @design_options

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import gc_option, partial_option, refuse_early, with_cycles
+from goalloc_cli.commands.options import OUTPUT, QUIET, gc_option, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import say
+from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.units import plural
 
 FORMS = ("jsonl", "csv", "rows")
 
 
 @click.command(short_help="Write a trace as rows: JSON Lines, CSV or msgpack.")
-@click.argument("trace", metavar="TRACE")
+@click.argument("trace", metavar="TRACE", type=FILE)
 @click.option("--to", "form", type=click.Choice(FORMS), required=True, help="JSON Lines, CSV, or msgpack rows.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT)
 @gc_option
 @partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+@click.option("-q", "--quiet", **QUIET)
 def export(trace: str, form: str, output: str | None, gc: int | None, partial: bool, force: bool, quiet: bool) -> None:
     """Write TRACE ("-" is the standard input) as rows that any script can read.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from goalloc_cli.commands.options import gc_option, partial_option, refuse_early, with_cycles
+from goalloc_cli.commands.options import OUTPUT, QUIET, gc_option, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.show import say
+from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.units import plural
 
 PARTIAL = "Imported with --partial: what was missing of a recording cut short is missing here."
@@ -13,13 +14,13 @@ PARTIAL = "Imported with --partial: what was missing of a recording cut short is
 
 
 @click.command("import", short_help="Make a trace from a recording of a Go program.")
-@click.argument("recording", metavar="RECORDING")
-@click.option("-o", "--output", metavar="FILE", required=True, help='The trace to write; "-" is the standard output.')
+@click.argument("recording", metavar="RECORDING", type=FILE)
+@click.option("-o", "--output", required=True, help='The trace to write; "-" is the standard output.', **OUTPUT)
 @click.option("--no-witnesses", is_flag=True, help="Leave out the addresses the real runtime chose (verify needs them).")
 @gc_option
 @partial_option
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+@click.option("-q", "--quiet", **QUIET)
 def import_recording(
     recording: str, output: str, no_witnesses: bool, gc: int | None, partial: bool, force: bool, quiet: bool
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.documents.names import FORMATS
 
 if TYPE_CHECKING:
@@ -52,6 +53,26 @@ def partial_option(command: F) -> F:
     return click.option("--partial", is_flag=True, help="Take what is whole of an input that was cut short.")(command)
 
 
+def named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The name of a file, which is not empty."""
+    if value == "":
+        raise click.BadParameter("an empty name; name a file, or - for the standard output", ctx, param)
+    return value
+
+
+def hushed(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """--quiet: no word of compiling either."""
+    if value:
+        from goalloc_cli.compiled.compiling import compiling
+
+        compiling.hush()
+    return value
+
+
+QUIET: dict[str, Any] = {"is_flag": True, "callback": hushed, "help": "No progress and no notes on the standard error."}
+OUTPUT: dict[str, Any] = {"metavar": "FILE", "type": FILE, "callback": named}
+
+
 def gc_option(command: F) -> F:
     return click.option(
         "--gc",
@@ -84,9 +105,9 @@ def output_options(command: F) -> F:
     """How a report is shown, and where it goes."""
     for option in (
         color_option,
-        click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error."),
+        click.option("-q", "--quiet", **QUIET),
         click.option("--force", is_flag=True, help="Replace an existing FILE."),
-        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+        click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT),
         click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True),
     ):
         command = option(command)
@@ -98,7 +119,7 @@ def table_options(command: F) -> F:
     for option in (
         color_option,
         click.option("--force", is_flag=True, help="Replace an existing FILE."),
-        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+        click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT),
         click.option("--format", "form", type=click.Choice(FORMATS[:-1]), default="table", show_default=True),
     ):
         command = option(command)

@@ -81,7 +81,7 @@ def pace(
 def read_gctrace(path: str) -> Any:
     """The collections that a program printed."""
     from goalloc_cli.host.source import open_source
-    from goalloc_cli.importers.gctrace import read_gctrace as read
+    from goalloc_cli.importers.gctrace.read import read_gctrace as read
 
     source = open_source(path)
     try:

@@ -14,8 +14,9 @@ from typing import Any
 import click
 
 from goalloc_cli.commands.import_recording import import_recording
-from goalloc_cli.commands.options import bytes_of, refuse_early
+from goalloc_cli.commands.options import OUTPUT, QUIET, bytes_of, named, refuse_early
 from goalloc_cli.commands.show import say
+from goalloc_cli.commands.words import FILE
 from goalloc_cli.host.ending import INTERRUPTED
 from goalloc_cli.recording.command import builds, collecting_often, only_builds
 
@@ -52,8 +53,8 @@ def detail(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     short_help="Record a Go program or a running server, as a trace.",
     context_settings={"allow_interspersed_args": False},
 )
-@click.option("-o", "--output", metavar="FILE", help='The trace to write; "-" is the standard output.')
-@click.option("--trace", metavar="FILE", help="Where COMMAND writes its execution trace by itself.")
+@click.option("-o", "--output", help='The trace to write; "-" is the standard output.', **OUTPUT)
+@click.option("--trace", metavar="FILE", type=FILE, help="Where COMMAND writes its execution trace by itself.")
 @click.option("--url", help=f"Record the server at URL (.../debug/pprof/trace) for {SECONDS:g} --seconds.")
 @click.option("--seconds", type=click.FloatRange(0, MOST_SECONDS, min_open=True), callback=number,
               help="How long to record a server.")  # fmt: skip
@@ -61,15 +62,16 @@ def detail(ctx: click.Context, param: click.Parameter, value: str | None) -> str
               metavar="SECONDS", help="How much longer than that a server may take.")  # fmt: skip
 @click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
               metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
-@click.option("--keep", metavar="FILE", help="Keep the execution trace itself, for go tool trace.")
+@click.option("--keep", metavar="FILE", type=FILE, callback=named, help="Keep the execution trace, for go tool trace.")
 @click.option("--full", is_flag=False, flag_value="stacks", metavar="[=sizes]", callback=detail,
               help="Record the size asked for and the call stack of every allocation; =sizes: no stacks.")  # fmt: skip
 @click.option("--fine", is_flag=True, help="Record with GOGC=10, for goalloc pace: it tells finer when objects die.")
 @click.option("--no-mend", is_flag=True, help="Let COMMAND build with Go as it is, whose recordings may break.")
-@click.option("--overlay", metavar="DIR", help="Write the mended runtime to DIR, and print the flag to build with it.")
+@click.option("--overlay", metavar="DIR", type=click.Path(file_okay=False),
+              help="Write the mended runtime to DIR, and print the flag to build with it.")  # fmt: skip
 @click.option("--snippet", is_flag=True, help="Print the lines of Go with which a program records itself.")
 @click.option("--force", is_flag=True, help="Replace existing FILEs.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress and no notes on the standard error.")
+@click.option("-q", "--quiet", **QUIET)
 @click.argument("command", nargs=-1, metavar="[--] [COMMAND...]")
 @click.pass_context
 def record(ctx: click.Context, /, output: str | None, snippet: bool, **options: Any) -> int:
@@ -210,7 +212,7 @@ def write_overlay(options: dict[str, Any]) -> int:
 
 def from_server(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
     """Record a server, and take in what it sent."""
-    from goalloc_cli.recording.server import download, request
+    from goalloc_cli.recording.server import StoppedError, download, request
 
     seconds = options["seconds"] or SECONDS
     try:
@@ -218,12 +220,28 @@ def from_server(ctx: click.Context, temporary: Path, output: str | None, options
     except ValueError as error:
         raise click.UsageError(f"--url: {error}") from None
     with temporary.open("wb") as file, progress(seconds, options["quiet"]) as tick:
-        download(asked, file, tick)
+        try:
+            download(asked, file, tick)
+        except StoppedError:
+            file.flush()
+            kept = temporary.with_name("kept.trace")  # what still comes goes to the other
+            shutil.copyfile(temporary, kept)
+            return stopped(ctx, kept, asked.url, output, options)
     take_in(ctx, temporary, asked.url, output, options)
     return 0
 
 
-def take_in(ctx: click.Context, trace: Path, name: str, output: str | None, options: dict[str, Any]) -> None:
+def stopped(ctx: click.Context, kept: Path, url: str, output: str | None, options: dict[str, Any]) -> int:
+    """Take in what had come when Ctrl-C ended the recording of a server."""
+    if kept.stat().st_size:
+        say("goalloc: stopped; what has come of the recording is kept")
+        take_in(ctx, kept, url, output, options, partial=True)
+    return INTERRUPTED
+
+
+def take_in(
+    ctx: click.Context, trace: Path, name: str, output: str | None, options: dict[str, Any], partial: bool = False
+) -> None:
     """Make a trace of an execution trace; errors speak of it as `name`."""
     from goalloc_cli.errors import TraceError
     from goalloc_cli.host.sink import write_file
@@ -233,7 +251,8 @@ def take_in(ctx: click.Context, trace: Path, name: str, output: str | None, opti
         with trace.open("rb") as raw:
             write_file(options["keep"], force, lambda file: shutil.copyfileobj(raw, file))
     try:
-        ctx.invoke(import_recording, recording=str(trace), output=output, no_witnesses=False, force=force, quiet=quiet)
+        ctx.invoke(import_recording, recording=str(trace), output=output, no_witnesses=False, force=force, quiet=quiet,
+                   partial=partial)
     except TraceError as error:
         raise type(error)(str(error).replace(str(trace), name)) from error
 

@@ -13,15 +13,16 @@ from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
 from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
+from goalloc_cli.commands.words import FILE, Near
 from goalloc_cli.report.documents.names import REPLAY_REPORTS
 
 
 @click.command(short_help="Replay a trace and report where its memory goes.")
-@click.argument("traces", nargs=-1, required=True, metavar="TRACE...")
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE...", type=FILE)
 @click.option(
     "--report",
     "reports",
-    type=click.Choice([*REPLAY_REPORTS, "all"]),
+    type=Near([*REPLAY_REPORTS, "all"]),
     multiple=True,
     metavar="NAME",
     help=f"What to show: {', '.join(REPLAY_REPORTS)} or all. Repeatable. Without it: the main figures.",
@@ -31,8 +32,8 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
 @click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
 @gc_option
-@click.option("--load-state", metavar="FILE", help="Go on from a state that --save-state wrote.")
-@click.option("--save-state", metavar="FILE", help="Write the state at the end, for the next part of a trace.")
+@click.option("--load-state", metavar="FILE", type=FILE, help="Go on from a state that --save-state wrote.")
+@click.option("--save-state", metavar="FILE", type=FILE, help="Write the state at the end, for the next part of a trace.")
 @partial_option
 @output_options
 @click.pass_context

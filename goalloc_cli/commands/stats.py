@@ -9,95 +9,206 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
+from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, size_of, with_cycles
 from goalloc_cli.commands.show import show
-from goalloc_cli.report.documents.names import GCTRACE_REPORTS, REPORTS_OF, STATS_REPORTS
+from goalloc_cli.commands.words import FILE, meant, one_of, releases
+from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPORTS_OF, STATS_REPORTS
 
 if TYPE_CHECKING:
     from goalloc_cli.host.source import Source
+    from goalloc_cli.importers.sniff import Printed
+    from goalloc_cli.trace.trace import Trace
+Document = dict[str, Any]
+
+READS = (
+    "a trace or a recording, a saved replay, MemStats (a print, JSON, expvar, /debug/pprof/heap?debug=1), a Prometheus "
+    "scrape, runtime/metrics, or a log with GODEBUG=gctrace=1"
+)
 
 
-@click.command(short_help="Describe a trace, or show a saved replay again.")
-@click.argument("trace", metavar="[TRACE]", required=False)
+@click.command(short_help="Describe a trace, MemStats, a scrape or a gctrace log; show a saved replay again.")
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1, type=FILE)
 @click.option(
     "--report",
     "reports",
     multiple=True,
     metavar="NAME",
-    help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports.",
+    shell_complete=one_of(lambda: dict.fromkeys([*(name for names in REPORTS_OF.values() for name in names), "all"])),
+    help=f"What to show: {', '.join(STATS_REPORTS)} or all; of a saved replay, its own reports; of MemStats "
+    f"{', '.join(MEMSTATS_REPORTS)}; of gctrace {', '.join(GCTRACE_REPORTS)}.",
 )
-@click.option("--beside", metavar="TRACE", help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it.")
+@click.option(
+    "--beside", metavar="TRACE", type=FILE, help="Of a gctrace text: lay a replay of TRACE, of the same run, beside it."
+)
+@click.option("--rss", metavar="SIZE", help="Of MemStats: the resident memory, such as 740MiB.")
+@click.option(
+    "--smaps", metavar="FILE", type=FILE, help="Of MemStats: /proc/PID/smaps, smaps_rollup or status of the process."
+)
+@click.option("--cgroup", metavar="FILE", type=FILE, help="Of MemStats: memory.stat of the container.")
+@click.option(
+    "--go",
+    "go_version",
+    metavar="VERSION",
+    shell_complete=one_of(releases),
+    help="Of MemStats: the Go release that the program is built with.",
+)
+@click.option("--apart", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Of two MemStats: the time between them.")  # fmt: skip
 @gc_option
 @partial_option
 @output_options
 @click.pass_context
 def stats(
-    ctx: click.Context,
-    /,
-    trace: str | None,
-    reports: tuple[str, ...],
-    beside: str | None,
-    gc: int | None,
-    partial: bool,
+    ctx: click.Context, /, inputs: tuple[str, ...], reports: tuple[str, ...], beside: str | None, rss: str | None,
+    smaps: str | None, cgroup: str | None, go_version: str | None, apart: float | None, gc: int | None, partial: bool,
     **options: Any,
-) -> None:
-    """Describe TRACE ("-" or a pipe is the standard input) without replaying it.
+) -> None:  # fmt: skip
+    """Describe INPUT ("-" or a pipe is the standard input) without replaying it.
 
-    A replay saved with --format msgpack is shown as it would have been then. Of a text with the
-    lines of GODEBUG=gctrace=1 or scavtrace=1 in it, those are described.
+    \b
+    goalloc stats app.msgpack                           a trace, or a saved replay
+    goalloc stats memstats.json --rss 740MiB            MemStats in any form: where is the rest?
+    goalloc stats before.prom after.prom                two moments: what changed
+    goalloc stats gctrace.log                           lines of GODEBUG=gctrace=1
+    goalloc stats before.log after.log                  two such logs side by side
+
+    MemStats are read from prints, JSON, expvar, /debug/pprof/heap?debug=1, Prometheus scrapes and
+    runtime/metrics. A replay saved with --format msgpack is shown as it would have been then.
     """
-    if trace is None and not is_piped():
-        raise click.UsageError("name a trace or a saved replay, or pipe one in")
+    if not inputs and not is_piped():
+        raise click.UsageError(f"name an input, or pipe one in: {READS}")
     refuse_early(options)
-    from goalloc_cli.host.source import Source, open_source
-    from goalloc_cli.importers.sniff import trace_or_gctrace
+    beside_memstats = {"--rss": rss, "--smaps": smaps, "--cgroup": cgroup, "--go": go_version, "--apart": apart}
+    if rss is not None:
+        beside_memstats["--rss"] = rss = str(size_of(rss))
+    from goalloc_cli.host.source import open_source
     from goalloc_cli.report.documents.saved import read_saved, shown
-    from goalloc_cli.trace.trace import Trace
 
-    path = trace or "-"
-    source = open_source(path, partial)  # once: a pipe cannot be opened again
-    found = read_saved(source)
-    opened = trace_or_gctrace(source, partial) if found is None else None
-    if beside is not None and not isinstance(opened, Source):
-        raise click.UsageError(f"--beside goes with a text that GODEBUG=gctrace=1 printed, which {path} is not")
-    if gc is not None and not isinstance(opened, Trace):
-        raise click.UsageError(f"--gc goes with a trace, which {path} is not")
+    paths = inputs or ("-",)
+    source = open_source(paths[0], partial)  # once: a pipe cannot be opened again
+    found = read_saved(source) if len(paths) == 1 else None
     if found is not None:
+        refuse_beside({"--beside": beside, **beside_memstats}, f"{paths[0]}, a saved result")
+        refuse_cycles(gc, paths[0])
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
         saved = found
-        return shown(path, lambda: show(ctx, saved, reports, **options))
-    if isinstance(opened, Source):
+        return shown(paths[0], lambda: show(ctx, saved, reports, **options))
+    opened = every(paths, source, partial)
+    kinds = {getattr(one, "kind", "trace") for one in opened}
+    if kinds != {"memstats"}:
+        refuse_beside(beside_memstats, f"{paths[0]}, which holds no MemStats")
+    if kinds != {"gctrace"}:
+        refuse_beside({"--beside": beside}, f"{paths[0]}, which is no text that GODEBUG=gctrace=1 printed")
+    if kinds != {"trace"}:
+        refuse_cycles(gc, paths[0])
+    if kinds == {"memstats"}:
+        refuse_unknown(reports, MEMSTATS_REPORTS)
+        return show(ctx, memstats(opened, smaps, cgroup, beside_memstats), reports, **options)
+    if len(opened) > 1:
+        if kinds != {"gctrace"} or beside is not None or reports:
+            close(opened)
+            raise click.UsageError(
+                "several inputs go together where all hold MemStats, or all lines of gctrace (without --beside and --report)"
+            )
+        return show(ctx, side_by_side([one.source for one in opened]), (), **options)
+    if kinds == {"gctrace"}:
         refuse_unknown(reports, GCTRACE_REPORTS)
-        return show(ctx, gctrace(opened, beside, options["quiet"]), reports, **options)
+        return show(ctx, gctrace(opened[0].source, beside, options["quiet"]), reports, **options)
     refuse_unknown(reports, STATS_REPORTS)
-    from goalloc_cli.analyses.describe import describe
-    from goalloc_cli.host.progress import progress_line
-    from goalloc_cli.report.documents.trace import trace_document
+    return show(ctx, trace(with_cycles(opened[0], gc), options["quiet"]), reports, **options)
 
-    assert opened is not None
-    opened = with_cycles(opened, gc)
-    with progress_line("stats", opened.events, options["quiet"]) as progress:
-        found = trace_document(describe(opened, progress), opened.remarks)
-    return show(ctx, found, reports, **options)
+
+def every(paths: tuple[str, ...], first: Source, partial: bool) -> list[Any]:
+    """What is in each input: a Trace, or a Printed text that is still to be read."""
+    from goalloc_cli.host.source import open_source
+    from goalloc_cli.importers.sniff import trace_or_printed
+
+    opened: list[Trace | Printed] = []
+    try:
+        for number, path in enumerate(paths):
+            opened.append(trace_or_printed(open_source(path, partial) if number else first, partial))
+    except BaseException:
+        close(opened)
+        raise
+    return opened
+
+
+def close(opened: list[Any]) -> None:
+    for one in opened:
+        if hasattr(one, "source"):
+            one.source.close()
 
 
 def refuse_unknown(reports: tuple[str, ...], known: tuple[str, ...]) -> None:
     unknown = [name for name in reports if name not in (*known, "all")]
     if unknown:
-        raise click.UsageError(f"there is no report {unknown[0]!r} of this; there are {', '.join(known)} and all")
+        there = f"there are {', '.join(known)} and all{meant(unknown[0], known)}"
+        raise click.UsageError(f"there is no report {unknown[0]!r} of this; {there}")
 
 
-def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
+def refuse_beside(given: dict[str, Any], what: str) -> None:
+    """Refuse options that do not go with an input."""
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        raise click.UsageError(f"{wrong[0]} does not go with {what}")
+
+
+def refuse_cycles(gc: int | None, path: str) -> None:
+    if gc is not None:
+        raise click.UsageError(f"--gc goes with a trace, which {path} is not")
+
+
+def trace(opened: Trace, quiet: bool) -> Document:
+    """The document of a trace."""
+    from goalloc_cli.analyses.describe import describe
+    from goalloc_cli.host.progress import progress_line
+    from goalloc_cli.report.documents.trace import trace_document
+
+    with progress_line("stats", opened.events, quiet) as progress:
+        return trace_document(describe(opened, progress), opened.remarks)
+
+
+def memstats(opened: list[Printed], smaps: str | None, cgroup: str | None, given: dict[str, Any]) -> Document:
+    """The document of MemStats of one moment or several, and of what the system says beside them."""
+    from goalloc_cli.analyses.memstats.describe import describe
+    from goalloc_cli.importers.memstats.process import read_cgroup, read_process
+    from goalloc_cli.importers.memstats.read import read_memstats
+    from goalloc_cli.report.documents.printed.memstats import memstats_document
+
+    try:
+        dumps = [read_memstats(one.source) for one in opened]
+    finally:
+        close(opened)
+    found = describe(
+        dumps,
+        rss_bytes=None if given["--rss"] is None else int(given["--rss"]),
+        process=None if smaps is None else read_process(smaps),
+        cgroup={} if cgroup is None else read_cgroup(cgroup),
+        version=given["--go"],
+        seconds=given["--apart"],
+    )
+    return memstats_document(found)
+
+
+def side_by_side(sources: list[Source]) -> Document:
+    """The document of several texts with lines of gctrace."""
+    from goalloc_cli.report.documents.printed.logs import logs_document
+
+    return logs_document([gctrace(source, None, True) for source in sources])
+
+
+def gctrace(source: Source, beside: str | None, quiet: bool) -> Document:
     """The document of a text with lines of gctrace; the trace `beside` is replayed for it."""
-    from goalloc_cli.importers.gctrace import read_gctrace
-    from goalloc_cli.report.documents.gctrace import gctrace_document
+    from goalloc_cli.analyses.pressure import pressure
+    from goalloc_cli.importers.gctrace.read import read_gctrace
+    from goalloc_cli.report.documents.printed.gctrace import gctrace_document
 
     try:
         text = read_gctrace(source)
     finally:
         source.close()
     if beside is None:
-        return gctrace_document(text)
+        return gctrace_document(text, pressure(text))
     from goalloc_cli.analyses.beside import lay_beside
     from goalloc_cli.commands.choose import choose_design
     from goalloc_cli.host.progress import progress_line
@@ -106,7 +217,7 @@ def gctrace(source: Source, beside: str | None, quiet: bool) -> dict[str, Any]:
     trace = open_trace(beside)
     design, name, _ = choose_design(trace.header, None, ())
     with progress_line("replay", trace.events, quiet) as progress:
-        return gctrace_document(text, lay_beside(text, trace, design, name, progress))
+        return gctrace_document(text, pressure(text), lay_beside(text, trace, design, name, progress))
 
 
 def is_piped() -> bool:

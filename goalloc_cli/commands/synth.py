@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from goalloc_cli.commands.options import refuse_early
+from goalloc_cli.commands.options import OUTPUT, QUIET, refuse_early
 from goalloc_cli.commands.show import say
 from goalloc_cli.report.units import plural
 from goalloc_cli.synth.catalogue import COMMON, WORKLOADS, Parameter, Workload
@@ -71,10 +71,10 @@ def command(workload: Workload) -> click.Command:
     made.params = [
         click.Option(["--events"], callback=count, required=True, metavar="N", help="Events to make: 20000000 or 20M."),
         click.Option(["--seed"], type=int, default=1, show_default=True, help="Another seed, another run of the workload."),
-        click.Option(["-o", "--output"], metavar="FILE", required=True, help='The trace; "-" is the standard output.'),
+        click.Option(["-o", "--output"], required=True, help='The trace; "-" is the standard output.', **OUTPUT),
         *(option(parameter) for parameter in (*workload.parameters, *COMMON)),
         click.Option(["--force"], is_flag=True, help="Replace an existing FILE."),
-        click.Option(["-q", "--quiet"], is_flag=True, help="No progress and no notes on the standard error."),
+        click.Option(["-q", "--quiet"], **QUIET),
     ]
     if workload.takes_sizes:
         told = "Allocate sizes as often as a real trace did: what `goalloc stats TRACE --format json` printed."

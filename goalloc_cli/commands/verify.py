@@ -9,20 +9,22 @@ import click
 
 from goalloc_cli.commands.options import output_options, partial_option, refuse_early
 from goalloc_cli.commands.show import say, show
+from goalloc_cli.commands.words import FILE, complete_rows, meant
 from goalloc_cli.errors import CROSSED
 
 RULE = re.compile(r"\s*([a-z_-]+)\s*(<=|<)\s*([0-9]+(?:\.[0-9]+)?)\s*%?\s*\Z")
 
 
 @click.command(short_help="Score how exactly the model reproduces a recording.")
-@click.argument("recording", metavar="RECORDING")
-@click.option("--memstats", metavar="FILE.json", help="MemStats taken during the recording, by checkpoint.")
+@click.argument("recording", metavar="RECORDING", type=FILE)
+@click.option("--memstats", metavar="FILE.json", type=FILE, help="MemStats taken during the recording, by checkpoint.")
 @click.option("--no-hints", "own_sweeper", is_flag=True, help="Leave out what the recording tells about sweeping.")
 @click.option(
     "--fail-on",
     "rules",
     metavar="ROW<PERCENT",
     multiple=True,
+    shell_complete=complete_rows,
     help="End with exit code 5 where a row is below, as in free-running<99.99. May be given again.",
 )
 @partial_option
@@ -74,7 +76,8 @@ def limit(rule: str) -> tuple[str, str, float, bool]:
     match = RULE.match(rule)
     row = match[1].replace("-", "_") if match else ""
     if match is None or row not in MEANING:
-        raise click.UsageError(f"--fail-on {rule!r}: expected ROW<PERCENT with ROW one of {', '.join(MEANING)}")
+        near = meant(row, MEANING) if match else ""
+        raise click.UsageError(f"--fail-on {rule!r}: expected ROW<PERCENT with ROW one of {', '.join(MEANING)}{near}")
     return rule, row, float(match[3]), match[2] == "<"
 
 

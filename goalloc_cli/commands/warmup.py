@@ -6,7 +6,9 @@ from importlib import resources
 
 import click
 
+from goalloc_cli.commands.options import hushed
 from goalloc_cli.commands.show import say
+from goalloc_cli.compiled.compiling import compiling
 
 RECORDING = "warmup.trace.zst"
 """A short run of `traces/programs/lru` with Go 1.27 and two Ps, as `record.sh OUT lru 2 1` makes it."""
@@ -27,7 +29,7 @@ STEPS = (
 
 
 @click.command(short_help="Compile everything now, so that later runs start at once.")
-@click.option("-q", "--quiet", is_flag=True, help="No word on the standard error.")
+@click.option("-q", "--quiet", is_flag=True, callback=hushed, help="No word on the standard error.")
 @click.pass_context
 def warmup(ctx: click.Context, quiet: bool) -> None:
     """Compile everything now, so that later runs start at once: for images and CI.
@@ -43,9 +45,9 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
             name, *words = (word.format(recording=recording, folder=folder) for word in step.split())
             command = goalloc.command.commands[name]
             with command.make_context(name, words, parent=goalloc) as each:
+                compiling.quiet = quiet  # their notes are left out, not what is compiled for them
                 command.invoke(each)
     if not quiet:
-        from goalloc_cli.compiled.compiling import compiling
         from goalloc_cli.compiled.keeping import cache_root
 
         where = "for this run only" if compiling.unkept else f"in {cache_root()}"

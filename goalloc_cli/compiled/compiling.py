@@ -20,18 +20,28 @@ class Compiling:
     tell: Callable[[str], None] = _nobody
     seconds: float = 0.0
     told: bool = False
+    quiet: bool = False
     unkept: str = ""
     """Why what is compiled cannot be kept for later runs."""
 
     def listen(self, tell: Callable[[str], None]) -> None:
         """A command begins, which tells people so."""
-        self.tell, self.seconds, self.told = tell, 0.0, False
+        self.tell, self.seconds, self.told, self.quiet = tell, 0.0, False, False
+
+    def hush(self) -> None:
+        """The command is to be quiet; that compiled code cannot be kept is told all the same."""
+        self.quiet = True
+
+    def tell_loudly(self, text: str) -> None:
+        """Tell it unless the command is quiet."""
+        if not self.quiet:
+            self.tell(text)
 
     def begin(self) -> None:
         """A kernel is about to be compiled."""
         if not self.told:
             self.told = True
-            self.tell("compiling the model for this machine: once, ten to thirty seconds ...")
+            self.tell_loudly("compiling the model for this machine: once, ten to thirty seconds ...")
 
     def cannot_keep(self, folder: str, error: OSError) -> None:
         """The compiled code is for this run alone."""
@@ -43,7 +53,7 @@ class Compiling:
             advice = "set GOALLOC_CACHE to a folder of your own"
             self.tell(f"compiled in {self.seconds:.0f} s, for this run only ({self.unkept}; {advice})")
         elif self.told:
-            self.tell(f"compiled in {self.seconds:.0f} s; the next run starts at once")
+            self.tell_loudly(f"compiled in {self.seconds:.0f} s; the next run starts at once")
         self.told = False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from goalloc_cli.design.allocator import KNOBS, Design, contradiction
@@ -45,7 +46,9 @@ def parsed(name: str, value: str) -> int:
     """The value that a text stands for; raise DesignError where there is no such knob, or it cannot take it."""
     metadata: Any = next((f.metadata for f in KNOBS if f.name == name), None)
     if metadata is None:
-        raise DesignError(f"there is no knob {name!r}; there are {', '.join(f.name for f in KNOBS)}")
+        near = get_close_matches(name.lower(), [f.name for f in KNOBS], 1, 0.6)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise DesignError(f"there is no knob {name!r}; {meant}there are {', '.join(f.name for f in KNOBS)}")
     if choices := metadata.get("choices"):
         for member in choices:
             if value.lower() in (member.name.lower(), str(int(member))):

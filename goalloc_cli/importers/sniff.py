@@ -11,7 +11,9 @@ from typing import cast
 
 from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.host.source import Source, open_source
-from goalloc_cli.importers.gctrace import LOOKED_AT, is_gctrace
+from goalloc_cli.importers.common.unwrap import LOOKED_AT, start_of
+from goalloc_cli.importers.gctrace.read import is_gctrace
+from goalloc_cli.importers.memstats.read import is_memstats
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import Trace
@@ -61,6 +63,9 @@ def _starts(pattern: bytes) -> re.Pattern[bytes]:
 
 _MSGPACK_MAP = rb"(?:[\x80-\x8f]|\xde..|\xdf....)"
 
+ALLOCFREE = Form(
+    "the text of allocfreetrace", _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"), "importers.allocfree.read:read_allocfree"
+)
 FORMS = (
     Form(
         "a goalloc trace",
@@ -71,11 +76,7 @@ FORMS = (
     ),
     Form("an address log", _starts(rb"""\{[^\n]{0,500}"first_free":"0x"""), "importers.addrlog:read_addrlog"),
     Form("a Go execution trace", _starts(rb"go 1\.\d+ trace\0"), "importers.exectrace.read:read_exectrace", ("partial",)),
-    Form(
-        "the text of allocfreetrace",
-        _starts(rb".*?tracealloc\(0x[0-9a-f]+, 0x"),
-        "importers.allocfree.read:read_allocfree",
-    ),
+    ALLOCFREE,
     Form(
         "JSON Lines",
         _starts(rb"(?:\xef\xbb\xbf)?\s*\{[^\n]*\"op\"\s*:"),
@@ -101,12 +102,14 @@ FORMS = (
 )
 """What can be read. The first form whose pattern matches is taken."""
 
+_BESIDE = "it goes beside MemStats: goalloc stats memstats.json --smaps FILE"
 _RECORD = "record the program with GODEBUG=traceallocfree=1 and runtime/trace"
+_PROFILE = f"it shows the call stacks of samples, and goalloc needs every allocation; {_RECORD}"
 
 OTHERS = (
     Other(
         "a result saved by goalloc",
-        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace)"),
+        _starts(_MSGPACK_MAP + rb"\xa6format.goalloc (?:replay|stats|gctrace|memstats)"),
         "give it to a report, or give this the trace that it was made from",
         SavedReplayError,
     ),
@@ -114,8 +117,10 @@ OTHERS = (
         "a saved state", _starts(_MSGPACK_MAP + rb"\xa6format.goalloc state"), "go on with it by goalloc replay --load-state"
     ),
     Other("a Go heap dump", _starts(rb"go1\.\d+ heap dump\n"), _RECORD),
-    Other("a Go heap profile", _starts(rb"heap profile: "), f"profiles are samples; {_RECORD}"),
-    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), f"profiles are samples; {_RECORD}"),
+    Other("a Go heap profile in text", _starts(rb"heap profile: "), f"goalloc stats shows its MemStats; {_PROFILE}"),
+    Other("a pprof profile", _starts(rb"\x0a[\x02-\x10]\x08[^\0]\x10"), _PROFILE),
+    Other("/proc/PID/smaps", _starts(rb"[0-9a-f]{4,16}-[0-9a-f]{4,16} [-rwxsp]{4} "), _BESIDE),
+    Other("/proc/PID/status", _starts(rb"Name:\t[^\n]*\nUmask:"), _BESIDE),
     Other("a program", _starts(rb"\x7fELF|MZ|\xcf\xfa\xed\xfe|#!"), f"run it; {_RECORD}"),
     Other("something packed twice", _starts(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd"), "unpack it once"),
     Other(
@@ -135,6 +140,10 @@ OTHERS = (
 """What is known well enough to say what it is."""
 
 
+PRINTED = {"gctrace": is_gctrace, "memstats": is_memstats}
+"""Texts that `goalloc stats` describes, though they are no traces."""
+
+
 def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -> Trace:
     """Open the trace at a path, or on the standard input for "-".
 
@@ -150,12 +159,22 @@ def open_trace(path: str | Path, partial: bool = False, lenient: bool = False) -
     return _opened(open_source(path, partial), partial, lenient)
 
 
-def trace_or_gctrace(source: Source, partial: bool = False) -> Trace | Source:
-    """The trace in an input that was opened; but a text with lines of gctrace in it is returned as it is."""
+@dataclass(frozen=True)
+class Printed:
+    """A text that Go, or a program with Go's numbers, has printed; still to be read."""
+
+    kind: str
+    """"gctrace" or "memstats"."""
+    source: Source
+
+
+def trace_or_printed(source: Source, partial: bool = False) -> Trace | Printed:
+    """The trace in an input that was opened; but a text of gctrace or with MemStats in it is returned as it is."""
     try:
-        is_trace = any(form.first_bytes.match(source.peek(HEAD)) for form in FORMS)
-        if not is_trace and is_gctrace(source.peek(LOOKED_AT)):
-            return source
+        if _form_of(source) is None:
+            for kind, is_kind in PRINTED.items():
+                if is_kind(source.peek(LOOKED_AT)):
+                    return Printed(kind, source)
     except BaseException:
         source.close()
         raise
@@ -182,11 +201,22 @@ def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Tra
 
 
 def _form(source: Source) -> Form:
+    form = _form_of(source)
+    if form is None:
+        raise _not_a_trace(source.name, source.peek(HEAD))
+    return form
+
+
+def _form_of(source: Source) -> Form | None:
+    """The form of an input. Events of allocfreetrace may come after other output, and in a wrapping of logs."""
     head = source.peek(HEAD)
     for form in FORMS:
         if form.first_bytes.match(head):
             return form
-    raise _not_a_trace(source.name, head)
+    text = source.peek(LOOKED_AT)
+    if b"tracealloc" in text.replace(b"\0", b"") and ALLOCFREE.first_bytes.match(start_of(text)):
+        return ALLOCFREE
+    return None
 
 
 def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
@@ -200,6 +230,10 @@ def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
 def _not_a_trace(name: str, head: bytes) -> NotATraceError:
     if not head:
         return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
+    if is_memstats(head) and not head.startswith(b"heap profile: "):
+        return NotATraceError(
+            f"{name}: looks like MemStats or a scrape, which is no allocation trace; goalloc stats shows it; {_RECORD}"
+        )
     for other in OTHERS:
         if other.first_bytes.match(head):
             return other.error(f"{name}: looks like {other.what}, which is no allocation trace; {other.advice}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import queue
+import signal
 import socket
 import threading
 import urllib.error
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from goalloc_cli.errors import RecordingError
+from goalloc_cli.host.ending import end, taken_by
 from goalloc_cli.recording.http import Address, Talk, TooMuch, address
 
 PIECE = 1 << 16
 """Bytes read at once."""
 TOLD = 200
 """Characters of a server's own explanation that are shown."""
-TRACE_PATH = "/debug/pprof/trace"
+PPROF_PATH = "/debug/pprof"
+TRACE_PATH = f"{PPROF_PATH}/trace"
 
 Progress = Callable[[int], None]
 """Is told how many bytes have come so far."""
@@ -47,13 +50,21 @@ def request(url: str, seconds: float, patience: float, max_bytes: int) -> Reques
     parts = urllib.parse.urlsplit(found.url)
     query = [(k, v) for k, v in urllib.parse.parse_qsl(parts.query, keep_blank_values=True) if k != "seconds"]
     query.append(("seconds", f"{seconds:g}"))
-    path = TRACE_PATH if parts.path in ("", "/") else parts.path
+    path = parts.path.rstrip("/")
+    if not path or path.endswith(("/debug", PPROF_PATH)):  # its index, as one sees it in a browser
+        path = path.removesuffix(PPROF_PATH).removesuffix("/debug") + TRACE_PATH
+    else:
+        path = parts.path
     plain = urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, urllib.parse.urlencode(query), ""))
     return Request(Address(plain, found.authorization), seconds, patience, max_bytes)
 
 
+class StoppedError(Exception):
+    """Somebody has asked for an end of it; what has come by then is in the file."""
+
+
 def download(asked: Request, file: BinaryIO, progress: Progress | None = None) -> int:
-    """Write the recording to `file`; return its length. Raise RecordingError.
+    """Write the recording to `file`; return its length. Raise RecordingError; StoppedError where Ctrl-C ends it.
 
     All of it is done in a thread of its own, which is left alone at the deadline: it may wait for the name of a server, for
     a handshake, or for a header that comes a byte a second.
@@ -69,10 +80,13 @@ def download(asked: Request, file: BinaryIO, progress: Progress | None = None) -
 
     threading.Thread(target=work, name="downloading", daemon=True).start()
     try:
-        found = came.get(timeout=asked.seconds + asked.patience)
+        with taken_by(lambda number: came.put(StoppedError()) if number == signal.SIGINT else end()):
+            found = came.get(timeout=asked.seconds + asked.patience)
     except queue.Empty:
         talk.left = 0  # what still comes ends the thread
         raise RecordingError(failure(asked, talk.url, TimeoutError())) from None
+    if isinstance(found, StoppedError):
+        talk.left = 0
     if isinstance(found, BaseException):
         raise found
     return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report.documents.names import GCTRACE_REPORTS, REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPLAY_REPORTS, STATS_REPORTS
 from goalloc_cli.report.tables import (
     answer,
     compared,
     explained,
-    gctrace,
     memory,
     objects,
     pacing,
@@ -21,6 +20,7 @@ from goalloc_cli.report.tables import (
 )
 from goalloc_cli.report.tables import check as checked
 from goalloc_cli.report.tables.blocks import Block
+from goalloc_cli.report.tables.printed import gctrace, logs, memstats
 
 Document = dict[str, Any]
 Report = Callable[[Document], list[Block]]
@@ -53,14 +53,25 @@ GCTRACE: dict[str, Report] = {
     "cycles": gctrace.cycles,
     "released": gctrace.released,
     "scans": gctrace.scans,
+    "pacer": gctrace.paces,
     "beside": gctrace.beside,
 }
+MEMSTATS: dict[str, Report] = {
+    "ledger": memstats.ledger,
+    "rss": memstats.resident,
+    "sizes": memstats.sizes,
+    "checks": memstats.checks,
+    "changes": memstats.changes,
+}
 assert (tuple(REPLAY), tuple(STATS), tuple(GCTRACE)) == (REPLAY_REPORTS, STATS_REPORTS, GCTRACE_REPORTS)
+assert tuple(MEMSTATS) == MEMSTATS_REPORTS
 
 BY_SCHEMA = {
     "goalloc replay": (REPLAY, answer.replay),
     "goalloc stats": (STATS, answer.trace),
     "goalloc gctrace": (GCTRACE, answer.gctrace),
+    "goalloc gctrace compare": ({}, logs.blocks),
+    "goalloc memstats": (MEMSTATS, answer.memstats),
     "goalloc verify": ({}, verdict.blocks),
     "goalloc explain": ({}, explained.blocks),
     "goalloc compare": ({}, compared.blocks),

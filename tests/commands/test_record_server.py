@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +16,14 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
+import zstandard
 
 from goalloc_cli import cli
+from goalloc_cli.native.native import read_native
 from goalloc_cli.recording.http import without_password
 from goalloc_cli.recording.server import request
 from tests.kit.batches import SMALL, written
+from tests.kit.root import DATA, ROOT
 
 TRACE = written(SMALL)
 """What the good server answers. A Go server answers with an execution trace; test_record.py has one."""
@@ -338,3 +344,35 @@ def test_a_mistake_in_the_arguments_is_one_line_and_exit_2(
     Path("there").touch()
     code = cli.run(["record", *args])
     assert (code, capsys.readouterr().err.count("\n")) == (2, 1)
+
+
+def test_what_has_come_by_ctrl_c_is_kept(tmp_path: Path) -> None:
+    """A server that sends most of a recording and then nothing more; a second Ctrl-C would end it at once."""
+    whole = zstandard.ZstdDecompressor().stream_reader((DATA / "lru-go1.23.trace.zst").read_bytes()).read()
+
+    class Stalling(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(whole[: len(whole) * 3 // 4])
+            self.wfile.flush()
+            sent.set()
+            ended.wait(30)
+
+        def log_message(self, *_: object) -> None:
+            """No word."""
+
+    sent, ended, out = threading.Event(), threading.Event(), tmp_path / "t.msgpack"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/debug/pprof/"
+        args = ["record", "-o", str(out), "--url", url, "--seconds", "30"]
+        run = subprocess.Popen([sys.executable, "-m", "goalloc_cli", *args], cwd=ROOT, stderr=-1, text=True)
+        assert sent.wait(30)
+        time.sleep(0.5)  # it has read what was sent
+        run.send_signal(signal.SIGINT)
+        told = run.communicate(timeout=240)[1]  # where nothing is compiled yet it takes a minute
+        ended.set()
+        server.shutdown()
+    assert (run.returncode, "what has come of the recording is kept" in told) == (130, True)
+    assert read_native(out.open("rb"), "t").header.go_version == "1.23"

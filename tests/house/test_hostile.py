@@ -34,7 +34,7 @@ from tests.kit.memory import grown_bytes
 MOST_SECONDS = 20.0
 """Of the processor, for one small input; most take a thousandth of a second. It only tells a hang."""
 PLACE = re.compile(r"byte \d|line \d|row \d|chunk \d|event \d|batch \d|header|column|version|ends|input: ")
-SLOW = {"exectrace": 4, "gctrace": 5, "allocfree": 4}
+SLOW = {"exectrace": 4, "gctrace": 5, "memstats": 5, "allocfree": 4}
 """Readers of which only every so many of the changed bytes are tried here."""
 
 

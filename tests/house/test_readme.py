@@ -20,7 +20,7 @@ from tests.kit.root import ROOT
 
 README = (ROOT / "README.md").read_text()
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
-WITH_COMMANDS = ("README.md", "docs/inputs.md", "docs/what-if.md", "docs/accuracy.md")
+WITH_COMMANDS = ("README.md", "docs/inputs.md", "docs/what-if.md", "docs/accuracy.md", "docs/memstats.md")
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
 RUN = ("goalloc ", "printf ", "python benchmarks/")
@@ -29,7 +29,12 @@ SAMPLES = "python benchmarks/verify_samples.py"
 INPUTS = {
     "app.trace": ROOT / "traces" / "orders-go1.27.msgpack",
     "old.log": DATA / "allocfree" / "churn-go1.19.txt.zst",
+    "before.log": DATA / "gctrace" / "lru-go1.23.txt",
     "gctrace.log": DATA / "gctrace" / "lru-go1.27.txt",
+    "memstats.json": DATA / "inhand" / "live-go1.27.3-expvar.json.zst",
+    "before.txt": DATA / "inhand" / "stacks-go1.27.3-scrape.txt.zst",
+    "scrape.txt": DATA / "inhand" / "live-go1.27.3-scrape.txt.zst",
+    "smaps": DATA / "inhand" / "live-go1.27.3-smaps.txt.zst",
     "gctrace.trace": DATA / "gctrace" / "lru-go1.27.trace.zst",
 }
 """What the reader's own files are here; the first bytes of a file tell what it is, not its name."""

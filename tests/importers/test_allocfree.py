@@ -234,3 +234,13 @@ def test_the_small_program_is_read_as_it_was_written():
 def test_a_real_recording_replays_with_every_invariant_kept(path):
     outcome = replay(open_trace(path), release("1.19"), design_name="go1.19", check=True)
     assert outcome.events["alloc"] == text_of(path).count(b"tracealloc(")
+
+
+def test_a_few_torn_records_are_told_and_many_are_refused():
+    text = "".join(alloc(0xC000010000 + 48 * i, 48) for i in range(20))
+    torn = text.replace("tracealloc(0xc0000", "tracealloc(0xc0000hello\n", 6)
+    trace = read(torn)
+    assert sum(len(batch) for batch in trace.batches) == 14
+    assert trace.remarks == ["6 of 20 events were torn apart by other output, and left out."]
+    with pytest.raises(TraceError, match="20 events of allocfreetrace begin in it, and 16 of them cannot be read"):
+        sum(len(batch) for batch in read(text.replace("tracealloc(0xc0000", "tracealloc(0xc0000hello\n", 16)).batches)

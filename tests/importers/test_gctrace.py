@@ -18,9 +18,11 @@ import zstandard
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.beside import aligned
+from goalloc_cli.analyses.pressure import pressure
 from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import open_source
-from goalloc_cli.importers.gctrace import MIB, is_gctrace, read_gctrace
+from goalloc_cli.importers.gctrace.cycles import MIB
+from goalloc_cli.importers.gctrace.read import is_gctrace, read_gctrace
 from goalloc_cli.results.beside import Heap, Pair
 from goalloc_cli.results.gctrace import GCTrace, Release
 from tests.kit.batches import SMALL, written
@@ -129,13 +131,117 @@ KIB = 1024
         ("scav 512 KiB work, 8192 KiB total, 99% util", Release(0, 0, 512 * KIB, None, 8 * MIB, 0.99, False)),
         (
             "scvg3: inuse: 426, idle: 10, sys: 437, released: 9, consumed: 427 (MB)",
-            Release(0, 0, None, None, 9 * MIB, None, False),
+            Release(0, 0, None, None, 9 * MIB, None, False, 426 * MIB, 10 * MIB, 437 * MIB, 427 * MIB),
         ),
     ],
     ids=["since 1.21", "forced", "reset", "1.14 to 1.20", "until 1.13"],
 )
 def test_the_scavengers_lines_are_read(line: str, found: Release, read) -> None:
     assert read(f"{line}\n").releases == [found]
+
+
+# Older forms, typed after public threads: golang/go#13552 and #12228 (1.5), #12228 (1.4), and the sources of 1.2.
+
+GO_1_5 = "gc 20460 @8457.750s 0%: 0.23+0+0.1+2.4+0.64 ms clock, 1.6+0+0.5+0.67/8.0/0+4.5 ms cpu, 4->4->0 MB, 5 MB goal, 16 P"
+GO_1_4 = (
+    "gc{n}(5): 0+10+1000+200 us, {before} -> {now} MB, 6236 (13752-7516) objects, 34 goroutines, 208/167/0 sweeps, "
+    "0(0) handoff, 10(58) steal, 66/2/0 yields\n"
+)
+
+
+def test_go_1_5_prints_five_phases(read) -> None:
+    [c] = read(GO_1_5).collections
+    assert (c.number, c.pause_ns, c.mark_ns, c.stopped_cpu_ns, c.gc_cpu_ns, c.goal_bytes) == (
+        20460, 870_000, 2_500_000, 6_600_000, 15_270_000, 5 * MIB,
+    )  # fmt: skip
+
+
+def test_in_go_1_5_the_world_stood_still_when_the_program_asked(read) -> None:
+    [c] = read(GO_1_5 + " (forced)").collections
+    assert (c.pause_ns, c.mark_ns) == (3_370_000, 0)
+
+
+def test_go_1_4_tells_the_live_heap_of_the_cycle_before(read) -> None:
+    text = read("".join(GO_1_4.format(n=n, before=n + 1, now=2 * n + 2) for n in (1, 2, 3)))
+    assert [(c.start_bytes, c.live_bytes, c.pause_ns, c.start_ns) for c in text.collections] == [
+        (4 * MIB, 3 * MIB, 1_210_000, None), (6 * MIB, 4 * MIB, 1_210_000, None), (8 * MIB, None, 1_210_000, None),
+    ]  # fmt: skip
+
+
+def test_go_1_2_tells_the_heap_before_and_after(read) -> None:
+    line = "gc7(2): 1+2+0 ms, 12 -> 5 MB 9000 -> 4000 (19000-15000) objects, 0(0) handoff, 7(52) steal, 38/2/0 yields\n"
+    [c] = read(line).collections
+    assert (c.start_bytes, c.live_bytes, c.pause_ns) == (12 * MIB, 5 * MIB, 3_000_000)
+
+
+def test_scvg_lines_keep_what_is_idle(read) -> None:
+    found = read("scvg59: inuse: 16, idle: 1018, sys: 1035, released: 0, consumed: 1035 (MB)\n")
+    assert (found.releases[0].idle_bytes, found.torn) == (1018 * MIB, 0)
+
+
+def test_scvg_work_goes_with_the_line_behind_it(read) -> None:
+    found = read("scvg1: 5 MB released\nscvg1: inuse: 426, idle: 17, sys: 444, released: 5, consumed: 439 (MB)\n")
+    assert [r.background_bytes for r in found.releases] == [5 * MIB]
+
+
+def test_a_cycle_that_was_due_for_time_is_told_from_others(read) -> None:
+    text = numbered(1) + "GC forced\n" + numbered(2) + numbered(3)
+    assert [c.periodic for c in read(text).collections] == [False, True, False]
+
+
+# The pacer.
+
+
+@pytest.mark.parametrize("path", sorted(DATA.glob("sparse-go*.txt")), ids=lambda path: path.stem)
+def test_the_pacers_lines_of_every_release_are_read(path: Path, read) -> None:
+    """Each automatic cycle has one."""
+    text = path.read_text()
+    found = read(text)
+    ends = [int(n) for n in re.findall(r"^pacer: .* B -> (\d+) B", text, re.MULTILINE)]
+    goals = [int(n) for n in re.findall(r"goal (-?\d+), cons/mark", text)]
+    assert [(p.end_bytes, p.end_bytes - p.goal_bytes) for p in found.paces] == list(zip(ends, goals, strict=True))
+    assert {p.number for p in found.paces} <= {c.number for c in found.collections}
+
+
+def test_the_pacer_spoke_in_terms_of_its_design_until_go_1_17(read) -> None:
+    """After golang/go#14812 and the sources of 1.9."""
+    text = (
+        "pacer: assist ratio=+1.232155e+000 (scan 1 MB in 70->71 MB) workers=2+0\n"
+        "pacer: H_m_prev=30488736 h_t=+2.334071e-001 H_T=37605024 h_a=+1.409842e+000 H_a=73473040 h_g=+1.000000e+000 "
+        "H_g=60977472 u_a=+2.500000e-001 u_g=+3.000000e-001 W_a=308200 goal\u0394=+7.665929e-001\n"
+    )
+    [pace] = read(text).paces
+    assert (
+        *(pace.trigger_bytes, pace.end_bytes, pace.goal_bytes, pace.marked_before_bytes, pace.work_bytes),
+        *(pace.utilisation, pace.wanted_utilisation, pace.assist_ratio, pace.workers),
+    ) == (37605024, 73473040, 60977472, 30488736, 308200, 0.25, 0.3, 1.232155, 2)
+
+
+# How much it took.
+
+
+def test_the_share_is_what_the_lines_processor_times_say(read) -> None:
+    """Two Ps; each cycle ends 100 ms after the one before, and took 20 ms of processor time."""
+    line = "gc {n} @{at:.3f}s 3%: 1.0+8.0+1.0 ms clock, 2.0+6.0/10/30+2.0 ms cpu, 4->4->2 MB, 5 MB goal, 2 P\n"
+    found = pressure(read("".join(line.format(n=n, at=n / 10 - 0.01) for n in range(1, 21))))
+    assert ([share.share for share in found.shares], found.whole, found.last_ten) == ([0.1] * 20, 0.1, 0.1)
+
+
+def test_where_thrashing_began_and_the_limit_are_found_in_a_real_log() -> None:
+    """GOMEMLIMIT=64MiB; 4 s of quiet, then the live heap climbs above it: cases by hand from the text."""
+    source = open_source(DATA / "spiral-go1.27.txt.zst")
+    text = read_gctrace(source)
+    found = pressure(text)
+    numbers = [c.number for c in text.collections]
+    assert ([numbers[p] for p in found.above], [numbers[p] for p in found.limited]) == ([390, 392, 393, 394],) * 2
+    assert (numbers[found.began], numbers[found.ended]) == (389, 394)
+    assert (round(found.whole, 3), round(found.last_ten, 2)) == (0.041, 0.3)
+    assert {numbers[p] for p in found.worst} >= {389, 391, 394}
+
+
+def test_a_heap_that_only_grows_is_under_no_limit(read) -> None:
+    found = pressure(read((DATA / "sparse-go1.19.txt").read_text()))
+    assert (len(found.above) > 0, found.limited) == (True, [])
 
 
 # Among other output.
@@ -178,6 +284,20 @@ def test_programs_that_print_into_one_text_are_told_apart(read) -> None:
 
 def test_a_gap_of_lost_lines_does_not_make_a_program_of_its_own(read) -> None:
     assert read("".join(numbered(n) for n in (3, 4, 9, 10))).runs == 1
+
+
+def test_where_most_lines_are_torn_the_text_is_refused_with_the_first(read) -> None:
+    with pytest.raises(TraceError, match=r"4 lines begin as those of gctrace do and cannot be read, 1 can; the first: gc 9"):
+        read(numbered(1) + "gc 9 @0.9s then something else\n" * 4)
+
+
+def test_a_text_of_one_line_that_was_cut_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log"
+    path.write_text("hello\ngc 1 @0.021s 0%: 0.23+0.19")
+    assert cli.run(["stats", str(path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No GC cycle has ended in this text." in said
+    assert "the first: gc 1 @0.021s 0%: 0.23+0.19" in said
 
 
 def test_a_text_without_such_lines_is_none(read) -> None:
@@ -226,7 +346,7 @@ def test_people_read_the_heap_as_go_prints_it(capsys: pytest.CaptureFixture[str]
     assert "8->10->3 MB" in said(capsys, DATA / "lru-go1.23.txt", "--report", "cycles")
 
 
-@pytest.mark.parametrize("report", ["cycles", "released", "scans", "beside", "all"])
+@pytest.mark.parametrize("report", ["cycles", "released", "scans", "pacer", "beside", "all"])
 def test_every_report_can_be_shown_in_every_format(report: str, capsys: pytest.CaptureFixture[str]) -> None:
     for form in ("table", "csv", "markdown", "json"):
         assert cli.run(["stats", str(DATA / "lru-go1.27-gctrace2.txt"), "--report", report, "--format", form]) == 0
@@ -253,6 +373,21 @@ def test_what_does_not_go_together_is_exit_2(
 def test_replay_and_import_say_who_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["import", str(DATA / "lru-go1.23.txt"), "-o", str(tmp_path / "t")]) == 3
     assert "goalloc stats shows it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "markdown", "json"])
+def test_two_logs_are_laid_side_by_side(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, *(DATA / f"sparse-go1.{minor}.txt" for minor in (24, 27)), "--format", form)
+    assert "sparse-go1.24.txt" in out
+    assert "sparse-go1.27.txt" in out
+
+
+def test_what_changed_between_two_logs_is_a_part_of_the_first(capfdbinary) -> None:
+    """The same log twice; the naive sum of the lines' own numbers is the judge."""
+    texts = document(capfdbinary, *[DATA / "sparse-go1.27.txt"] * 2)["texts"]
+    sums = re.findall(r"([\d.]+)\+([\d.]+)/([\d.]+)/[\d.]+\+([\d.]+) ms cpu", (DATA / "sparse-go1.27.txt").read_text())
+    judged = round(sum(float(part) for line in sums for part in line) * 1e6)
+    assert [text["figures"]["gc_cpu_ns"] for text in texts] == [judged] * 2
 
 
 # Beside a replay of the same run.

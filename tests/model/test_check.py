@@ -116,6 +116,7 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (31, lambda k: add(k.heap, "node_rows")),
     (32, lambda k: k.heap.chunks[0].__setitem__("pages_in_use", 1)),
     (33, lambda k: add(k.heap.by_spc[6], "live")),
+    (34, lambda k: add(k.heap.by_spc[6], "found_bytes")),
 ]
 
 

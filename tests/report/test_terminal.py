@@ -120,3 +120,23 @@ def test_progress_wipes_its_line_at_the_end(monkeypatch: pytest.MonkeyPatch) -> 
         assert tick is not None
         tick(5)
     assert screen.getvalue().endswith("\r\x1b[K")
+
+
+def test_before_the_first_event_it_says_that_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    from goalloc_cli.host import progress
+
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "FIRST_SECONDS", 0.01)
+    with progress.progress_line("replay", 10):
+        time.sleep(0.2)
+    assert screen.getvalue() == "\r\x1b[Kreplay  reading ...\r\x1b[K"
+
+
+def test_the_time_before_the_first_event_is_no_speed() -> None:
+    from goalloc_cli.host.progress import line
+
+    assert line("replay", 1_000_000, 3_000_000, 1.0, before=0).endswith("0:02 left")
+    assert line("replay", 1_000_000, 3_000_000, 1.0, before=500_000).endswith("0:04 left")
+    assert "left" not in line("replay", 1_000, 3_000_000, 0.1)

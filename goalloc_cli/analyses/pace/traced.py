@@ -18,8 +18,10 @@ def cases_of(text: GCTrace) -> tuple[Case, ...]:
     """The lower and the upper quartile of where cycles started and ended; empty where the text tells too little."""
     trigger, end = [], []
     for before, this in pairs(text):
+        if this.forced or before.live_bytes is None or this.goal_bytes is None:
+            continue
         marked, way = before.live_bytes + HALF, this.goal_bytes - before.live_bytes
-        if this.forced or way < LEAST_WAY:
+        if way < LEAST_WAY:
             continue
         trigger.append((this.start_bytes + HALF - marked) / way)
         end.append((this.end_bytes + HALF - marked) / way)

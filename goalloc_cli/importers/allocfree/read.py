@@ -6,6 +6,7 @@ Read in one pass, `MOST_HELD` events in memory at most, beside a row for each li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -38,12 +39,17 @@ from goalloc_cli.importers.allocfree.scan import (
     scan,
 )  # fmt: skip
 from goalloc_cli.importers.allocfree.types import entry_name, pointers_in
+from goalloc_cli.importers.common.unwrap import plainly
 from goalloc_cli.importers.rows.fields import enter
 from goalloc_cli.trace.event import BATCH, Batch, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 
 BLOCK = 1 << 20
 """Bytes read at once."""
+BEGUN = re.compile(rb"(?<!\.)trace(?:alloc\(0x|free\(0x|gc\(\)\s)")
+"""With what a record begins, whole or torn; frames of a stack are called runtime.tracealloc."""
+FEW = 3
+"""Records that may be torn without much ado: other output broke into them."""
 MOST_ENTRIES = 1 << 18
 """Most types at different sites; what comes later has no type."""
 ARENA_BYTES = 64 << 20
@@ -76,7 +82,9 @@ def read_allocfree(stream: BinaryIO, name: str) -> Trace:
         witnesses=True,
         notes=(*NOTES, f"{sure}{others}."),
     )
-    return Trace(name, header, _chained(first, batches))
+    trace = Trace(name, header, _chained(first, batches))
+    reader.remarks = trace.remarks
+    return trace
 
 
 def _chained(first: Batch | None, others: Iterator[Batch]) -> Iterator[Batch]:
@@ -91,8 +99,10 @@ class _Reader:
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.follower = Follower()
         self.first_addr = 0
-        self._stream = stream
+        self.remarks: list[str] = []
+        self._stream = plainly(stream, BEGUN)
         self._name = name
+        self._begun = self._whole = 0
         self._entries = np.zeros(4 * MOST_ENTRIES, np.uint64)
         self._entry_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
         self._types = np.zeros(4 * MOST_ENTRIES, np.uint64)
@@ -125,6 +135,7 @@ class _Reader:
                     cycle += 1
                     at += 1
             self._check()
+        self._tell_torn()
         yield from self._batches(*([CYCLE] if waits else []), *held)
 
     def _records(self) -> Iterator[Any]:
@@ -135,11 +146,13 @@ class _Reader:
         while not final:
             piece = self._stream.read(BLOCK)
             final = len(piece) < BLOCK
+            self._begun += sum(1 for _ in BEGUN.finditer(piece))
             text = b"".join((rest, piece, bytes(SLACK)))
             end = len(text) - SLACK
             at, why = 0, FULL
             while why != NEED:
                 at, n, why = self._scan(text, at, end, final, out)
+                self._whole += n
                 if n:
                     self.first_addr = self.first_addr or int(out["addr"][0])
                     yield out[:n]
@@ -187,6 +200,17 @@ class _Reader:
                 f"{self._name}: {counts[LOST_FREES]:,} objects are allocated where another one lives; "
                 "frees are missing: is it the text of a single process?"
             )
+
+    def _tell_torn(self) -> None:
+        """Say how many records could not be read; raise TraceError where those are most."""
+        torn = self._begun - self._whole
+        if torn > max(FEW, self._whole):
+            raise TraceError(
+                f"{self._name}: {self._begun:,} events of allocfreetrace begin in it, and {torn:,} of them cannot be read; "
+                "was their text wrapped or cut by what wrote it down?"
+            )
+        if torn > FEW:
+            self.remarks.append(f"{torn:,} of {self._begun:,} events were torn apart by other output, and left out.")
 
     def _batches(self, *parts: Any) -> Iterator[Batch]:
         """Events as batches."""

@@ -18,7 +18,13 @@ REPLAY_REPORTS = (
     "timeline",
 )
 STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "sites", "stacks", "cycles")
-GCTRACE_REPORTS = ("cycles", "released", "scans", "beside")
-REPORTS_OF = {"goalloc replay": REPLAY_REPORTS, "goalloc stats": STATS_REPORTS, "goalloc gctrace": GCTRACE_REPORTS}
+GCTRACE_REPORTS = ("cycles", "released", "scans", "pacer", "beside")
+MEMSTATS_REPORTS = ("ledger", "rss", "sizes", "checks", "changes")
+REPORTS_OF = {
+    "goalloc replay": REPLAY_REPORTS,
+    "goalloc stats": STATS_REPORTS,
+    "goalloc gctrace": GCTRACE_REPORTS,
+    "goalloc memstats": MEMSTATS_REPORTS,
+}
 """By the schema of the document that they are made from."""
 FORMATS = ("table", "json", "csv", "markdown", "msgpack")

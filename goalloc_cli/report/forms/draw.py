@@ -21,7 +21,7 @@ def bar(part: float, width: int, unicode: bool = True) -> str:
     return "█" * full + (EIGHTHS[rest] if rest else "")
 
 
-def sparkline(values: Sequence[int], width: int) -> str:
+def sparkline(values: Sequence[int | float], width: int) -> str:
     """The values from 0 to their maximum in at most `width` characters, each the highest of its part."""
     top = max(values, default=0)
     if not top:
@@ -29,4 +29,5 @@ def sparkline(values: Sequence[int], width: int) -> str:
     columns = min(len(values), width)
     edges = [len(values) * i // columns for i in range(columns + 1)]
     highest = [max(values[a:b]) for a, b in pairwise(edges)]
-    return "".join(LEVELS[min(value * len(LEVELS) // (top + 1), len(LEVELS) - 1)] for value in highest)
+    above = top + 1 if isinstance(top, int) else top
+    return "".join(LEVELS[min(int(value * len(LEVELS) / above), len(LEVELS) - 1)] for value in highest)

@@ -31,6 +31,8 @@ class Paper:
     drawings: bool = False
     """Bars and sparklines: a terminal has them, a pipe has not."""
     unicode: bool = True
+    height: int = 0
+    """Lines of a terminal; 0 where nothing scrolls away."""
 
 
 def lay_out(blocks: Sequence[Block], paper: Paper) -> list[Line]:

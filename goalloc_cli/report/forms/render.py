@@ -35,6 +35,9 @@ def to_text(blocks: Sequence[Block], paper: Paper) -> str:
 def to_terminal(blocks: Sequence[Block], paper: Paper, out: TextIO, colour: bool) -> None:
     """Print on `out` with colours (or with none, but with drawings)."""
     lines = lay_out(blocks, paper)
+    if paper.height and len(lines) >= paper.height:  # the answer has scrolled away: it stands at the end as well
+        said = [line for line in lines if line and line[0][1] == "verdict"]
+        lines += [[], *said] if said else []
     if not colour:
         out.write("".join(f"{''.join(text for text, _ in line).rstrip()}\n" for line in lines))
         return

@@ -25,6 +25,8 @@ def has_colour(option: str, out: TextIO, environ: Mapping[str, str] = os.environ
 
 def paper_of(out: TextIO, colour: bool) -> Paper:
     """As wide as the terminal; 80 columns (or COLUMNS) and no drawings through a pipe."""
-    width = min(max(shutil.get_terminal_size((80, 24)).columns, NARROWEST), WIDEST)
+    size = shutil.get_terminal_size((80, 24))
+    width = min(max(size.columns, NARROWEST), WIDEST)
     encoding = (out.encoding or "").lower().replace("-", "")
-    return Paper(width, drawings=out.isatty() or colour, unicode=encoding.startswith("utf"))
+    height = size.lines if out.isatty() else 0
+    return Paper(width, drawings=out.isatty() or colour, unicode=encoding.startswith("utf"), height=height)

@@ -6,9 +6,11 @@ from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS
 from goalloc_cli.report.tables import compared, memory, objects
-from goalloc_cli.report.tables import gctrace as gctrace_tables
 from goalloc_cli.report.tables import trace as trace_tables
 from goalloc_cli.report.tables.blocks import Block, Text
+from goalloc_cli.report.tables.printed import gctrace as gctrace_tables
+from goalloc_cli.report.tables.printed import memstats as memstats_tables
+from goalloc_cli.report.tables.printed.reading import sentences
 from goalloc_cli.report.units import iec, percent
 
 Document = dict[str, Any]
@@ -46,16 +48,23 @@ def gctrace(document: Document) -> list[Block]:
     return [*head(document), *gctrace_tables.overview(document), *notes(document)]
 
 
+def memstats(document: Document) -> list[Block]:
+    """Where the memory is that MemStats counts, and that it does not."""
+    return [*head(document), *memstats_tables.overview(document), *notes(document)]
+
+
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
     if document["schema"] == "goalloc gctrace":
-        return [Text(gctrace_tables.headline(document), "headline")]
+        return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document), "verdict")]
+    if document["schema"] == "goalloc memstats":
+        return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document), "verdict")]
     if document["schema"] != "goalloc replay":
         return [Text(trace_tables.headline(document), "headline")]
     return [
         Text(memory.headline(document), "headline"),
         Text(memory.MODES[document["design"]["mode"]], "note"),
-        Text(verdict(document)),
+        Text(verdict(document), "verdict"),
     ]
 
 

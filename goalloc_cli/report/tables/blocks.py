@@ -45,7 +45,7 @@ class Chart:
     """A figure over time: drawn on a terminal, one line; left out of all other formats."""
 
     title: str
-    values: Sequence[int]
+    values: Sequence[int | float]
     unit: str = "bytes"
 
 
@@ -55,7 +55,7 @@ class Text:
 
     text: str
     style: str = ""
-    """"headline", "note" or plain."""
+    """"headline", "verdict", "note" or plain."""
 
 
 Block = Table | Chart | Text

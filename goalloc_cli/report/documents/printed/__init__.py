@@ -1,0 +1,1 @@
+"""Documents of what Go prints of itself: gctrace, MemStats."""

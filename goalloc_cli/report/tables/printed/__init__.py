@@ -1,0 +1,1 @@
+"""Reports about what Go prints of itself: gctrace, MemStats."""

@@ -1,0 +1,3 @@
+module inhand
+
+go 1.19
