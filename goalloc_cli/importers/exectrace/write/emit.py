@@ -18,19 +18,14 @@ from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code
 from goalloc_cli.importers.exectrace.infer.late import CLASSES, EFFECT, goroutine_after
 from goalloc_cli.importers.exectrace.infer.sweepers import (
-    ALONE,
     BACKGROUND,
-    CLOSES,
     EXPLICIT,
-    FLUSHED,
-    OPENS,
-    PAYER,
-    is_for_refill,
-    sweeper_of,
 )
 from goalloc_cli.importers.exectrace.slots.sizes import request
 from goalloc_cli.importers.exectrace.wire.asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.importers.exectrace.wire.decode import Ev
+from goalloc_cli.importers.exectrace.write.put import flush_once, put, uncache
+from goalloc_cli.importers.exectrace.write.sweeps import put_sweep_hint
 from goalloc_cli.trace.event import BOUND, NO_P, NOSCAN, Kind
 from goalloc_cli.trace.ranges import MAX_BYTES
 
@@ -38,8 +33,6 @@ TIME_STEP_NS = 1_000_000
 """A TIME event comes at least this often in a trace's own time."""
 BACKGROUND_SPANS, GC_SPANS = 10, 1
 """Spans swept between two yields (mgcsweep.go, bgsweep; mgc.go, GC)."""
-SWEEPS = 62
-"""Numbers for sweeps that are under way at once."""
 ALLOC, FREE, TINY, K_TIME = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY), int(Kind.TIME)
 K_STACK_ALLOC, K_STACK_FREE, K_REFILL = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE), int(Kind.REFILL)
 K_GC_START, K_GC_END, K_FLUSH = int(Kind.GC_START), int(Kind.GC_END), int(Kind.FLUSH)
@@ -69,14 +62,6 @@ SILENT[[Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS, Ev.PROCS_CHANGE, Ev.GO_SYSC
 
 
 @bare
-def put(out, st, kind, p, handle, size, arg, addr):
-    """Write one event."""
-    event = out[st.count]
-    event.kind, event.p, event.id, event.size, event.arg, event.addr = kind, p, handle, size, arg, addr
-    st.count += 1
-
-
-@bare
 def put_time(out, st, ns, step):
     """Write the time, if it is `step` later than the last one written."""
     if ns - st.last_ns >= step:
@@ -95,24 +80,6 @@ def numbered(st, held, u):
         held.fresh[st.new_types] = u
         st.new_types += 1
     return held.number[u]
-
-
-@bare
-def uncache(held, p, spc):
-    """Note that P `p` no longer holds spans of class `spc` and below."""
-    for k in range(p * CLASSES, p * CLASSES + spc + 1):
-        if held.current[k] >= 0:
-            held.cached_by[held.current[k]] = -1
-            held.current[k] = -1
-
-
-@bare
-def flush_once(out, st, held, p):
-    """Flush the mcache of P `p` if it was not yet in this cycle (mcache.go, prepareForSweep)."""
-    if held.flushed[p] != st.ends:
-        put(out, st, MCACHE_FLUSH, p, 0, 0, 0, 0)
-        held.flushed[p] = st.ends
-        uncache(held, p, CLASSES - 1)
 
 
 @bare
@@ -165,48 +132,6 @@ def gather_dead(st, src, held):
                 else:
                     st.unborn += 1
     st.free_next, st.free_end = 0, count
-
-
-@bare
-def put_sweep_hint(out, st, src, held, i, handle, several_ps):
-    """Write who swept the span of the free `i`, at its first free in a cycle; and with several Ps, when that sweep ended."""
-    r = src.row[i]
-    if held.swept[r] != st.ends:
-        held.swept[r] = st.ends
-        held.sweep_number[r] = 0
-        if several_ps and src.sweep[i] == OPENS and held.context[src.m[i]] != CACHE:
-            st.sweeps += 1
-            held.sweep_number[r] = 1 + st.sweeps % SWEEPS
-        if several_ps or st.stop_m != src.m[i]:
-            put_sweeper(out, st, src, held, i, handle, several_ps)
-    elif src.sweep[i] == CLOSES and held.sweep_number[r]:
-        put(out, st, K_SWEEP_END, NO_P, 0, held.sweep_number[r], 0, 0)
-
-
-@bare
-def put_sweeper(out, st, src, held, i, handle, several_ps):
-    """Write who swept the span of the free `i`."""
-    r, m = src.row[i], src.m[i]
-    number = held.sweep_number[r]
-    p = src.next_p[i] if src.next_p[i] >= 0 else NO_P
-    holder = held.cached_by[r]
-    if holder >= 0:
-        put(out, st, MCACHE_FLUSH, holder, 0, 0, src.spans[r].spc, 0)
-        uncache(held, holder, src.spans[r].spc)
-        if several_ps:
-            put(out, st, SWEEP_TO, p, handle, number, FLUSHED, 0)
-    elif held.context[m] == RECLAIM:
-        put(out, st, K_SWEEP_RECLAIM, p, handle, number, 1 if several_ps else 0, 0)
-    elif held.context[m] == CACHE:
-        if several_ps and p != NO_P:
-            put(out, st, K_REFILL, p, 0, 0, src.spans[r].spc, 0)
-    elif held.context[m] == CREDIT:
-        put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
-    else:
-        sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.order, src.m, st.q, m, several_ps)
-        if sweeper == ALONE and is_for_refill(src.kind, src.order, src.m, src.row, st.q, m, r):
-            return
-        put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
 
 
 @bare
