@@ -29,6 +29,7 @@ from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.documents.trace import trace_document
 from goalloc_cli.report.documents.verdict import verdict_document
 from goalloc_cli.report.forms.output import encoded
+from goalloc_cli.results.badevents import Wrong
 from goalloc_cli.trace.trace import Trace
 
 SHOWN = 8
@@ -126,7 +127,8 @@ def door_check(data: bytes, refused: str, chance: random.Random) -> None:
     shown(check_document(found, bad), chance)
     if refused and bad.is_good and "invariant broken" not in refused:
         raise DisagreeError(f"check finds nothing, but: {refused}")
-    if bad.total and not refused:
+    # A replay lays objects where its own rules say; that two were recorded at one address is for `check` alone to tell.
+    if bad.total > bad.counts.get(Wrong.ADDRESS, 0) and not refused:
         raise DisagreeError(f"replay takes what check calls bad: {bad.first[:3]}")
 
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.doubts import doubts
 from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import ReplayError, TraceError
@@ -31,13 +32,6 @@ from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TypeInfo
 from goalloc_cli.trace.longer import longer
 from goalloc_cli.trace.trace import Trace
-
-UNNAMED_BYTES = 1 << 20
-"""heapLive above what objects are that is no chance of their order."""
-ENOUGH_REFILLS, FORESEEN = 50, 0.98
-"""A replay of one P that foresees fewer of its refills is not exact."""
-BY_CHANCE = 4
-"""Those around the start and a stop are not foreseen where all is exact."""
 
 MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
@@ -340,71 +334,15 @@ class Run:
             locks=survey.locks(heap),
             sweep=survey.sweeps(heap),
             marks=survey.marks(heap),
-            notes=[*self.notes(), *self.trace.remarks],
+            notes=[*doubts(self.heap, self.trace, self.design, self.deaths_unfound), *self.trace.remarks],
             skipped=dict(self.trace.skipped),
             lost=self.trace.lost,
-            uncollected=self.uncollected,
+            uncollected=self.deaths_unfound > 0,
         )
 
     @property
-    def uncollected(self) -> bool:
-        """Whether objects die and no GC cycle finds them, though nobody said that GC is off."""
+    def deaths_unfound(self) -> int:
+        """Objects that die where no GC cycle finds any, though nobody said that GC is off; 0 where one does."""
         cycles = self.counts[Kind.GC_START] + self.counts[Kind.GC_END]
-        return bool(self.counts[Kind.FREE] and not cycles and not self.counts[Kind.SET_GOGC] and self.design.gogc >= 0)
-
-    def contradicted(self) -> list[str]:
-        """Where the recording's own heapLive contradicts what was replayed."""
-        seen, notes = self.heap.evidence, []
-        self.trace.lost.unnamed = int(seen.unnamed) if seen.unnamed >= UNNAMED_BYTES else 0
-        if self.trace.lost.unnamed:
-            notes.append(
-                f"The recording's heapLive shows {int(seen.unnamed) >> 10:,} KiB that none of its objects are: all figures "
-                "are too low by that. User arenas (GOEXPERIMENT=arenas) show so; so do allocations that were lost."
-            )
-        share = min(1.0, (int(seen.foreseen) + BY_CHANCE) / max(1, int(seen.refills)))
-        if self.heap.nprocs == 1 and seen.refills >= ENOUGH_REFILLS and share < FORESEEN:
-            notes.append(
-                f"By the recording's heapLive the model foresaw {share:.1%} of {int(seen.refills):,} refills: where objects "
-                "lie, and which slots are free, is near but not exact."
-            )
-        return notes
-
-    def moved_goal(self) -> bool:
-        """Whether a knob of the heap goal is another than the recorded program's own."""
-        recorded = dict(self.trace.header.knobs)
-        return self.trace.header.hints and any(
-            getattr(self.design, name) != recorded.get(name, Design.__dataclass_fields__[name].default)
-            for name in ("gogc", "memory_limit")
-        )
-
-    def notes(self) -> list[str]:
-        """What the reader must know about the figures."""
-        notes: list[str] = []
-        if self.heap.gc.hinted:
-            notes.append(
-                "The recording's own sweep progress, flushes and manual spans were followed (see hints); "
-                "released memory at its start is taken to be all that was idle."
-            )
-        if self.heap.nprocs > self.trace.header.gomaxprocs:
-            notes.append(
-                f"There are events of P {self.heap.nprocs - 1}, though GOMAXPROCS is {self.trace.header.gomaxprocs} in the "
-                f"trace: the model went on with {self.heap.nprocs} Ps."
-            )
-        if self.uncollected:
-            notes.append(
-                f"The trace has no GC cycle: the memory of the {int(self.counts[Kind.FREE]):,} objects that die is never "
-                "used again. These are the figures of a heap that never collects (--set gogc=-1 says that this is meant); "
-                "--gc gogc=100 puts cycles in, as Go would start them."
-            )
-        if self.moved_goal():
-            notes.append(
-                "gogc and memory_limit move no collection here: GC runs where the trace has it, and the same objects die. "
-                "goalloc pace predicts what another GOGC or GOMEMLIMIT would have done."
-            )
-        notes += self.contradicted()
-        if self.trace.skipped:
-            found = ", ".join(f"{name}: {n:,}" for name, n in self.trace.skipped.items())
-            notes.append(f"Bad events were left out, {sum(self.trace.skipped.values()):,} of them ({found}).")
-        if self.heap.stacks.unplaced:
-            notes.append(f"Stack allocations whose place the recording does not tell: {self.heap.stacks.unplaced}.")
-        return notes
+        meant = self.counts[Kind.SET_GOGC] or self.design.gogc < 0
+        return 0 if cycles or meant else int(self.counts[Kind.FREE])

@@ -18,7 +18,7 @@ from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.design.releases import release
 from goalloc_cli.host.source import open_source
-from goalloc_cli.importers.gctrace import read_gctrace
+from goalloc_cli.importers.gctrace.read import read_gctrace
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.pacing import BEST, OFF, Figures, Prediction, Setting
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind

@@ -47,7 +47,7 @@ def test_what_dies_after_the_mark_phase_began_is_not_found_yet(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("story", "blamed"),
     [
-        ("+1 40; +2 9; -1; +3 9", "garbage: 40.0 MiB (69.0%), which the next GC was to find (its pace: GOGC)."),
+        ("+1 40; +2 9; gc; -1; +3 9", "garbage: 40.0 MiB (69.0%), which the next GC was to find (its pace: GOGC)."),
         ("+1 40; +2 9; -1; gc", "garbage: 40.0 MiB (81.6%), which had piled up until GC 1 found it (its pace: GOGC)."),
     ],
 )

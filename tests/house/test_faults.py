@@ -290,7 +290,7 @@ def test_a_limit_of_memory_is_one_line(most_mib: int) -> None:
 
 # The folder of compiled code. `export` has few kernels: they compile in seconds.
 
-FEW_KERNELS = ("export", TRACE, "--to", "csv", "-q", "-o", os.devnull)
+FEW_KERNELS = ("export", TRACE, "--to", "csv", "-o", os.devnull)
 
 
 def kept(folder: Path) -> int:
