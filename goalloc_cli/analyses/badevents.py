@@ -61,7 +61,7 @@ def key_of(addr):
 @bare
 def leave(places, about, known, h):
     """Nothing lives at the object's address any more."""
-    if about[h, ADDRESS]:
+    if h < len(about) and about[h, ADDRESS]:
         slot = find(places, key_of(about[h, ADDRESS]))
         if places[slot, OWNER] == h:
             remove(places, slot)
@@ -72,6 +72,8 @@ def leave(places, about, known, h):
 @bare
 def settle(places, about, known, h, size, addr, gives_way):
     """Let object h live at an address; return who did before, NOBODY if nobody. One that gives way takes nobody's place."""
+    if h >= len(about):
+        return NOBODY
     about[h, BYTES] = size
     about[h, ADDRESS] = 0
     if addr == 0 or size == 0:  # without a size all have one address (malloc.go, zerobase)
@@ -94,7 +96,7 @@ def judge(kind, p, handle, size, arg, addr, objects, stacks, spans, about, place
     Args:
         kind, p, handle, size, arg, addr: the batch's columns.
         objects, stacks, spans: u1 by handle: NEVER, LIVE or DEAD; longer than any handle below FREED_ID in the batch.
-        about: i8 by handle, BYTES and ADDRESS of an object that lives; as long as `objects`.
+        about: i8 by handle, BYTES and ADDRESS of an object that lives; what lies behind its end is not known.
         places: a table of `compiled.keyed`, who lives at an address; with room for a batch.
         known: i8, what is known so far (MARKING, ...).
         wrong: u1 by event: what is wrong with it already, and after this with any other. What is wrong changes nothing,
@@ -114,7 +116,7 @@ def judge(kind, p, handle, size, arg, addr, objects, stacks, spans, about, place
                 wrong[i] = Wrong.LIVE_HANDLE
                 if k == Kind.ALLOC:
                     ended[i, HANDLE] = h
-                    known[LOST_BYTES] += about[h, BYTES]
+                    known[LOST_BYTES] += about[h, BYTES] if h < len(about) else 0
                     leave(places, about, known, h)
             elif k != Kind.ALLOC and known[BEGUN]:
                 wrong[i] = Wrong.LATE_SNAPSHOT
@@ -208,6 +210,8 @@ DEATHS = {Kind.ALLOC: Kind.FREE, Kind.STACK_ALLOC: Kind.STACK_FREE, Kind.MANUAL_
 """What ends the life that each begins."""
 
 FIRST_PLACES = 1 << 12
+MOST_ABOUT = 1 << 28
+"""Handles of which size and address are kept: as many objects as a replay holds, unless it is told otherwise."""
 MOST_SMALL_ROUNDING = 16
 
 _OBJECTS = np.isin(np.arange(64), [Kind.ALLOC, Kind.FREE, Kind.SNAP_OBJECT, Kind.SNAP_DEAD])
@@ -272,7 +276,8 @@ class BadEvents(Findings):
         self._objects = roomy(self._objects, batch.id, _OBJECTS[kinds])
         self._stacks = roomy(self._stacks, batch.id, _STACKS[kinds])
         self._spans = roomy(self._spans, batch.id, _SPANS[kinds])
-        self._about = self._about if len(self._about) == len(self._objects) else longer(self._about, len(self._objects))
+        if len(self._about) < (rows := min(len(self._objects), MOST_ABOUT)):
+            self._about = longer(self._about, rows)
         self._make_places(len(batch))
         columns = [np.ascontiguousarray(getattr(batch, name)) for name in ("kind", "p", "id", "size", "arg")]
         addr = np.zeros(len(batch), np.int64) if batch.addr is None else np.ascontiguousarray(batch.addr)

@@ -376,3 +376,9 @@ def test_a_lenient_replay_counts_in_its_report_what_it_left_out(
     assert any(note.startswith("Bad events were left out, 3 of them (double free: 1,") for note in document["notes"])
     assert any(note.startswith("Deaths that were lost, 1 of them: where an id") for note in document["notes"])
     assert document["lost"] == {"deaths": 1, "bytes": 24 + 6 + 16}
+
+
+def test_a_handle_far_beyond_all_others_costs_check_no_memory() -> None:
+    far = (1 << 32) - 9
+    found = checked([(Kind.ALLOC, 0, far, 64, 0), (Kind.ALLOC, 0, far, 64, 0)])
+    assert found.counts == {Wrong.LIVE_HANDLE: 1}
