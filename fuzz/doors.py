@@ -127,8 +127,8 @@ def door_check(data: bytes, refused: str, chance: random.Random) -> None:
     shown(check_document(found, bad), chance)
     if refused and bad.is_good and "invariant broken" not in refused:
         raise DisagreeError(f"check finds nothing, but: {refused}")
-    # A replay lays objects where its own rules say; that two were recorded at one address is for `check` alone to tell, and so
-    # is what follows from taking the first of them for dead.
+    # A replay lays objects where its own rules say; that two were recorded at one address is for `check` alone to tell, and
+    # so is what follows from taking the first of them for dead.
     if bad.total and Wrong.ADDRESS not in bad.counts and not refused:
         raise DisagreeError(f"replay takes what check calls bad: {bad.first[:3]}")
 
