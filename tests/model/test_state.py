@@ -174,6 +174,7 @@ def test_a_hostile_state_with_a_right_checksum_does_not_reach_the_kernels(
         (("mcaches", "reserved"), 1),
         (("mcaches", "tiny_offset"), -(1 << 40)),
         (("mcaches", "page_cache_base"), 7),
+        (("mcaches", "credit_span"), 1 << 20),
         (("mcaches", "page_cache_scav"), 1 << 63),
         (("central", "tail"), 0),
         (("central", "nonempty", "first"), 1),
@@ -212,6 +213,7 @@ def test_no_number_of_the_short_tables_is_believed(saved: bytes, path: tuple[str
         ("samples", "reason", 0, 77),
         ("samples", "name", 0, 77),
         ("page_run", None, 3, 1),
+        ("page_span", None, -1, 1 << 20),
     ],
 )
 def test_nor_is_any_of_the_long_ones(saved: bytes, table: str, column: str | None, row: int, value: int) -> None:

@@ -14,6 +14,7 @@ from goalloc_cli.model.pages.scavengeindex import NOTHING_RELEASED
 from goalloc_cli.model.saved.statehandles import wrong_manual_spans, wrong_objects, wrong_slots, wrong_stacks
 from goalloc_cli.model.saved.statelists import wrong_lists
 from goalloc_cli.model.tables.heap import (
+    CHUNK_PAGES,
     NO_SPAN,
     NONE,
     PAGES,
@@ -82,6 +83,8 @@ def wrong_references(heap: np.record) -> str:
     spans, rows = heap.spans[: int(heap.span_rows)], int(heap.span_rows)
     nodes, runs, ps = int(heap.node_rows), int(heap.run_rows), int(heap.nprocs)
     pages = int(heap.end_page)
+    # As many as are saved: the heap may grow into the rest of its last chunk.
+    saved = min(-(-pages // CHUNK_PAGES) * CHUNK_PAGES, PAGES)
     pieces = STACK_PIECES
     central, caches = heap.central, heap.mcaches
     found = (
@@ -91,8 +94,8 @@ def wrong_references(heap: np.record) -> str:
         ("spans.free_list", spans["free_list"], NONE, pieces),
         ("spans.listed", spans["listed"], 0, 4),
         ("free_spans", np.array(heap.free_spans), 0, rows),
-        ("page_span", heap.page_span[:pages], 0, rows),
-        ("page_run", heap.page_run[:pages], 0, runs),
+        ("page_span", heap.page_span[:saved], 0, rows),
+        ("page_run", heap.page_run[:saved], 0, runs),
         ("mcaches.alloc", caches["alloc"], 0, rows),
         ("mcaches.tiny_span", caches["tiny_span"], 0, rows),
         ("mcaches.tiny_slot", caches["tiny_slot"], 0, 1 << 16),
