@@ -17,7 +17,8 @@ from goalloc_cli.report.forms.draw import bar, sparkline
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_markdown, to_text
 from goalloc_cli.report.reports import blocks
-from goalloc_cli.report.tables.blocks import Table
+from goalloc_cli.report.tables.blocks import Table, count
+from goalloc_cli.report.tables.blocks import text as text_column
 from goalloc_cli.report.units import iec, percent, short_size
 from goalloc_cli.results.outcome import Outcome
 from tests.kit import report_samples
@@ -160,3 +161,9 @@ def test_every_label_of_ours_stands_whole_at_80_columns(made: Callable[[], dict[
 def labelled(table: Table) -> bool:
     """Whether the first column holds words of ours."""
     return table.columns[0].unit == "text" and not table.columns[0].names
+
+
+def test_a_label_before_other_columns_is_never_cut() -> None:
+    columns = (text_column("row", "row"), text_column("meaning", "what it is", 1), count("n", "number"))
+    table = Table("wide", "Wide", columns, [("heap", "HeapInuse and spans by class, at every GC", 123_456_789)])
+    assert ".." not in to_text([table], Paper(50))

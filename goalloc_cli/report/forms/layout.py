@@ -129,7 +129,8 @@ def fitted(table: Table, cells: list[list[str]], paper: Paper) -> Fit:
         shrink(fit, texts[0], NAME_MIN, paper.width)
     while fit.total() > paper.width:
         last = next((i for i in reversed(fit.shown) if columns[i].unit == "text" and columns[i].rank), None)
-        if last is not None and shrink(fit, last, WRAP_MIN, paper.width):
+        # Only the last column can be wrapped; any other would be cut.
+        if last is not None and last == fit.shown[-1] and shrink(fit, last, WRAP_MIN, paper.width):
             return fit
         worst = max(fit.shown, key=lambda i: columns[i].rank)
         if not columns[worst].rank:

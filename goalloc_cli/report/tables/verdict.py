@@ -16,9 +16,9 @@ MEANING = {
     "refill": "the span that a P takes next",
     "page": "the page of a new span",
     "free_running": "addresses, never set right",
-    "heap": "HeapInuse and spans by class, at GCs",
+    "heap": "HeapInuse, spans by class",
     "memstats": "cells of runtime.MemStats",
-    "released": "HeapReleased in its range, at checkpoints",
+    "released": "HeapReleased within its range",
     "heap_live": "what a refill adds to heapLive",
     "stack": "addresses of goroutine stacks",
 }
