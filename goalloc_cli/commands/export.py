@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from goalloc_cli.commands.options import OUTPUT, QUIET, gc_option, partial_option, refuse_early, with_cycles
@@ -9,12 +11,14 @@ from goalloc_cli.commands.show import say
 from goalloc_cli.commands.words import FILE
 from goalloc_cli.report.units import plural
 
-FORMS = ("jsonl", "csv", "rows")
+FORMS = {"jsonl": "JSON Lines", "csv": "CSV", "rows": "msgpack"}
+NAMED = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "TSV", ".msgpack": "rows"}
+"""The form that the end of a file's name promises."""
 
 
 @click.command(short_help="Write a trace as rows: JSON Lines, CSV or msgpack.")
 @click.argument("trace", metavar="TRACE", type=FILE)
-@click.option("--to", "form", type=click.Choice(FORMS), required=True, help="JSON Lines, CSV, or msgpack rows.")
+@click.option("--to", "form", type=click.Choice(list(FORMS)), required=True, help="JSON Lines, CSV, or msgpack rows.")
 @click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT)
 @gc_option
 @partial_option
@@ -30,6 +34,8 @@ def export(trace: str, form: str, output: str | None, gc: int | None, partial: b
     from goalloc_cli.host.sink import write_file
     from goalloc_cli.importers.sniff import open_trace
 
+    refuse_other_name(output, form)
+    refuse_other_name(output, form)
     refuse_early({"output": output, "force": force, "form": "msgpack" if form == "rows" else form})
     found = with_cycles(open_trace(trace, partial=partial), gc)
     with progress_line("export", found.events, quiet) as tick:
@@ -39,3 +45,13 @@ def export(trace: str, form: str, output: str | None, gc: int | None, partial: b
         say(f"note: {remark}")
     if output and not quiet:
         say(f"{output}: {plural(events, 'event')}")
+
+
+def refuse_other_name(output: str | None, form: str) -> None:
+    """Refuse a name that promises another form: x.jsonl with msgpack in it misleads whoever opens it."""
+    ending = "".join(Path(output or "-").suffixes[-1:]).lower()
+    promised = NAMED.get(ending, form)
+    if promised == form:
+        return
+    told = f"write it so with --to {promised}" if promised in FORMS else "there is no such form"
+    raise click.UsageError(f"{output}: ends in {ending}, and --to {form} writes {FORMS[form]}; {told}, or choose another name")

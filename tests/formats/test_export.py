@@ -205,6 +205,16 @@ def test_export_then_import_gives_the_same_trace(form, trace, tmp_path):
     assert (found.header, whole(found.batches)) == (TWO_PS, whole(SMALL))
 
 
+@pytest.mark.parametrize(
+    ("form", "name", "helps"),
+    [("rows", "x.jsonl", "--to jsonl"), ("csv", "x.JSON", "--to jsonl"), ("jsonl", "x.msgpack", "--to rows"), ("csv", "x.tsv", "no such")],
+)
+def test_a_name_that_promises_another_form_is_refused(form, name, helps, trace, tmp_path, capfd):
+    assert cli.run(["export", trace, "--to", form, "-o", str(tmp_path / name)]) == 2
+    assert helps in capfd.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
 def test_rows_go_to_the_standard_output(trace, capfdbinary):
     assert cli.run(["export", trace, "--to", "csv"]) == 0
     out, err = capfdbinary.readouterr()

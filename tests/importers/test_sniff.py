@@ -196,6 +196,12 @@ def test_a_go_execution_trace_goes_to_its_reader_with_all_its_bytes(file, monkey
     assert content(open_trace(file(data))) == (Header(source=data.hex()), [])
 
 
+def test_rows_in_msgpack_may_begin_with_a_header_of_many_fields_or_a_stack(file):
+    header = {"op": "header", "go": "1.24"} | dict.fromkeys("abcdefghijklmnopq")
+    assert open_trace(file(msgpack.packb(header))).header.go_version == "1.24"
+    assert open_trace(file(msgpack.packb([1, 0, 1, 16, 0, 0, 0]))).name.endswith("some.file")
+
+
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.what)
 def test_every_reader_is_named_as_module_and_function(form):
     assert form.read.split(":")[1].startswith("read_")
