@@ -54,4 +54,5 @@ def refuse_other_name(output: str | None, form: str) -> None:
     if promised == form:
         return
     told = f"write it so with --to {promised}" if promised in FORMS else "there is no such form"
-    raise click.UsageError(f"{output}: ends in {ending}, and --to {form} writes {FORMS[form]}; {told}, or choose another name")
+    writes = f"--to {form} writes {FORMS[form]}"
+    raise click.UsageError(f"{output}: ends in {ending}, and {writes}; {told}, or choose another name")

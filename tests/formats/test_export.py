@@ -207,7 +207,12 @@ def test_export_then_import_gives_the_same_trace(form, trace, tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "name", "helps"),
-    [("rows", "x.jsonl", "--to jsonl"), ("csv", "x.JSON", "--to jsonl"), ("jsonl", "x.msgpack", "--to rows"), ("csv", "x.tsv", "no such")],
+    [
+        ("rows", "x.jsonl", "--to jsonl"),
+        ("csv", "x.JSON", "--to jsonl"),
+        ("jsonl", "x.msgpack", "--to rows"),
+        ("csv", "x.tsv", "no such"),
+    ],
 )
 def test_a_name_that_promises_another_form_is_refused(form, name, helps, trace, tmp_path, capfd):
     assert cli.run(["export", trace, "--to", form, "-o", str(tmp_path / name)]) == 2
