@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import pytest
@@ -47,6 +48,19 @@ def test_memory_that_was_never_touched_need_not_be_resident():
         if row["reason"] == Reason.CHECKPOINT
     }
     assert [name for name, rss in UNTOUCHED_RSS.items() if not points[name].low <= rss <= points[name].high] == []
+
+
+def test_after_goroutines_have_ended_the_ranges_hold_what_the_program_had():
+    """The stacks of 3,000 goroutines become free at once, and the scavenger gives some of that back (golang/go#75456)."""
+    outcome = recorded("tests/data/calls-go1.27.trace.zst")
+    had = {s["Point"]: s for s in json.loads((ROOT / "tests/data/calls-go1.27.json").read_text())["snaps"]}
+    outside = []
+    for row in outcome.samples[outcome.samples["reason"] == Reason.CHECKPOINT]:
+        point = had[outcome.names[int(row["name"])]]
+        released, rss = heap_released(row, outcome.design, 1, True), total(resident(row, outcome.design, 1, True))
+        if not released.low <= point["M"]["HeapReleased"] <= released.high or not rss.low <= point["RSS"] <= rss.high:
+            outside.append(point["Point"])
+    assert (len(had), outside) == (7, [])
 
 
 def test_a_large_object_in_memory_that_was_used_before_is_zeroed_and_so_touched():

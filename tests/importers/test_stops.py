@@ -1,13 +1,19 @@
-"""What a stop of the world does to the heap: heap dumps, and changes of GOMAXPROCS."""
+"""What a stop of the world does to the heap: heap dumps, changes of GOMAXPROCS, and sweeping in it."""
 
 from __future__ import annotations
+
+import io
 
 import numpy as np
 import pytest
 
+from goalloc_cli.analyses.verify.verify import verify
+from goalloc_cli.design.releases import GO_1_27
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code, Cycles, find_cycles
+from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.slots.window import COLUMNS
 from goalloc_cli.importers.exectrace.wire.decode import Ev
+from tests.importers.test_exectrace import raw
 
 
 class Told:
@@ -55,3 +61,10 @@ def test_a_gomaxprocs_that_cannot_be_gives_back_no_more_than_the_ps_that_do_anyt
     told = Told(Ev.PROCS_CHANGE, Ev.PROCS_CHANGE, procs=procs)
     told.a[1] = 3
     assert [value for _, _, value, _ in actions(told, procs=0)] == ([3] if procs > 0 else [])
+
+
+def test_a_cycle_that_sweeps_before_it_ends_keeps_every_address() -> None:
+    """GODEBUG=gcstoptheworld=2: traces/programs/record.sh with that set, orders, one P."""
+    verdict = verify(read_exectrace(io.BytesIO(raw("orders-stopped-go1.27")), "stopped"), GO_1_27, design_name="")
+    judged = [verdict.rows[name] for name in ("free_running", "heap", "refill")]
+    assert [row.right for row in judged] == [row.total for row in judged]

@@ -19,6 +19,7 @@ from goalloc_cli.importers.exectrace.infer.missing import Missing, missing_event
 from goalloc_cli.importers.exectrace.infer.next import NextSweeps
 from goalloc_cli.importers.exectrace.infer.order import Clock
 from goalloc_cli.importers.exectrace.infer.stop import begin_at_snapshot, tell_once
+from goalloc_cli.importers.exectrace.infer.stopped import end_before_sweep
 from goalloc_cli.importers.exectrace.infer.sweepers import find_sweepers, find_sweeps, follow_sweeps, new_sweeps
 from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
@@ -175,6 +176,7 @@ class Reader:
         code = code_unnamed(events, ms) if tables.are_missing(name) else code_events(events, name, tables)
         swept_bytes(events)
         name_sweeps(events, code)
+        end_before_sweep(events, code)
         self._clock.begin(events)
         return Decoded(events, code, self._clock.order(), self.stacks.known)
 

@@ -59,6 +59,8 @@ class Code(IntEnum):
     GC_FREE_OS = 16
     """GCBegin: debug.FreeOSMemory, which releases everything when that cycle is swept"""
     STOP_HEAP_DUMP = 17
+    END_STOPPED = 18
+    """GCEnd: every mcache is flushed and all is swept while the world stands still"""
 
 
 class Act(IntEnum):
@@ -115,6 +117,8 @@ class Cycles:
     """Checkpoints that were named, until the stop of ReadMemStats ends."""
     stopping: set[int] = field(default_factory=set)
     """Ms that ended a cycle, until their stop ends."""
+    sweeping: set[int] = field(default_factory=set)
+    """Those of them that sweep all in it."""
 
     def start(self, q: int, p: int, starts: list[int]) -> None:
         """The cycle that was begun starts at place `q`. One that never ended goes on instead: its end was lost."""
@@ -316,6 +320,9 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
         elif kind == Ev.PROCS_CHANGE:
             reason, asked_at = cycles.asked.pop(m, (0, q))
             find_gone(cycles, int(window.a[q]), q)
+            if m in cycles.sweeping:
+                cycles.sweeping.remove(m)
+                cycles.actions.append((q, Act.SWEPT_ALL, 0, p))
             if reason == Code.STOP_SWEEP_TERMINATION and cycles.begun is not None:
                 cycles.start(q, p, starts)
             elif reason == Code.STOP_MEMSTATS:
@@ -336,6 +343,8 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
             cycles.running = False
             ends.append(q)
             cycles.stopping.add(m)
+            if code == Code.END_STOPPED:
+                cycles.sweeping.add(m)
         elif kind == Ev.STW_END and m in cycles.stopping:
             cycles.stopping.remove(m)
             cycles.stops_ended.append(q)

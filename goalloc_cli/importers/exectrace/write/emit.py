@@ -54,6 +54,7 @@ CHECKPOINT, IDLE_FLUSH, SWEPT_NEXT = int(Act.CHECKPOINT), int(Act.IDLE_FLUSH), i
 SWEPT_ALL, GONE = int(Act.SWEPT_ALL), int(Act.GONE)
 CREDIT, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_RECLAIM)
 YIELD_BACKGROUND, YIELD_GC, DRAINED = int(Code.YIELD_BACKGROUND), int(Code.YIELD_GC), int(Code.DRAINED)
+END_STOPPED = int(Code.END_STOPPED)
 SCAVENGED, SCAVENGED_NOTHING, GC_FREE_OS = int(Code.SCAVENGED), int(Code.SCAVENGED_NOTHING), int(Code.GC_FREE_OS)
 
 SILENT = np.zeros(256, np.bool_)
@@ -186,6 +187,15 @@ def put_stack(out, st, src, held, i, p, base_addr):
 
 
 @bare
+def put_flush(out, st, held, p):
+    """Write that the mcaches of all Ps were flushed."""
+    put(out, st, K_FLUSH, p, 0, 0, 0, 0)
+    for q in range(len(held.flushed)):
+        held.flushed[q] = st.ends
+        uncache(held, q, CLASSES - 1)
+
+
+@bare
 def act(out, st, src, held, ns, several_ps, base_addr):
     """Do the next action."""
     what, value = src.actions[st.act, 1], src.actions[st.act, 2]
@@ -198,10 +208,7 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         put(out, st, K_GC_START, p, 0, 0, value, 0)
         st.cycle += 1
     elif what == FLUSH:
-        put(out, st, K_FLUSH, p, 0, 0, 0, 0)
-        for q in range(len(held.flushed)):
-            held.flushed[q] = st.ends
-            uncache(held, q, CLASSES - 1)
+        put_flush(out, st, held, p)
     elif what == CHECKPOINT:
         put_time(out, st, ns, 1)
         put(out, st, K_CHECKPOINT, p, 0, 0, value + 1, 0)
@@ -247,6 +254,9 @@ def control(out, st, src, held, i, ns, several_ps):
         put(out, st, K_GC_END, p, 0, 0, src.explicit[st.ends], 0)
         st.ends += 1
         st.stop_m = m
+        if src.code[i] == END_STOPPED:
+            put_flush(out, st, held, p)
+            st.stop_m = -1
         if p != NO_P:
             held.flushed[p] = st.ends
             uncache(held, p, CLASSES - 1)
