@@ -21,7 +21,7 @@ from goalloc_cli.host.source import open_source
 from goalloc_cli.importers.gctrace.read import read_gctrace
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.pacing import BEST, OFF, Figures, Prediction, Setting
-from goalloc_cli.trace.event import NO_P, NOSCAN, Kind
+from goalloc_cli.trace.event import NO_P, NOSCAN, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import batch
 from tests.kit.root import ROOT
@@ -48,6 +48,11 @@ def events_of(*rows: tuple[int, int, int, int, int, int], from_start: bool = Tru
 
 def alloc(handle: int) -> tuple[int, int, int, int, int, int]:
     return (Kind.ALLOC | NOSCAN, 0, handle, 4096, 0, 0)
+
+
+def made(handle: int, p: int, type: int) -> tuple[int, int, int, int, int, int]:
+    """An allocation of a type of the trace."""
+    return (Kind.ALLOC | NOSCAN, p, handle, 256, type, 0)
 
 
 def free(handle: int) -> tuple[int, int, int, int, int, int]:
@@ -79,7 +84,7 @@ def test_gogc_is_inferred_from_the_goals(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_tracers_own_buffers_are_known(name: str) -> None:
     """Two of 1 MiB, and two with the labels of their samples."""
-    mine = sample(name).tracer()
+    mine = sample(name).tracer_buffers()
     assert (int(mine.sum()), int(sample(name).columns["size"][mine].sum())) == (4, (2 << 20) + 2 * 131_072)
 
 
@@ -96,6 +101,15 @@ def test_any_gogc_is_inferred_and_what_counts_beside_the_heap(gogc: int, beside:
     assert seen.gogc == gogc
     if gogc > 10:
         assert abs(seen.scanned_beside - beside) < 2_000
+
+
+def test_what_the_tracer_writes_stacks_with_is_not_the_programs() -> None:
+    """An iterator is the tracer's right behind its frames on the same P; elsewhere the program asked for one."""
+    types = [TypeInfo("runtime.traceFrame", 32, 0), TypeInfo("runtime.Frames", 232, 232), TypeInfo("main.node", 40, 16)]
+    births = [made(0, p=0, type=1), made(1, p=1, type=3), made(2, p=0, type=2), made(3, p=1, type=2)]
+    rows = [*births, free(0), free(1), free(2)]
+    events = load(Trace("told", Header(gomaxprocs=2), iter([batch(rows, addr=False, types=types)])))
+    assert events.tracer().tolist() == [True, False, True, False, True, False, True]
 
 
 def test_goals_of_no_one_gogc_tell_none() -> None:

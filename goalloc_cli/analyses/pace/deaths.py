@@ -68,7 +68,7 @@ def are_intervals(events: Events) -> bool:
 def known_deaths(events: Events) -> Known:
     """The interval of each death."""
     kind, frees, starts = events.kind, events.at(Kind.FREE), events.at(Kind.GC_START)
-    born, last = events.births()
+    born, last = events.births
     number = np.searchsorted(starts, frees)
     previous = np.where(number > 0, np.append(starts, 0)[number - 1], 0)
     died = np.zeros(len(kind), np.bool_)
@@ -203,6 +203,6 @@ def draw_late(
     draw_ages(still, endless, group, curves, edges, random.random(len(still)), drawn)
     dies = clock[known.alive] + drawn < clock[-1]
     objects = known.alive[dies]
-    _, last = events.births()
+    _, last = events.births
     at = np.searchsorted(clock, clock[objects] + drawn[dies], side="left")
     return objects, np.maximum(at, last[objects]) + 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ OF_OBJECTS = (Kind.ALLOC, Kind.FREE, Kind.TINY, Kind.SNAP_OBJECT)
 PROFILE_BUFFERS = ((1 << 20, 1 << 20, True), (128 << 10, 136 << 10, False))
 """Objects that the tracer keeps, two of each: sizes, as far as a recording tells them, and whether they are without
 pointers. (Go: tracecpu.go, traceInitReadCPU; profbuf.go, newProfBuf)"""
+STACK_TYPES, FRAMES = ("runtime.traceFrame", "runtime.untracedG"), "runtime.Frames"
+"""What the tracer allocates at the end of each generation: the frames of every stack that it has seen, each with an iterator
+right behind it; and a list of goroutines. (Go: tracestack.go, makeTraceFrames; trace.go, traceAdvance)"""
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,15 @@ class Events:
         """Where events of a kind are."""
         return np.flatnonzero(self.kind == kind)
 
+    @cached_property
     def births(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each FREE, in order, the event that made its object; for each event that makes one, the last that used it."""
         handles = int(self.columns["id"][np.isin(self.kind, OF_OBJECTS)].max(initial=0)) + 1
         of, last = link(self.columns["kind"], self.columns["id"], handles)
         return of[self.kind == Kind.FREE], last
 
-    def tracer(self) -> NDArray[np.bool_]:
-        """Which events are the tracer's own objects, as its CPU profile buffers show."""
+    def tracer_buffers(self) -> NDArray[np.bool_]:
+        """Which events are the tracer's CPU profile buffers, that live as long as the recording."""
         is_object = self.kind == Kind.SNAP_OBJECT
         noscan = self.columns["kind"] & np.uint8(NOSCAN) != 0
         size = self.columns["size"]
@@ -64,6 +69,27 @@ class Events:
             if found.sum() == 2:
                 mine |= found
         return mine
+
+    def tracer(self) -> NDArray[np.bool_]:
+        """Which events are of the tracer's own objects: its buffers, and what it writes stacks with."""
+        mine = self.tracer_buffers()
+        mine[self.stack_dumps()] = True
+        of, _ = self.births
+        frees = self.at(Kind.FREE)
+        mine[frees[(of >= 0) & mine[of]]] = True
+        return mine
+
+    def stack_dumps(self) -> NDArray[np.intp]:
+        """The allocations with which the tracer writes stacks down."""
+        allocs = self.at(Kind.ALLOC)
+        allocs = allocs[np.argsort(self.columns["p"][allocs], kind="stable")]
+        p, named = self.columns["p"][allocs], self.columns["arg"][allocs]
+        frames = np.isin(named, [n for n, known in enumerate(self.types) if known.name in STACK_TYPES])
+        iterators = np.isin(named, [n for n, known in enumerate(self.types) if known.name == FRAMES])
+        iterators[1:] &= frames[:-1] & (p[1:] == p[:-1])
+        iterators[:1] = False
+        found: NDArray[np.intp] = allocs[frames | iterators]
+        return found
 
     def of_program(self) -> NDArray[np.bool_]:
         """Which events are the program's."""

@@ -134,7 +134,7 @@ class Pacer:
             as_recorded = self.recorded_cases or self.under.cases
             own = [(self.with_tracer, self.setting, as_recorded), (self.program, self.setting, self.under.cases)]
         found = self.run([*own, *((self.program, setting, self.under.cases) for setting in settings)], progress)
-        tracer = self.events.tracer()
+        buffers = self.events.tracer_buffers()
         return Pacing(
             recorded=self.recorded,
             observed=self.observed,
@@ -142,7 +142,7 @@ class Pacer:
             check=found[0] if own else None,
             base=found[1] if own else None,
             predictions=found[len(own) :],
-            tracer_bytes=int(self.events.columns["size"][tracer].sum()),
+            tracer_bytes=int(self.events.columns["size"][buffers].sum()),
             deaths=len(self.deaths.moments),
             drawn_at_end=len(self.deaths.late_objects),
         )
@@ -181,10 +181,12 @@ def program(events: Events, deaths: Deaths, observed: Observed, without: NDArray
     kept = np.flatnonzero(events.of_program() & ~without)
     moments = np.arange(len(events.kind), dtype=np.float64)
     moments[events.at(Kind.FREE)] = deaths.moments
-    late = len(deaths.late_objects)
-    order = np.argsort(np.concatenate([moments[kept], deaths.late_moments]), kind="stable")
+    theirs = ~without[deaths.late_objects]
+    objects = deaths.late_objects[theirs]
+    late = len(objects)
+    order = np.argsort(np.concatenate([moments[kept], deaths.late_moments[theirs]]), kind="stable")
     extra = {
-        "kind": np.full(late, Kind.FREE), "p": np.full(late, NO_P), "id": events.columns["id"][deaths.late_objects],
+        "kind": np.full(late, Kind.FREE), "p": np.full(late, NO_P), "id": events.columns["id"][objects],
         "size": np.zeros(late), "arg": np.zeros(late),
     }  # fmt: skip
     columns: dict[str, Any] = {
