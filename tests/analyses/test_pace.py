@@ -132,6 +132,26 @@ def test_every_death_is_drawn_within_what_the_recording_knows() -> None:
     assert (drawn.moments <= known.before).all()
 
 
+def test_what_a_collection_finds_beyond_what_was_made_died_at_one_moment() -> None:
+    """A table of 200 objects is dropped while ten others are made."""
+    table, others = [alloc(n) for n in range(200)], [alloc(n) for n in range(200, 210)]
+    rows = [*table, START, END, *others, *(free(n) for n in range(200)), START, END, DRAINED, alloc(210)]
+    events = events_of(*rows)
+    moments = draw_deaths(events, slots(events, release("1.27"))).moments
+    common = np.unique(moments, return_counts=True)[1].max()
+    assert (common > 180, moments.min() > 200, moments.max() <= 412) == (True, True, True)
+
+
+def test_where_as_much_dies_as_is_made_each_dies_by_itself() -> None:
+    rows: list[tuple[int, int, int, int, int, int]] = [alloc(n) for n in range(100)]
+    for cycle in range(100, 1000, 100):
+        made, dead = range(cycle, cycle + 100), range(cycle - 100, cycle)
+        rows += [*(alloc(n) for n in made), *(free(n) for n in dead), START, END]
+    events = events_of(*rows, DRAINED)
+    moments = draw_deaths(events, slots(events, release("1.27"))).moments
+    assert np.unique(moments, return_counts=True)[1].max() < 20
+
+
 def test_the_same_recording_gives_the_same_deaths() -> None:
     events = sample(LRU)
     one, two = (draw_deaths(events, slots(events, release("1.27"))) for _ in range(2))

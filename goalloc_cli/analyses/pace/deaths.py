@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.pace.bursts import drop_together
 from goalloc_cli.analyses.pace.events import Events
 from goalloc_cli.analyses.pace.kernels import draw_ages, turnbull
 from goalloc_cli.trace.event import NOSCAN, Kind
@@ -114,6 +115,7 @@ def draw_deaths(events: Events, slots: NDArray[np.int64]) -> Deaths:
     draw_ages(least, most, group_of_born, curves, edges, random.random(len(least)), drawn)
     at = np.searchsorted(clock, clock[known.born] + drawn, side="left") + 0.5
     moments = np.clip(at, known.after + 0.5, known.before)
+    moments = drop_together(moments, events, np.where(known.born >= 0, slots[known.born], 0), known.after, clock, random)
     late, late_moments = draw_late(known, clock, events, (group_of_alive, still, curves, edges), random)
     return Deaths(np.where(known.born >= 0, moments, known.before), late, late_moments)
 
