@@ -162,7 +162,8 @@ def test_every_table_is_one_that_go_could_be_built_with(version: str) -> None:
     design, chance = release(version), random.Random(version)
     for most in (4, 20, 67):
         objects = [(8 * chance.randint(1, 4096), chance.random() < 0.5, chance.randint(1, 99)) for _ in range(900)]
-        table = stretched(fit(weights_of(objects), design, 0.25, most, "go"), design, "go")
+        weights = weights_of(objects)
+        table = stretched(fit(weights, design, 0.25, most, "go"), weights, design, "go")
         sizes = [size for size, _ in table]
         assert len(table) <= most
         assert size_classes(design.__class__(**{**vars(design), "size_classes": table}))  # raises where it is refused
@@ -175,8 +176,20 @@ def test_every_table_is_one_that_go_could_be_built_with(version: str) -> None:
 
 def test_a_class_that_grows_loses_no_slot_and_passes_no_other() -> None:
     table = ((8, 1), (16, 1), (48, 1), (496, 1), (512, 1), (3000 // 128 * 128, 1), (32768, 4))
-    grown = stretched(table, GO, "go")
+    grown = stretched(table, weights_of([]), GO, "go")
     assert grown == ((8, 1), (16, 1), (48, 1), (496, 1), (512, 1), (4096, 1), (32768, 4))
+
+
+def test_a_class_grows_over_no_size_that_is_needed() -> None:
+    table = ((8, 1), (16, 1), (512, 1), (2944, 1), (32768, 4))
+    assert stretched(table, weights_of([(3400, True, 1)]), GO, "go") == ((8, 1), (16, 1), (512, 1), (3328, 1), (32768, 4))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_growing_costs_nothing(seed: int) -> None:
+    weights = weights_of(some_objects(random.Random(seed)))
+    table = fit(weights, GO, 0.5, 67, "go")
+    assert cost(weights, stretched(table, weights, GO, "go"), GO, 0.5) == cost(weights, table, GO, 0.5)
 
 
 def told(text: str) -> list[Batch]:

@@ -144,7 +144,7 @@ def wanted(weights: Floats, design: Design, asked: Asked) -> list[tuple[str, Tab
     found: list[tuple[str, Table, float | None]] = [] if asked.yours is None else [(YOURS, asked.yours, None)]
     for part in PARTS:
         table = fit(weights, design, part, asked.most, asked.align)
-        found.append((f"{part:g} span a class", stretched(table, design, asked.align), part))
+        found.append((f"{part:g} span a class", stretched(table, weights, design, asked.align), part))
     return found
 
 

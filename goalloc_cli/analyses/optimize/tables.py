@@ -143,8 +143,9 @@ def partition(ends: int, most: int, costs: Callable[[int], Floats]) -> list[tupl
     return found[::-1]
 
 
-def stretched(table: Table, design: Design, align: str) -> Table:
-    """Each class grown as far as its span loses no slot, nor it the next class: what asks for a little more fits as well."""
+def stretched(table: Table, weights: Floats, design: Design, align: str) -> Table:
+    """Each class grown as far as its span loses no slot, but over no size that is known to be needed: where those belong is
+    decided. What asks for a little more than was seen then fits as well."""
     out = []
     for (size, npages), (following, _) in zip(table, [*table[1:], (0, 0)], strict=True):
         grown = size
@@ -152,7 +153,7 @@ def stretched(table: Table, design: Design, align: str) -> Table:
             larger = aligned(design, align, grown + 1)
             if larger >= following or slot_bytes(design, larger, npages) != slot_bytes(design, size, npages):
                 break
-            if size <= ONE_PAGE < larger:
+            if size <= ONE_PAGE < larger or weights[:, grown // WORD + 1 : larger // WORD + 1].any():
                 break
             grown = larger
         out.append((grown, npages))
