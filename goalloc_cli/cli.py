@@ -17,6 +17,7 @@ from goalloc_cli.commands.design import design
 from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
 from goalloc_cli.commands.import_recording import import_recording
+from goalloc_cli.commands.optimize import optimize
 from goalloc_cli.commands.options import color_option, size_of
 from goalloc_cli.commands.pace import pace
 from goalloc_cli.commands.record import record
@@ -96,7 +97,7 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         limit.chosen = size_of(max_unpacked)
 
 
-LOOK = (stats, replay, pace, explain, verify)
+LOOK = (stats, replay, pace, optimize, explain, verify)
 for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
     cli.add_command(command)
 

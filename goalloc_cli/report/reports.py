@@ -12,6 +12,7 @@ from goalloc_cli.report.tables import (
     explained,
     memory,
     objects,
+    optimizing,
     pacing,
     released,
     systems,
@@ -77,6 +78,7 @@ BY_SCHEMA = {
     "goalloc compare": ({}, compared.blocks),
     "goalloc check": ({}, checked.blocks),
     "goalloc pace": ({}, pacing.blocks),
+    "goalloc optimize": (optimizing.REPORTS, optimizing.blocks),
 }
 """The reports of a document, and what is shown without any."""
 

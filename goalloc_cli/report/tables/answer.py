@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS
-from goalloc_cli.report.tables import compared, memory, objects
+from goalloc_cli.report.tables import compared, memory, objects, optimizing
 from goalloc_cli.report.tables import trace as trace_tables
 from goalloc_cli.report.tables.blocks import Block, Text
 from goalloc_cli.report.tables.printed import gctrace as gctrace_tables
@@ -59,6 +59,8 @@ def head(document: Document) -> list[Block]:
         return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document), "verdict")]
     if document["schema"] == "goalloc memstats":
         return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document), "verdict")]
+    if document["schema"] == "goalloc optimize":
+        return [Text(optimizing.headline(document), "headline"), Text(optimizing.verdict(document), "verdict")]
     if document["schema"] != "goalloc replay":
         return [Text(trace_tables.headline(document), "headline")]
     return [
