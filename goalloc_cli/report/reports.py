@@ -14,6 +14,7 @@ from goalloc_cli.report.tables import (
     objects,
     pacing,
     released,
+    swept,
     systems,
     trace,
     verdict,
@@ -77,6 +78,7 @@ BY_SCHEMA = {
     "goalloc compare": ({}, compared.blocks),
     "goalloc check": ({}, checked.blocks),
     "goalloc pace": ({}, pacing.blocks),
+    "goalloc sweep": ({}, swept.blocks),
 }
 """The reports of a document, and what is shown without any."""
 
