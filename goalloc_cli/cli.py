@@ -24,6 +24,7 @@ from goalloc_cli.commands.record import record
 from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
 from goalloc_cli.commands.stats import stats
+from goalloc_cli.commands.sweep import sweep
 from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
@@ -98,7 +99,7 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
 
 
 LOOK = (stats, replay, pace, optimize, explain, verify)
-for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
+for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup, sweep):
     cli.add_command(command)
 
 

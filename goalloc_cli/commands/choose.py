@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from goalloc_cli.commands.words import FILE, complete_knobs, complete_releases
+from goalloc_cli.errors import DesignError
 
 if TYPE_CHECKING:
     from goalloc_cli.design.allocator import Design
@@ -53,74 +54,39 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.design.parse import with_knob
-    from goalloc_cli.design.releases import release
-    from goalloc_cli.errors import DesignError
+    from goalloc_cli.analyses.chosen import chosen
 
-    if go_version is None:
-        try:
-            base = release(header.go_version)
-        except DesignError as error:
-            raise click.UsageError(f"the trace was made by Go {header.go_version}: {error}; choose with --go") from None
-        own = True
-    else:
-        base = named_release(go_version)
-        try:
-            own = base == release(header.go_version)
-        except DesignError:
-            own = False
-    # Knobs of the recorded program's own hold under every release: it set GOGC.
-    for knob, value in header.knobs:
-        try:
-            base = with_knob(base, knob, str(value))
-        except DesignError as error:
-            raise click.UsageError(f"the trace was recorded with {knob}={value}, but {error}") from None
-    design, name = changed(base, go_version or header.go_version, knobs, size_classes)
-    return design, name, own and design == base
+    classes = None if size_classes is None else read_table(size_classes)
+    with as_usage():
+        return chosen(header, go_version, knobs, classes, size_classes or "")
 
 
 def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """A design without a trace, and its name; without a release the newest."""
+    from goalloc_cli.analyses.chosen import changed
     from goalloc_cli.design.releases import RELEASES
 
     version = go_version or list(RELEASES)[-1]
-    return changed(named_release(version), version, knobs, size_classes)
+    classes = None if size_classes is None else read_table(size_classes)
+    with as_usage():
+        return changed(named_release(version), version, knobs, classes, size_classes or "")
 
 
 def named_release(go_version: str) -> Design:
     """The design of a release that the user named."""
-    from goalloc_cli.design.releases import release
-    from goalloc_cli.errors import DesignError
+    from goalloc_cli.analyses import chosen
 
+    with as_usage():
+        return chosen.named_release(go_version)
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """What is wrong with a design is wrong with the options that name it."""
     try:
-        return release(go_version)
-    except DesignError as error:
-        raise click.UsageError(f"--go: {error}") from None
-
-
-def changed(design: Design, version: str, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
-    """The design with knobs set and its size classes replaced, and its name."""
-    from goalloc_cli.design.parse import with_knob
-    from goalloc_cli.design.sizeclass import size_classes as check_table
-    from goalloc_cli.errors import DesignError
-
-    for knob in knobs:
-        name, equals, value = knob.partition("=")
-        if not equals:
-            raise click.UsageError(f"--set takes KNOB=VALUE, not {knob!r}")
-        try:
-            design = with_knob(design, name, value)
-        except DesignError as error:
-            raise click.UsageError(f"--set: {error}") from None
-    parts = [f"go{'.'.join(version.removeprefix('go').split('.')[:2])}", *knobs]
-    if size_classes is not None:
-        design = replace(design, size_classes=read_table(size_classes))
-        parts.append(f"size classes of {size_classes}")
-    try:
-        check_table(design)
+        yield
     except DesignError as error:
         raise click.UsageError(str(error)) from None
-    return design, " + ".join(parts)
 
 
 def read_table(path: str) -> tuple[tuple[int, int], ...]:

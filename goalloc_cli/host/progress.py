@@ -40,6 +40,20 @@ def progress_line(verb: str, total: int | None, quiet: bool = False) -> Iterator
             shown.clear()
 
 
+@contextmanager
+def text_line(quiet: bool = False) -> Iterator[Callable[[str], None] | None]:
+    """The same of a line that says what it is given, for work that is not counted in events."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    shown = _Line("", None)
+    with undone_by(shown.clear):
+        try:
+            yield shown.tell
+        finally:
+            shown.clear()
+
+
 class _Line:
     """The line, and what is known of the speed: that of the events, without what came before the first of them."""
 
@@ -64,6 +78,14 @@ class _Line:
         self._due = now + STEP_SECONDS
         began, before = self._first
         self._show(line(self._verb, done, self._total, now - began, before))
+
+    def tell(self, text: str) -> None:
+        now = time.monotonic()
+        self._first = self._first or (now, 0)
+        self._waiting.cancel()
+        if now >= self._due:
+            self._due = now + STEP_SECONDS
+            self._show(text)
 
     def clear(self) -> None:
         self._waiting.cancel()

@@ -15,6 +15,7 @@ from goalloc_cli.report.tables import (
     optimizing,
     pacing,
     released,
+    swept,
     systems,
     trace,
     verdict,
@@ -79,6 +80,7 @@ BY_SCHEMA = {
     "goalloc check": ({}, checked.blocks),
     "goalloc pace": ({}, pacing.blocks),
     "goalloc optimize": (optimizing.REPORTS, optimizing.blocks),
+    "goalloc sweep": ({}, swept.blocks),
 }
 """The reports of a document, and what is shown without any."""
 

@@ -22,6 +22,7 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("commands",),
+    ("sweep",),
     ("recording", "exporters"),
     ("report",),
     ("analyses",),
@@ -39,7 +40,8 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli", "host"},
     "cli": {"__init__", "commands", "compiled", "design", "host", "trace"},
     "commands": {"analyses", "compiled", "design", "exporters", "host", "importers", "native", "recording", "report",
-                 "synth", "trace"},
+                 "sweep", "synth", "trace"},
+    "sweep": {"__init__", "analyses", "compiled", "design", "host", "importers", "report", "results", "trace"},
     "report": {"__init__", "design", "host", "results", "trace"},
     "recording": {"host", "report"},
     "exporters": {"compiled", "importers", "trace"},
@@ -61,6 +63,10 @@ ROOMS: dict[str, set[str]] = {
 COMPILED = ("compiled.jit", "compiled.keeping", "compiled.prefetch", "importers.common.handles", "model.tables.pallocbits")
 """The modules that know numba: the decorators; where their code is kept; the few operations on words and on the processor's
 cache, and the functions without counted references, that only its compiler has."""
+
+
+EXTRA = ("dask", "distributed", "pyarrow", "fsspec", "cryptography", "duckdb")
+"""What only the extra `sweep` installs."""
 
 
 def name_of(path: Path) -> str:
@@ -121,6 +127,13 @@ def test_only_replay_verify_and_explain_open_the_door_to_the_model() -> None:
 def test_numba_lives_behind_jit() -> None:
     knows = [m for m in MODULES if any(i.split(".")[0] in ("numba", "llvmlite") for i in imports(m))]
     assert set(knows) <= set(COMPILED)
+
+
+def test_what_an_extra_brings_is_imported_late_by_sweeps_alone() -> None:
+    knows = [m for m in MODULES if any(i.split(".")[0] in EXTRA for i in imports(m))]
+    early = [m for m in knows for node in tree(m).body if isinstance(node, ast.Import | ast.ImportFrom)
+             and str(getattr(node, "module", None) or node.names[0].name).split(".")[0] in EXTRA]  # fmt: skip
+    assert ({room(m) for m in knows}, early) == ({"sweep"}, [])
 
 
 def test_of_the_trace_the_model_knows_what_an_event_is_and_no_more() -> None:

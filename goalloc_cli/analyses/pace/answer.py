@@ -27,6 +27,8 @@ class Asked:
     overhead: int | None = None
     """Bytes that the runtime maps beside all that is modelled."""
     recorded_gogc: int | None = None
+    threads: int | None = None
+    """Runs at once; one for each core where nothing is said."""
 
 
 def answer(
@@ -51,6 +53,7 @@ def answer(
         recorded_gogc=asked.recorded_gogc or (told if told > 0 else None),
         overhead=asked.overhead,
         cases=cases or None,
+        threads=asked.threads,
     )
     pacing = pacer.pace([Setting(*each) for each in asked.settings], progress)
     if asked.gctrace is not None:

@@ -61,6 +61,7 @@ class Pacer:
         recorded_gogc: int | None = None,
         overhead: int | None = None,
         cases: tuple[Case, ...] | None = None,
+        threads: int | None = None,
     ) -> None:
         """Replay the recording as it was, see what its pacer did, and draw deaths.
 
@@ -70,11 +71,13 @@ class Pacer:
             recorded_gogc: what GOGC was, where its goals do not tell.
             overhead: bytes that the runtime maps beside all that is modelled.
             cases: how cycles start and end, where that is known better than by the bracket.
+            threads: runs at once; one for each core where nothing is said.
 
         Raises:
             ReplayError, TraceError: as `replay` does.
         """
         self.events = events
+        self.threads = threads or os.cpu_count() or 1
         self.recorded = replay(as_trace(events), design, design_name=design_name, hints=hints)
         self.observed = observe(events, design, recorded_gogc)
         self.deaths = draw_deaths(events, slots(events, design))
@@ -111,7 +114,7 @@ class Pacer:
         """What comes of each program and setting in its cases."""
         jobs = [(which, self.under.design_of(setting), case) for which, setting, cases in asked for case in cases]
         found: list[Figures] = []
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, max(len(jobs), 1))) as pool:
+        with ThreadPoolExecutor(min(self.threads, max(len(jobs), 1))) as pool:
             for figures in pool.map(self.simulated, jobs):
                 found.append(figures)
                 if progress is not None:
