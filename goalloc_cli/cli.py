@@ -13,6 +13,7 @@ import click
 from goalloc_cli import __version__
 from goalloc_cli.commands.check import check
 from goalloc_cli.commands.classes import classes
+from goalloc_cli.commands.compare import compare
 from goalloc_cli.commands.design import design
 from goalloc_cli.commands.explain import explain
 from goalloc_cli.commands.export import export
@@ -28,6 +29,7 @@ from goalloc_cli.commands.sweep import sweep
 from goalloc_cli.commands.synth import synth
 from goalloc_cli.commands.verify import verify
 from goalloc_cli.commands.warmup import warmup
+from goalloc_cli.commands.why import why
 from goalloc_cli.commands.words import meant
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.errors import FINE, UNEXPECTED, USAGE, ToldError
@@ -36,7 +38,7 @@ from goalloc_cli.host.ending import INTERRUPTED
 GROUPS = (
     ("Record", ("record", "import", "synth")),
     ("Look", ("replay", "stats", "check", "verify")),
-    ("Ask what if (also: replay --go, replay --set)", ("pace", "optimize", "design")),
+    ("Ask what if (also: replay --go, replay --set)", ("pace", "why", "optimize", "design")),
     ("Many, and elsewhere", ("sweep", "compare", "export", "warmup")),
     ("Learn", ("explain", "classes")),
 )
@@ -98,8 +100,8 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         limit.chosen = size_of(max_unpacked)
 
 
-LOOK = (stats, replay, pace, optimize, explain, verify)
-for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup, sweep):
+LOOK = (stats, replay, compare, why, pace, optimize, sweep, explain, verify)
+for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
     cli.add_command(command)
 
 

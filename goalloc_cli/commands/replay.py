@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
-from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, with_cycles
-from goalloc_cli.commands.several import Job, refuse, replay_several, versions_of, with_bases
+from goalloc_cli.commands.gate import Gate, gate_options
+from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early
+from goalloc_cli.commands.several import Job, opened, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
 from goalloc_cli.report.documents.names import REPLAY_REPORTS
@@ -34,6 +35,7 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @gc_option
 @click.option("--load-state", metavar="FILE", type=FILE, help="Go on from a state that --save-state wrote.")
 @click.option("--save-state", metavar="FILE", type=FILE, help="Write the state at the end, for the next part of a trace.")
+@gate_options
 @partial_option
 @output_options
 @click.pass_context
@@ -52,8 +54,10 @@ def replay(
     partial: bool,
     load_state: str | None,
     save_state: str | None,
+    rules: tuple[str, ...],
+    baseline: str | None,
     **options: Any,
-) -> None:
+) -> int:
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
 
     The allocator is that of the release that made the recording; another one (--go) or a changed
@@ -61,31 +65,31 @@ def replay(
     traces are reported one after the other; both use all cores.
     """
     step = sampling(every)
+    gate = Gate("goalloc replay", rules, baseline, options["quiet"])
+    gate.check("goalloc replay")
     refuse_early(options)
+    gate.load()
     versions = versions_of(go_version)
     first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc)
     if len(traces) * len(versions) > 1:
         if load_state is not None or save_state is not None:
             raise click.UsageError("--load-state and --save-state go with one trace and one release")
-        refuse(traces, versions, reports, options["form"])
+        refuse(traces, versions, options["form"], bool(gate))
         jobs = [replace(first, trace=trace, go_version=version) for trace in traces for version in versions]
-        return replay_several(ctx, with_bases(jobs, len(versions)), len(versions), reports, **options)
+        replay_several(ctx, with_bases(jobs, len(versions)), len(versions), reports, gate.judge, **options)
+        return gate.end()
     if save_state is not None:
         refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
-    from goalloc_cli.analyses.badevents import leniently
     from goalloc_cli.analyses.replay import replay as run_replay
     from goalloc_cli.host.progress import progress_line
-    from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.report.documents.replay import document
 
     begin_with = None if load_state is None else state_of(load_state)
-    found = open_trace(traces[0], partial=partial, lenient=lenient)
-    if lenient:
-        found = leniently(found)
-    found = with_cycles(found, gc)
+    found = opened(first)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
     if found.header.hints and not hints and load_state is None and save_state is None and Path(traces[0]).is_file():
-        return replay_several(ctx, with_bases([first], 1), 1, reports, **options)
+        replay_several(ctx, with_bases([first], 1), 1, reports, gate.judge, **options)
+        return gate.end()
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(
             found,
@@ -98,7 +102,8 @@ def replay(
             begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
         )
-    return show(ctx, document(outcome, found.size_bytes), reports, **options)
+    show(ctx, gate.judge(document(outcome, found.size_bytes)), reports, **options)
+    return gate.end()
 
 
 def state_of(path: str) -> tuple[str, bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from goalloc_cli.commands.show import show_all
 
 if TYPE_CHECKING:
     from goalloc_cli.host.parallel import Tick
+    from goalloc_cli.trace.trace import Trace
 
 Document = dict[str, Any]
 
@@ -36,6 +37,8 @@ class Job:
     """GOGC of the cycles that are put in, if any are."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
+    own: bool = False
+    """With the model's own sweeper, whatever the release: so that several are alike in that."""
 
     def __str__(self) -> str:
         return self.trace if self.go_version is None else f"{self.trace} under Go {self.go_version}"
@@ -51,10 +54,10 @@ def versions_of(go_version: str | None) -> list[str | None]:
     return [*versions]
 
 
-def refuse(traces: tuple[str, ...], versions: list[str | None], reports: tuple[str, ...], form: str) -> None:
+def refuse(traces: tuple[str, ...], versions: list[str | None], form: str, is_held: bool) -> None:
     """What several replays at once cannot do."""
-    if len(versions) > 1 and reports:
-        raise click.UsageError("--report goes with one release: several are laid side by side in a table of their own")
+    if is_held and len(versions) > 1:
+        raise click.UsageError("--fail-on goes with one release; goalloc compare holds one against another")
     if len(traces) > 1 and form == "msgpack":
         raise click.UsageError("msgpack holds one replay: name one trace, or take --format json")
     if len(set(traces)) < len(traces):
@@ -71,15 +74,17 @@ def replay_several(
     jobs: list[Job],
     versions: int,
     reports: tuple[str, ...],
+    judge: Callable[[Document], Document],
     **options: Any,
 ) -> None:
-    """Do all jobs, `versions` of them and perhaps a base for each trace, and show what they come to.
+    """Do all jobs, `versions` of them and perhaps a base for each trace, and show what they come to, once it is judged.
 
     Raises:
         ExceptionGroup: the replays that failed; those that did not are shown.
     """
     failed: list[Exception] = []
-    show_all(ctx, documents(jobs, versions, failed, options["quiet"]), reports, **options)
+    found = documents(jobs, versions, reports, failed, options["quiet"])
+    show_all(ctx, (judge(document) for document in found), reports, **options)
     if len(failed) == 1:
         raise failed[0]
     if failed:
@@ -96,15 +101,17 @@ def with_bases(jobs: list[Job], versions: int) -> list[Job]:
     return out
 
 
-def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bool) -> Iterator[Document]:
+def documents(
+    jobs: list[Job], versions: int, reports: tuple[str, ...], failed: list[Exception], quiet: bool
+) -> Iterator[Document]:
     """A document for each trace, in order; errors go to `failed`."""
-    from goalloc_cli.host.parallel import in_order
+    from goalloc_cli.host.parallel import QUICK_SECONDS, in_order
     from goalloc_cli.host.progress import progress_line
 
     of_trace: list[Document] = []
     base: Document | None = None
     with progress_line("replay", events_of(jobs), quiet) as tick:
-        results = in_order(replayed, jobs, tick, first_here=compiles(jobs))
+        results = in_order(replayed, jobs, tick, compiles(jobs), QUICK_SECONDS)
         for number, (job, found) in enumerate(zip(jobs, results, strict=True)):
             if not of_trace:
                 base = None
@@ -121,16 +128,19 @@ def documents(jobs: list[Job], versions: int, failed: list[Exception], quiet: bo
             if tick is not None:  # the report is printed over the line of progress
                 sys.stderr.write("\r\x1b[K")
                 sys.stderr.flush()
-            yield joined(of_trace, base, versions)
+            yield joined(of_trace, base, versions, reports)
             of_trace, base = [], None
 
 
-def joined(replays: list[Document], base: Document | None, versions: int) -> Document:
-    """Several releases side by side, the base first; one replay with its base beside it."""
+def joined(replays: list[Document], base: Document | None, versions: int, reports: tuple[str, ...]) -> Document:
+    """Several releases side by side, the base first, with the reports of each; one replay with its base beside it."""
     from goalloc_cli.report.documents.compared import compared_document, with_base
+    from goalloc_cli.report.reports import part_of
 
     if versions > 1:
-        return compared_document(replays if base is None else [base, *replays])
+        found = replays if base is None else [base, *replays]
+        beside = compared_document(found)
+        return {**beside, "reports": [part_of(replay, reports) for replay in found]} if reports else beside
     if base is None or replays[0]["design"]["mode"] != "what-if":
         return replays[0]
     return with_base(replays[0], base)
@@ -146,22 +156,50 @@ def named(error: Exception, job: Job) -> Exception:
 
 def replayed(job: Job, tick: Tick) -> Document | None:
     """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
-    from goalloc_cli.analyses.badevents import leniently
     from goalloc_cli.analyses.replay import replay
-    from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.report.documents.replay import document
 
-    found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
-    if job.lenient:
-        found = leniently(found)
-    found = with_cycles(found, job.gc)
+    found = opened(job)
     design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
     if job.base and not found.header.hints:
         return None
-    if job.base:
+    if job.base or (job.own and hints):
         name, hints = f"{name} own", False
     outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
     return document(outcome, found.size_bytes)
+
+
+def all_replayed(jobs: list[Job], quiet: bool) -> list[Document]:
+    """The documents of all jobs, in order, made on all cores.
+
+    Raises:
+        ExceptionGroup: the replays that failed.
+    """
+    from goalloc_cli.host.parallel import QUICK_SECONDS, in_order
+    from goalloc_cli.host.progress import progress_line
+
+    if not jobs:
+        return []
+    found: list[Document] = []
+    failed: list[Exception] = []
+    with progress_line("replay", events_of(jobs), quiet) as tick:
+        for job, result in zip(jobs, in_order(replayed, jobs, tick, compiles(jobs), QUICK_SECONDS), strict=True):
+            if isinstance(result, Exception):
+                failed.append(named(result, job))
+            elif result is not None:
+                found.append(result)
+    if failed:
+        raise failed[0] if len(failed) == 1 else ExceptionGroup("replays failed", failed)
+    return found
+
+
+def opened(job: Job) -> Trace:
+    """The trace of a job, as its options have it."""
+    from goalloc_cli.analyses.badevents import leniently
+    from goalloc_cli.importers.sniff import open_trace
+
+    found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
+    return with_cycles(leniently(found) if job.lenient else found, job.gc)
 
 
 def compiles(jobs: list[Job]) -> bool:

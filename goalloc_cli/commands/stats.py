@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from goalloc_cli.commands.gate import Gate, gate_options
+from goalloc_cli.commands.inputs import document_of
 from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early, size_of, with_cycles
+from goalloc_cli.commands.printed import close, gctrace, memstats, side_by_side
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, meant, one_of, releases
 from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPORTS_OF, STATS_REPORTS
@@ -55,14 +58,15 @@ READS = (
 @click.option("--apart", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
               help="Of two MemStats: the time between them.")  # fmt: skip
 @gc_option
+@gate_options
 @partial_option
 @output_options
 @click.pass_context
 def stats(
     ctx: click.Context, /, inputs: tuple[str, ...], reports: tuple[str, ...], beside: str | None, rss: str | None,
-    smaps: str | None, cgroup: str | None, go_version: str | None, apart: float | None, gc: int | None, partial: bool,
-    **options: Any,
-) -> None:  # fmt: skip
+    smaps: str | None, cgroup: str | None, go_version: str | None, apart: float | None, gc: int | None,
+    rules: tuple[str, ...], baseline: str | None, partial: bool, **options: Any,
+) -> int:  # fmt: skip
     """Describe INPUT ("-" or a pipe is the standard input) without replaying it.
 
     \b
@@ -77,6 +81,7 @@ def stats(
     """
     if not inputs and not is_piped():
         raise click.UsageError(f"name an input, or pipe one in: {READS}")
+    gate = Gate("goalloc stats", rules, baseline, options["quiet"])
     refuse_early(options)
     beside_memstats = {"--rss": rss, "--smaps": smaps, "--cgroup": cgroup, "--go": go_version, "--apart": apart}
     if rss is not None:
@@ -87,12 +92,19 @@ def stats(
     paths = inputs or ("-",)
     source = open_source(paths[0], partial)  # once: a pipe cannot be opened again
     found = read_saved(source) if len(paths) == 1 else None
+
+    def tell(document: Document) -> int:
+        if baseline is not None:
+            gate.before = baseline_of(baseline, document["schema"], options["quiet"])
+        show(ctx, gate.judge(document), reports, **options)
+        return gate.end()
+
     if found is not None:
         refuse_beside({"--beside": beside, **beside_memstats}, f"{paths[0]}, a saved result")
         refuse_cycles(gc, paths[0])
         refuse_unknown(reports, REPORTS_OF[found["schema"]])
         saved = found
-        return shown(paths[0], lambda: show(ctx, saved, reports, **options))
+        return shown(paths[0], lambda: tell(saved))
     opened = every(paths, source, partial)
     kinds = {getattr(one, "kind", "trace") for one in opened}
     if kinds != {"memstats"}:
@@ -103,19 +115,29 @@ def stats(
         refuse_cycles(gc, paths[0])
     if kinds == {"memstats"}:
         refuse_unknown(reports, MEMSTATS_REPORTS)
-        return show(ctx, memstats(opened, smaps, cgroup, beside_memstats), reports, **options)
+        return tell(memstats(opened, smaps, cgroup, beside_memstats))
     if len(opened) > 1:
-        if kinds != {"gctrace"} or beside is not None or reports:
+        if kinds != {"gctrace"} or beside is not None or reports or gate:
             close(opened)
             raise click.UsageError(
-                "several inputs go together where all hold MemStats, or all lines of gctrace (without --beside and --report)"
+                "several inputs go together where all hold MemStats, or all lines of gctrace (without --beside, --report, "
+                "--fail-on)"
             )
-        return show(ctx, side_by_side([one.source for one in opened]), (), **options)
+        return tell(side_by_side([one.source for one in opened]))
     if kinds == {"gctrace"}:
         refuse_unknown(reports, GCTRACE_REPORTS)
-        return show(ctx, gctrace(opened[0].source, beside, options["quiet"]), reports, **options)
+        return tell(gctrace(opened[0].source, beside, options["quiet"]))
     refuse_unknown(reports, STATS_REPORTS)
-    return show(ctx, trace(with_cycles(opened[0], gc), options["quiet"]), reports, **options)
+    return tell(trace(with_cycles(opened[0], gc), options["quiet"]))
+
+
+def baseline_of(path: str, schema: str, quiet: bool) -> Document:
+    """What changes are changes of: as a document like the one of the input, where a trace is described or was replayed."""
+    if schema != "goalloc stats":
+        return document_of(path, quiet)
+    from goalloc_cli.importers.sniff import open_trace
+
+    return trace(open_trace(path), quiet)
 
 
 def every(paths: tuple[str, ...], first: Source, partial: bool) -> list[Any]:
@@ -131,12 +153,6 @@ def every(paths: tuple[str, ...], first: Source, partial: bool) -> list[Any]:
         close(opened)
         raise
     return opened
-
-
-def close(opened: list[Any]) -> None:
-    for one in opened:
-        if hasattr(one, "source"):
-            one.source.close()
 
 
 def refuse_unknown(reports: tuple[str, ...], known: tuple[str, ...]) -> None:
@@ -166,58 +182,6 @@ def trace(opened: Trace, quiet: bool) -> Document:
 
     with progress_line("stats", opened.events, quiet) as progress:
         return trace_document(describe(opened, progress), opened.remarks)
-
-
-def memstats(opened: list[Printed], smaps: str | None, cgroup: str | None, given: dict[str, Any]) -> Document:
-    """The document of MemStats of one moment or several, and of what the system says beside them."""
-    from goalloc_cli.analyses.memstats.describe import describe
-    from goalloc_cli.importers.memstats.process import read_cgroup, read_process
-    from goalloc_cli.importers.memstats.read import read_memstats
-    from goalloc_cli.report.documents.printed.memstats import memstats_document
-
-    try:
-        dumps = [read_memstats(one.source) for one in opened]
-    finally:
-        close(opened)
-    found = describe(
-        dumps,
-        rss_bytes=None if given["--rss"] is None else int(given["--rss"]),
-        process=None if smaps is None else read_process(smaps),
-        cgroup={} if cgroup is None else read_cgroup(cgroup),
-        version=given["--go"],
-        seconds=given["--apart"],
-    )
-    return memstats_document(found)
-
-
-def side_by_side(sources: list[Source]) -> Document:
-    """The document of several texts with lines of gctrace."""
-    from goalloc_cli.report.documents.printed.logs import logs_document
-
-    return logs_document([gctrace(source, None, True) for source in sources])
-
-
-def gctrace(source: Source, beside: str | None, quiet: bool) -> Document:
-    """The document of a text with lines of gctrace; the trace `beside` is replayed for it."""
-    from goalloc_cli.analyses.pressure import pressure
-    from goalloc_cli.importers.gctrace.read import read_gctrace
-    from goalloc_cli.report.documents.printed.gctrace import gctrace_document
-
-    try:
-        text = read_gctrace(source)
-    finally:
-        source.close()
-    if beside is None:
-        return gctrace_document(text, pressure(text))
-    from goalloc_cli.analyses.beside import lay_beside
-    from goalloc_cli.commands.choose import choose_design
-    from goalloc_cli.host.progress import progress_line
-    from goalloc_cli.importers.sniff import open_trace
-
-    trace = open_trace(beside)
-    design, name, _ = choose_design(trace.header, None, ())
-    with progress_line("replay", trace.events, quiet) as progress:
-        return gctrace_document(text, pressure(text), lay_beside(text, trace, design, name, progress))
 
 
 def is_piped() -> bool:

@@ -21,12 +21,14 @@ Tick = Callable[[int], None]
 
 LOOK_SECONDS = 0.1
 """Time between two words of a process on how far it is."""
+QUICK_SECONDS = 3.0
+"""What several processes need to begin, each with its own compiled code."""
 LAST_SECONDS = 0.5
 """How long a process that is told to end may take."""
 
 
 def in_order(
-    work: Callable[[Job, Tick], Result], jobs: Sequence[Job], tick: Tick | None, first_here: bool
+    work: Callable[[Job, Tick], Result], jobs: Sequence[Job], tick: Tick | None, first_here: bool, seconds_here: float = 0
 ) -> Iterator[Result | Exception]:
     """Yield what `work(job, tick)` returns for each job, or the error that it ends with.
 
@@ -34,6 +36,7 @@ def in_order(
         work: a function of a module; its jobs, results and errors can be pickled.
         tick: is told how much all jobs together have done.
         first_here: do the first job in this process, before the others begin.
+        seconds_here: and others too, until so much time has gone: small jobs are done sooner than processes begin.
     """
     workers = min(os.cpu_count() or 1, len(jobs))
     here = len(jobs) if workers == 1 else int(first_here)
@@ -44,8 +47,13 @@ def in_order(
         if tick is not None:
             tick(sum(done))
 
-    for number, job in enumerate(jobs[:here]):
+    began, here_until = time.monotonic(), here
+    for number, job in enumerate(jobs):
+        if number >= here and time.monotonic() >= began + seconds_here:
+            break
         yield attempt(work, job, lambda amount, number=number: told(number, amount))  # type: ignore[misc]
+        here_until = number + 1
+    here = max(here, here_until)
     pool = Pool(work, jobs, here, told)
     with ending.undone_by(pool.end):
         try:

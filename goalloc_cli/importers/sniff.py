@@ -170,6 +170,11 @@ class Printed:
 
 def trace_or_printed(source: Source, partial: bool = False) -> Trace | Printed:
     """The trace in an input that was opened; but a text of gctrace or with MemStats in it is returned as it is."""
+    return printed(source) or _opened(source, partial)
+
+
+def printed(source: Source) -> Printed | None:
+    """The text of gctrace or with MemStats in it that an input is, still to be read; None of a trace."""
     try:
         if _form_of(source) is None:
             for kind, is_kind in PRINTED.items():
@@ -178,7 +183,7 @@ def trace_or_printed(source: Source, partial: bool = False) -> Trace | Printed:
     except BaseException:
         source.close()
         raise
-    return _opened(source, partial)
+    return None
 
 
 def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Trace:

@@ -21,7 +21,9 @@ from goalloc_cli.report.tables import (
     verdict,
 )
 from goalloc_cli.report.tables import check as checked
-from goalloc_cli.report.tables.blocks import Block
+from goalloc_cli.report.tables.blocks import Block, Text
+from goalloc_cli.report.tables.comparison import gate, sides
+from goalloc_cli.report.tables.comparison import why as parted
 from goalloc_cli.report.tables.printed import gctrace, logs, memstats
 
 Document = dict[str, Any]
@@ -78,6 +80,8 @@ BY_SCHEMA = {
     "goalloc explain": ({}, explained.blocks),
     "goalloc compare": ({}, compared.blocks),
     "goalloc check": ({}, checked.blocks),
+    "goalloc comparison": ({}, sides.blocks),
+    "goalloc why": ({}, parted.blocks),
     "goalloc pace": ({}, pacing.blocks),
     "goalloc optimize": (optimizing.REPORTS, optimizing.blocks),
     "goalloc sweep": ({}, swept.blocks),
@@ -101,6 +105,7 @@ ALWAYS = (
     "trace",
     "design",
     "base",
+    "gate",
     "notes",
     "skipped",
     "run",
@@ -111,11 +116,22 @@ ALWAYS = (
 def blocks(document: Document, names: tuple[str, ...]) -> list[Block]:
     """What is shown of `names`; of none, the answer that fits a screen; of "all", everything."""
     reports, whole = BY_SCHEMA[document["schema"]]
+    if names and "reports" in document:
+        return [*whole(document), *(block for _, shown in of_releases(document, names) for block in shown)]
     if not names or not reports:
-        return whole(document)
+        return gate.put(whole(document), document)
     wanted = tuple(reports) if "all" in names else names
     shown = [block for name in wanted for block in reports[name](document)]
-    return [*answer.head(document), *shown, *answer.notes(document)]
+    return gate.put([*answer.head(document), *shown, *answer.notes(document)], document)
+
+
+def of_releases(document: Document, names: tuple[str, ...]) -> list[tuple[str, list[Block]]]:
+    """The reports of each of several releases, by its name."""
+    wanted = tuple(REPLAY) if "all" in names else names
+    return [
+        (of["design"]["name"], [Text(of["design"]["name"], "headline"), *(b for name in wanted for b in REPLAY[name](of))])
+        for of in document["reports"]
+    ]
 
 
 def part_of(document: Document, names: tuple[str, ...]) -> Document:

@@ -120,7 +120,6 @@ def test_a_trace_that_cannot_be_read_does_not_keep_the_others(
     [
         (["-", "--go", "1.12,1.27"], "only once"),
         ([ORDERS, "-"], "only once"),
-        ([ORDERS, "--go", "1.12,1.27", "--report", "classes"], "one release"),
         ([ORDERS, TREES, "--format", "msgpack"], "one replay"),
         ([ORDERS, "--go", "1.12,1.9"], "not modelled"),
         ([ORDERS, "--go", "1.12,"], "not modelled"),

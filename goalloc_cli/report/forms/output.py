@@ -8,7 +8,7 @@ from typing import Any
 from goalloc_cli.report.documents.saved import CHECK, sealed
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import to_csv, to_csv_of, to_markdown, to_text
-from goalloc_cli.report.reports import blocks, part_of
+from goalloc_cli.report.reports import blocks, of_releases, part_of
 from goalloc_cli.report.tables.blocks import Table
 
 Document = dict[str, Any]
@@ -24,7 +24,10 @@ def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
         return packed(document)
     if form == "json":
         return f"{json.dumps(part_of(document, names), indent=2)}\n".encode()
-    if form == "csv":
+    if form == "csv" and "reports" in document:
+        each = of_releases(document, names)
+        text = to_csv_of([("", blocks(document, ())), *each], "release")
+    elif form == "csv":
         text = to_csv(blocks(document, names or ("all",)))
     elif form == "markdown":
         text = to_markdown(blocks(document, names))

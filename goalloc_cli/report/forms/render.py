@@ -59,9 +59,9 @@ def to_csv(blocks: Sequence[Block]) -> str:
     return csv_of([({}, blocks)])
 
 
-def to_csv_of(sections: Sequence[tuple[str, Sequence[Block]]]) -> str:
-    """The tables of several traces as one: the first field names the trace."""
-    return csv_of([({"trace": name}, blocks) for name, blocks in sections])
+def to_csv_of(sections: Sequence[tuple[str, Sequence[Block]]], what: str = "trace") -> str:
+    """The tables of several traces, or of several of something else, as one: the first field names it."""
+    return csv_of([({what: name}, blocks) for name, blocks in sections])
 
 
 def csv_of(sections: Sequence[tuple[dict[str, str], Sequence[Block]]]) -> str:

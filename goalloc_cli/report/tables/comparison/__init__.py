@@ -1,0 +1,1 @@
+"""Tables of limits, of two sides, and of what did it."""

@@ -1,0 +1,178 @@
+"""Two sides as a document and as a report: what is compared, what is not, and what the sentence says."""
+
+from __future__ import annotations
+
+import copy
+import json
+from statistics import median
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goalloc_cli.report.documents.comparison.comparison import Side, comparison
+from goalloc_cli.report.documents.comparison.cross import split
+from goalloc_cli.report.documents.replay import document
+from goalloc_cli.report.forms.layout import Paper
+from goalloc_cli.report.forms.output import encoded
+from goalloc_cli.report.forms.render import to_text
+from goalloc_cli.report.tables.comparison.sides import blocks, sentence
+from tests.kit import report_samples
+
+Document = dict[str, Any]
+BASE = document(report_samples.outcome())
+BOUNDED = document(report_samples.bounded())
+MIB = 1 << 20
+LEDGER = ("end_requested", "end_rounding", "end_fixed", "end_dead", "end_free", "end_tracer")
+
+
+def grown(free: int = 0, peak: int = 0) -> Document:
+    """A replay that ends with so many more free slots, and has so much more at its peak."""
+    found = copy.deepcopy(BASE)
+    next(row for row in found["fragmentation"]["end"]["ledger"] if row["name"] == "free_slots")["bytes"] += free
+    found["summary"]["end"]["memstats"]["HeapInuse"] += free
+    found["summary"]["peak"]["memstats"]["HeapInuse"] += peak
+    return found
+
+
+def with_(section: str, **changed: Any) -> Document:
+    return {**copy.deepcopy(BASE), section: {**BASE[section], **changed}}
+
+
+def rows(found: Document) -> dict[str, Document]:
+    return {row["key"]: row for row in found["figures"]}
+
+
+def compared(a: list[Document], b: list[Document]) -> Document:
+    return comparison(Side(a), Side(b))
+
+
+def text(found: Document) -> str:
+    return to_text(blocks(found), Paper(80))
+
+
+def test_a_replay_beside_itself_does_not_differ() -> None:
+    found = compared([BASE], [BASE])
+    assert {row["change"] for row in found["figures"]} == {0}
+    assert (found["classes"], sentence(found)) == ([], "HeapInuse at the end is the same; the peak is the same.")
+
+
+def test_the_changes_of_the_ledger_sum_to_the_change_of_heap_inuse() -> None:
+    found = compared([BASE], [grown(5 * MIB)])
+    assert sum(rows(found)[key]["change"] for key in LEDGER) == rows(found)["end_HeapInuse"]["change"] == 5 * MIB
+    assert sum(row["change"] for row in found["ledger"]) == 5 * MIB
+
+
+def test_the_sentence_names_what_changed() -> None:
+    told = sentence(compared([BASE], [grown(5 * MIB, -3 * MIB)]))
+    assert told.startswith("B ends with 5.0 MiB more HeapInuse (+")
+    assert ": free slots +5.0 MiB; at the peak it is -" in told
+
+
+def test_it_fits_80_columns_and_begins_with_both_sides() -> None:
+    shown = text(compared([BASE], [grown(5 * MIB)]))
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert shown.startswith("A  web.msgpack, go1.27\nB  web.msgpack, go1.27\n")
+
+
+def test_of_several_chance_is_asked_and_no_sentence_tells_a_difference_that_may_be_chance() -> None:
+    found = compared([grown(n) for n in (0, 4, 8)], [grown(n) for n in (9, 10, 11)])
+    assert sentence(found).startswith("3 and 3 recordings tell no difference in HeapInuse at the end (p=0.10)")
+    assert "~" in text(found)
+    assert "no difference can reach p < 0.05 (the least is 0.100): take 4 and 4 at least" in " ".join(text(found).split())
+
+
+def test_four_and_four_that_do_not_overlap_differ() -> None:
+    found = compared([grown(n, n) for n in range(4)], [grown(MIB + n, MIB + n) for n in range(4)])
+    assert sentence(found).startswith("B ends with 1.0 MiB more HeapInuse")
+    assert rows(found)["end_HeapInuse"]["p"] == pytest.approx(2 / 70)
+    assert "no difference can reach" not in text(found)
+
+
+def test_one_outlier_moves_neither_median_nor_chance() -> None:
+    before, after = [grown(n) for n in range(5)], [grown(MIB + n) for n in range(4)]
+    near, far = (rows(compared(before, [*after, grown(MIB + last)]))["end_HeapInuse"] for last in (4, 1 << 40))
+    assert [near[key] for key in ("median_b", "change", "p")] == [far[key] for key in ("median_b", "change", "p")]
+
+
+some = st.lists(st.integers(0, 9), min_size=1, max_size=5)
+
+
+@given(some, some)
+@settings(deadline=None, max_examples=30)
+def test_sides_that_are_swapped_have_the_opposite_change(a: list[int], b: list[int]) -> None:
+    there, back = (
+        rows(compared([grown(n) for n in one], [grown(n) for n in other]))["end_HeapInuse"]
+        for one, other in ((a, b), (b, a))
+    )
+    assert there["change"] == -back["change"]
+    assert (there["p"], there["differs"]) == (pytest.approx(back["p"]), back["differs"])
+
+
+@given(some)
+@settings(deadline=None, max_examples=20)
+def test_medians_are_those_of_statistics_as_whole_bytes(values: list[int]) -> None:
+    row = rows(compared([BASE], [grown(n) for n in values]))["end_HeapInuse"]
+    assert row["median_b"] == round(BASE["summary"]["end"]["memstats"]["HeapInuse"] + median(values))
+
+
+@pytest.mark.parametrize(
+    ("other", "key", "said"),
+    [
+        (with_("trace", sizes="slot"), "end_requested", "slots"),
+        (with_("trace", go_version="1.23.9", hints=True, recorded="", events={}), "Mallocs", "Go 1.23"),
+        (with_("design", knobs={**BASE["design"]["knobs"], "growth_released": 0}), "peak_rss", "Go 1.12 and older"),
+        (with_("design", mode="what-if"), "end_free", "own sweeper"),
+        (with_("trace", from_start=False), "TotalAlloc", "begins with the program"),
+        (with_("trace", gomaxprocs=1), "end_free", "Ps"),
+    ],
+    ids=["sizes", "packed", "touched", "sweeper", "start", "Ps"],
+)
+def test_what_cannot_be_compared_is_left_out_with_the_reason(other: Document, key: str, said: str) -> None:
+    found = compared([BASE], [other])
+    assert (rows(found)[key]["change"], said in rows(found)[key]["why_not"]) == (None, True)
+    shown = " ".join(text(found).split())
+    assert "not compared" in shown and "Not compared: " in shown
+
+
+def test_where_another_sweeper_decided_dead_and_free_are_compared_together() -> None:
+    found = compared([BASE], [with_("design", mode="what-if")])
+    assert rows(found)["end_unused"]["change"] == 0
+
+
+def test_a_program_that_did_something_else_is_told() -> None:
+    other = copy.deepcopy(BASE)
+    other["summary"]["end"]["memstats"]["TotalAlloc"] *= 2
+    assert "B also allocated +100.0% bytes" in sentence(compared([BASE], [other]))
+
+
+def test_a_side_that_does_not_tell_a_figure_is_not_compared_in_it() -> None:
+    log = {"schema": "goalloc memstats", "summary": {"HeapInuse": 5 * MIB}, "values": {}, "text": {"name": "m.json"}}
+    found = compared([BASE], [log])
+    assert rows(found)["end_HeapInuse"]["change"] is not None
+    assert rows(found)["end_requested"]["why_not"] == "B does not tell it"
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "markdown", "table"])
+def test_every_form_tells_the_change(form: str) -> None:
+    shown = encoded(compared([BASE], [grown(5 * MIB)]), (), form).decode()
+    assert ("5242880" if form in ("json", "csv") else "+5.0 MiB") in shown
+
+
+def test_the_document_is_plain_and_ready_to_be_drawn() -> None:
+    found = json.loads(json.dumps(compared([BASE], [grown(MIB)])))
+    assert {"figures", "ledger", "classes", "curves", "sides"} <= set(found)
+    assert len(found["curves"]["a"]["heap_inuse"]) == len(BASE["timeline"])
+
+
+@given(*(st.integers(-99, 99) for _ in range(6)))
+def test_program_allocator_and_sweeping_sum_to_the_change(a: int, b: int, aa: int, ba: int, ab: int, bb: int) -> None:
+    found = split((a, b), (aa, ba), (ab, bb))
+    assert found["program"] + found["allocator"] + found["sweeping"] == found["change"] == b - a
+
+
+@given(*(st.integers(-99, 99) for _ in range(6)))
+def test_swapped_sides_have_the_opposite_parts(a: int, b: int, aa: int, ba: int, ab: int, bb: int) -> None:
+    there, back = split((a, b), (aa, ba), (ab, bb)), split((b, a), (bb, ab), (ba, aa))
+    assert all(there[key] == -back[key] for key in ("program", "allocator", "sweeping", "change"))
