@@ -21,9 +21,9 @@ its slot has been swept, so that a hint can name it. Pages are numbered from add
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,3 +206,13 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    def part(self, start: int, end: int) -> Batch:
+        """Events start .. end-1; it brings all that the batch brings to the tables."""
+        columns: dict[str, Any] = {name: getattr(self, name) for name in ALL_COLUMNS}
+        parts: dict[str, Any] = {n: None if values is None else values[start:end] for n, values in columns.items()}
+        return replace(self, **parts)
+
+    def without_news(self) -> Batch:
+        """The same events, whose types, names and stacks have been handed on already."""
+        return replace(self, new_types=[], new_names=[], new_functions=[], new_calls=[])

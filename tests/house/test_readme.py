@@ -20,7 +20,7 @@ from tests.kit.root import ROOT
 
 README = (ROOT / "README.md").read_text()
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
-WITH_COMMANDS = ("README.md", "docs/inputs.md", "docs/what-if.md", "docs/accuracy.md", "docs/memstats.md", "docs/optimize.md")
+WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")))
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
 RUN = ("goalloc ", "printf ", "python benchmarks/")

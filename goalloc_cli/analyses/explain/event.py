@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from goalloc_cli.analyses.explain import rules
@@ -33,19 +32,13 @@ def explain_event(
     for batch in trace.batches:
         if number < events + len(batch):
             at = number - events
-            run.feed(part(batch, 0, at))
-            return explained(run, replace(part(batch, at, at + 1), new_types=[], new_names=[]), number)
+            run.feed(batch.part(0, at))
+            return explained(run, batch.part(at, at + 1).without_news(), number)
         run.feed(batch)
         events += len(batch)
         if progress:
             progress(events)
     raise EventError(f"{trace.name}: there is no event {number}; there are {events:,}, and the first is 0")
-
-
-def part(batch: Batch, start: int, end: int) -> Batch:
-    """Events start .. end-1 of a batch; it brings all the names of the batch."""
-    columns = {name: getattr(batch, name)[start:end] for name in ("kind", "p", "id", "size", "arg")}
-    return replace(batch, **columns, addr=None if batch.addr is None else batch.addr[start:end], stack=None)
 
 
 def explained(run: Run, event: Batch, number: int) -> Document:

@@ -1,0 +1,275 @@
+"""Who holds the heap at one moment of a trace: a replay up to it, and a look at every live object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goalloc_cli.analyses.replay import Run
+from goalloc_cli.analyses.tracer import BUFFERS
+from goalloc_cli.design.allocator import Design
+from goalloc_cli.errors import EventError
+from goalloc_cli.model.books import survey
+from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
+from goalloc_cli.results.held import HOLDING, LIVES, OF_TRACER, Held
+from goalloc_cli.results.outcome import Reason
+from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind
+from goalloc_cli.trace.longer import longer
+from goalloc_cli.trace.trace import Trace
+
+MOST_NAMES = 8
+"""Checkpoints that are listed where one is not found."""
+
+Rows = NDArray[np.void]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a replay stops."""
+
+    kind: str
+    """"end"; "peak", "gc" or "event" with a number; "checkpoint" with a name."""
+    number: int = 0
+    """Of a GC cycle, counted from 1; of events before the moment."""
+    name: str = ""
+    heap_inuse: int | None = None
+    """What HeapInuse is there, where that is known ("peak")."""
+
+    def __str__(self) -> str:
+        if self.kind == "checkpoint":
+            return f"checkpoint {self.name!r}"
+        counted = {"gc": f"GC {self.number}", "event": f"event {self.number}", "peak": f"the peak (event {self.number})"}
+        return counted.get(self.kind, f"the {self.kind}")
+
+
+def moment_of(word: str) -> Moment:
+    """What --at says: peak, end, gc:N, event:N, or the name of a checkpoint."""
+    if word in ("peak", "end"):
+        return Moment(word)
+    found = re.fullmatch(r"(gc|event):(\d{1,18})", word, re.ASCII)
+    return Moment(found[1], int(found[2])) if found else Moment("checkpoint", name=word)
+
+
+def stopped(
+    trace: Trace,
+    design: Design,
+    moment: Moment,
+    *,
+    hints: bool,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Run, Stacks]:
+    """Replay a trace up to a moment.
+
+    Raises:
+        EventError: the trace has no such moment.
+        ReplayError, TraceError: as `replay`.
+    """
+    run, stacks = Run(trace, design, hints, "gc", check=False), Stacks()
+
+    def feed(batch: Batch) -> None:
+        run.feed(batch)
+        stacks.note(batch)
+
+    for batch in trace.batches:
+        stop = stop_in(batch, moment, run)
+        if stop is not None:
+            feed(batch.part(0, stop))
+            if missed(run, moment):
+                # What that one event does first makes the heap as large as it ever was.
+                feed(batch.part(stop, stop + 1).without_news())
+            return run, stacks
+        feed(batch)
+        if progress:
+            progress(run.events)
+    refuse_beyond(run, moment)
+    return run, stacks
+
+
+def missed(run: Run, moment: Moment) -> bool:
+    """Whether HeapInuse is not what it is at the moment."""
+    return moment.heap_inuse is not None and int(run.heap.stats.in_use) != moment.heap_inuse
+
+
+def stop_in(batch: Batch, moment: Moment, run: Run) -> int | None:
+    """How many events of a batch come before the moment; None where it lies behind them."""
+    kinds = batch.kind & np.uint8(KIND_MASK)
+    if moment.kind in ("event", "peak"):
+        left = moment.number - run.events
+        return left if left < len(batch) else None
+    if moment.kind == "gc":
+        ends = np.flatnonzero(kinds == Kind.GC_END)
+        left = moment.number - int(run.counts[Kind.GC_END])
+        return int(ends[left - 1]) + 1 if 0 < left <= len(ends) else None
+    if moment.kind == "checkpoint":
+        names = [*run.names, *batch.new_names]
+        mine = [number for number, name in enumerate(names) if name == moment.name and number]
+        found = np.flatnonzero((kinds == Kind.CHECKPOINT) & np.isin(batch.arg, mine))
+        return int(found[0]) + 1 if len(found) else None
+    return None
+
+
+def refuse_beyond(run: Run, moment: Moment) -> None:
+    """Raise EventError where the trace has ended before the moment."""
+    there = f"{run.trace.name}: there is no {moment}"
+    if moment.kind == "gc":
+        cycles = int(run.counts[Kind.GC_END])
+        raise EventError(f"{there}; the trace has {cycles:,} GC cycles, and the first is 1")
+    if moment.kind in ("event", "peak") and moment.number > run.events:
+        raise EventError(f"{there}; there are {run.events:,}, and the first is 0")
+    if moment.kind == "checkpoint":
+        names = list(dict.fromkeys(point.name for point in run.checkpoints))
+        known = ", ".join(map(repr, names[:MOST_NAMES])) + (", ..." if len(names) > MOST_NAMES else "")
+        raise EventError(f"{there}; it has {known}" if names else f"{there}; it has none; peak, end, gc:N and event:N go")
+
+
+class Stacks:
+    """The call stack that each object was allocated under, as far as the trace has stacks."""
+
+    def __init__(self) -> None:
+        self.of = np.zeros(0, np.uint32)
+        """By handle; 0 where it is not known."""
+        self.functions = [Function("", "")]
+        self.calls = [Call(0, 0, 0)]
+
+    def note(self, batch: Batch) -> None:
+        """Take in the allocations of a batch."""
+        self.functions += batch.new_functions
+        self.calls += batch.new_calls
+        born = np.flatnonzero(batch.kind & np.uint8(KIND_MASK) == Kind.ALLOC)
+        if not len(born) or (batch.stack is None and not len(self.of)):
+            return
+        handles = batch.id[born]
+        highest = int(handles.max())
+        if highest >= len(self.of):
+            self.of = longer(self.of, max(2 * highest, 1 << 16))
+        # Of a handle that is used twice in a batch the last allocation counts: NumPy assigns in order.
+        self.of[handles] = 0 if batch.stack is None else batch.stack[born]
+
+    def at(self, handles: NDArray[np.intp]) -> NDArray[np.int64]:
+        """The stacks of these handles."""
+        known = handles < len(self.of)
+        found = np.zeros(len(handles), np.int64)
+        found[known] = self.of[handles[known]]
+        return found
+
+
+def held(run: Run, stacks: Stacks, design_name: str, at: str) -> Held:
+    """Who holds the heap of a replay now."""
+    spans = survey.spans(run.heap)
+    return Held(
+        trace_name=run.trace.name,
+        design_name=design_name,
+        at=at,
+        sample=sample_of(run),
+        holdings=np.concatenate([of_objects(run, spans, stacks), of_empty_spans(run, spans)]),
+        types=[entry.name for entry in run.types],
+        functions=stacks.functions,
+        calls=stacks.calls,
+    )
+
+
+def sample_of(run: Run) -> np.void:
+    """The SAMPLE row of a replay now."""
+    sample = np.array([run.sample(Reason.EVERY)])
+    run.tracer.take_out(sample, run.design.page_size)
+    row: np.void = sample[0]
+    return row
+
+
+def rest_of(run: Run, spans: Rows) -> dict[str, Numbers]:
+    """What each span holds beside live objects, in bytes."""
+    span_bytes = spans["npages"] << int(run.heap.knobs.page_shift)
+    metadata = np.where(spans["spc"] < 2, 0, survey.plain(run.heap.spanclasses)["metadata"][spans["spc"]])
+    return {
+        "dead": (spans["used"] - spans["live"]) * spans["elem_size"],
+        "free_slots": (spans["nelems"] - spans["used"]) * spans["elem_size"],
+        "tails": span_bytes - metadata - spans["nelems"] * spans["elem_size"],
+        "metadata": metadata,
+    }
+
+
+def of_objects(run: Run, spans: Rows, stacks: Stacks) -> Rows:
+    """HOLDING rows of live objects."""
+    objects = survey.plain(run.tables.objects.view(np.recarray))
+    handles = np.flatnonzero((objects["label"] & OBJECT_LIVE != 0) & (objects["loc"] >= 0))
+    handles = handles[np.argsort(objects["loc"][handles], kind="stable")]
+    loc = objects["loc"][handles]
+    if not len(loc):
+        return np.zeros(0, HOLDING)
+    place = np.zeros(int(spans["pin_type"].max()) + 1, np.int64)
+    place[spans["pin_type"]] = np.arange(len(spans))
+    span = place[loc >> 16]
+    slot = spans["elem_size"][span]
+    tracer = of_tracer(run, handles)
+    groups = Groups(
+        spc=spans["spc"][span],
+        slot=slot,
+        type=(objects["label"][handles] >> LABEL_SHIFT).astype(np.int64),
+        stack=stacks.at(handles),
+        place=np.where(tracer, OF_TRACER, LIVES),
+    )
+    live = slot - objects["unused"][handles]
+    # Tiny objects may share a slot: what it has beyond all of them is laid on the first.
+    first = np.append(True, loc[1:] != loc[:-1])
+    at = np.flatnonzero(first)
+    rounding = np.zeros(len(loc), np.int64)
+    rounding[at] = slot[at] - np.add.reduceat(live, at)
+    groups.sum("objects", first.astype(np.int64))
+    groups.sum("space", live + rounding)
+    groups.sum("tracer", np.where(tracer, live + rounding, 0))
+    groups.sum("live", np.where(tracer, 0, live))
+    groups.sum("rounding", np.where(tracer, 0, rounding))
+    lives = np.bincount(span, minlength=len(spans))[span]
+    begins = np.flatnonzero(np.append(True, span[1:] != span[:-1]))
+    number = np.arange(len(span)) - np.repeat(begins, np.diff(begins, append=len(span)))
+    for name, total in rest_of(run, spans).items():
+        # In whole bytes, so that the parts sum to the total.
+        groups.sum(name, total[span] * (number + 1) // lives - total[span] * number // lives)
+    return groups.rows
+
+
+def of_tracer(run: Run, handles: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which objects are the tracer's buffers, as the ledger counts them; any two as large weigh the same."""
+    found, tracer = np.zeros(len(handles), np.bool_), run.tracer
+    if tracer.since <= run.events <= tracer.until:
+        for candidates in tracer.candidates.values():
+            found[np.flatnonzero(np.isin(handles, candidates))[:BUFFERS]] = True
+    return found
+
+
+def of_empty_spans(run: Run, spans: Rows) -> Rows:
+    """HOLDING rows of spans in which nothing lives."""
+    empty = spans["live"] == 0
+    if not empty.any():
+        return np.zeros(0, HOLDING)
+    nothing = np.zeros(int(empty.sum()), np.int64)
+    mine = spans[empty]
+    groups = Groups(spc=mine["spc"], slot=mine["elem_size"], type=nothing, stack=nothing, place=mine["place"])
+    for name, total in rest_of(run, spans).items():
+        groups.sum(name, total[empty])
+    return groups.rows
+
+
+class Groups:
+    """HOLDING rows, one for all things that have the same keys."""
+
+    def __init__(self, **keys: Numbers) -> None:
+        """The keys of each thing, in the order that rows are sorted by; there is at least one."""
+        self.order = np.lexsort([*reversed(keys.values())])
+        differs = np.zeros(len(self.order) - 1, np.bool_)
+        for column in keys.values():
+            ordered = column[self.order]
+            differs |= ordered[1:] != ordered[:-1]
+        self.at = np.flatnonzero(np.append(True, differs))
+        self.rows = np.zeros(len(self.at), HOLDING)
+        for name, column in keys.items():
+            self.rows[name] = column[self.order[self.at]]
+
+    def sum(self, name: str, values: Numbers) -> None:
+        """Fill in a column: the sums of what each thing has."""
+        self.rows[name] = np.add.reduceat(values[self.order], self.at)
