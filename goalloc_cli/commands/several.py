@@ -16,6 +16,7 @@ from goalloc_cli.commands.show import show_all
 
 if TYPE_CHECKING:
     from goalloc_cli.host.parallel import Tick
+    from goalloc_cli.trace.trace import Trace
 
 Document = dict[str, Any]
 
@@ -34,6 +35,8 @@ class Job:
     partial: bool
     gc: int | None = None
     """GOGC of the cycles that are put in, if any are."""
+    pictures: bool = False
+    """Samples and maps are taken along."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
 
@@ -55,8 +58,8 @@ def refuse(traces: tuple[str, ...], versions: list[str | None], reports: tuple[s
     """What several replays at once cannot do."""
     if len(versions) > 1 and reports:
         raise click.UsageError("--report goes with one release: several are laid side by side in a table of their own")
-    if len(traces) > 1 and form == "msgpack":
-        raise click.UsageError("msgpack holds one replay: name one trace, or take --format json")
+    if len(traces) > 1 and form in ("msgpack", "html"):
+        raise click.UsageError(f"{form} holds one replay: name one trace, or take --format json")
     if len(set(traces)) < len(traces):
         raise click.UsageError("a trace is named twice")
     for trace in traces:
@@ -146,22 +149,28 @@ def named(error: Exception, job: Job) -> Exception:
 
 def replayed(job: Job, tick: Tick) -> Document | None:
     """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
-    from goalloc_cli.analyses.badevents import leniently
     from goalloc_cli.analyses.replay import replay
-    from goalloc_cli.importers.sniff import open_trace
     from goalloc_cli.report.documents.replay import document
 
-    found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
-    if job.lenient:
-        found = leniently(found)
-    found = with_cycles(found, job.gc)
+    found = opened(job)
     design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
     if job.base and not found.header.hints:
         return None
     if job.base:
         name, hints = f"{name} own", False
-    outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
+    outcome = replay(
+        found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick, pictures=job.pictures
+    )
     return document(outcome, found.size_bytes)
+
+
+def opened(job: Job) -> Trace:
+    """The trace of a job, as it is to be replayed."""
+    from goalloc_cli.analyses.badevents import leniently
+    from goalloc_cli.importers.sniff import open_trace
+
+    found = open_trace(job.trace, partial=job.partial, lenient=job.lenient)
+    return with_cycles(leniently(found) if job.lenient else found, job.gc)
 
 
 def compiles(jobs: list[Job]) -> bool:

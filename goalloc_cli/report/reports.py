@@ -101,6 +101,11 @@ ALWAYS = (
     "skipped",
     "run",
     "summary",
+    "series",
+    "map",
+    "lifetimes",
+    "releases",
+    "pace",
 )
 
 

@@ -24,7 +24,11 @@ def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
         return packed(document)
     if form == "json":
         return f"{json.dumps(part_of(document, names), indent=2)}\n".encode()
-    if form == "csv":
+    if form == "html":
+        from goalloc_cli.report.forms.html.page import page
+
+        text = page(document, names)
+    elif form == "csv":
         text = to_csv(blocks(document, names or ("all",)))
     elif form == "markdown":
         text = to_markdown(blocks(document, names))
