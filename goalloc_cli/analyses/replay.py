@@ -10,6 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.album import Album, with_peak
 from goalloc_cli.analyses.doubts import doubts
 from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.design.allocator import Design
@@ -17,6 +18,7 @@ from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.books import survey
+from goalloc_cli.model.books.pagemap import Seen
 from goalloc_cli.model.books.tally import tally
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.proof.check import check as check_heap
@@ -89,6 +91,7 @@ def replay(
     progress: Callable[[int], None] | None = None,
     begin_with: tuple[str, bytes] | None = None,
     save: Callable[[bytes], None] | None = None,
+    pictures: bool = False,
 ) -> Outcome:
     """Replay a trace through an allocator of the given design.
 
@@ -102,6 +105,7 @@ def replay(
         progress: called with the number of events replayed so far.
         begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
         save: called with the state at the end, from which a later replay goes on.
+        pictures: take samples and maps of the pages along, within caps (`album.py`).
 
     Raises:
         ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
@@ -111,13 +115,15 @@ def replay(
     run = Run(trace, design, hints, every, check)
     if begin_with is not None:
         run.load(*begin_with)
+    if pictures:
+        run.album = Album(trace.events)
     for batch in ahead(run.trace.batches):
         run.feed(batch)
         if progress:
             progress(run.events)
     if save is not None:
         save(run.saved(design_name))
-    run.sample(Reason.END)
+    run.end()
     return run.outcome(design_name, time.perf_counter() - started)
 
 
@@ -147,6 +153,9 @@ class Run:
         self.snaps = 0
         self.begun = False  # whether the snapshot is over
         self.samples: list[NDArray[np.void]] = []
+        self.told = 0  # the event of the last sample of those that the kernel takes in cycles
+        self.album: Album | None = None
+        self.seen = Seen()
         self.checkpoints: list[Checkpoint] = []
         self.tracer = TracerBuffers()
         self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
@@ -164,9 +173,13 @@ class Run:
             stop = end
             if isinstance(self.every, int):
                 stop = min(stop, at + self.every - (first + at) % self.every)
+            if self.album is not None:
+                stop = min(stop, at + self.album.wait(first + at))
             at = self.run_to(batch, at, stop)
             self.events = first + at
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
+            if self.album is not None:
+                self.take_pictures(self.album, Kind(kinds[at - 1]))
         if end < len(batch):
             refuse(self.trace.name, first + end, batch, end, misplaced)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
@@ -220,6 +233,8 @@ class Run:
         self.counts = np.array(known.counts, np.int64)
         self.snaps = int(self.counts[SNAP_KINDS,].sum())
         self.samples = [state.samples] if len(state.samples) else []
+        of_cycle = np.isin(state.samples["reason"], (Reason.GC_START, Reason.SWEPT))
+        self.told = int(state.samples["event"][of_cycle].max(initial=0))
         self.checkpoints = [Checkpoint(name, memstats) for name, memstats in known.checkpoints]
         self.types = [TypeInfo(*entry) for entry in known.types]
         self.names = list(known.names)
@@ -263,7 +278,8 @@ class Run:
         elif last is Kind.SNAP_END:
             self.complete_snapshot()
             self.sample(Reason.START)
-        elif self.every == "gc" and last is Kind.GC_END:
+        elif last is Kind.GC_END:
+            self.tell_cycle()
             self.sample(Reason.GC)
         elif isinstance(self.every, int) and self.events % self.every == 0 and last not in SNAP_KINDS:
             # Before its end a snapshot is no heap that ever was.
@@ -290,22 +306,56 @@ class Run:
         if all(row["label"] & OBJECT_LIVE and row["loc"] == loc for row, loc in zip(rows, tracer.locs, strict=True)):
             tracer.until = self.events
 
+    def tell_cycle(self) -> None:
+        """Take in what the kernel has sampled: the end of the last sweep, and the start of the last cycle."""
+        for row, reason in ((self.heap.swept, Reason.SWEPT), (self.heap.began, Reason.GC_START)):
+            if int(row["event"]) > self.told:
+                taken = np.array([row], SAMPLE)
+                taken["reason"], taken["name"] = reason, 0
+                self.samples.append(taken)
+                self.told = int(row["event"])
+
+    def end(self) -> None:
+        """Take the last sample, and the last frame."""
+        self.tell_cycle()
+        self.sample(Reason.END)
+        if self.album is not None:
+            objects = self.tables.objects
+            self.album.paste(self.seen.frame(self.heap, objects, self.events, "end", len(objects)))  # type: ignore[no-untyped-call]
+
     def sample(self, reason: Reason, name: int = 0) -> np.void:
         """Take a sample of the heap now."""
-        self.look_at_tracer()
-        row = np.zeros(1, SAMPLE)
-        sample_heap(self.heap, row[0])
-        row["event"], row["reason"], row["name"] = self.events, reason, name
+        row = self.sampled(reason, name)
         self.samples.append(row)
         taken: np.void = row[0]
         return taken
 
+    def sampled(self, reason: Reason, name: int = 0) -> NDArray[np.void]:
+        """A sample of the heap now, shape (1,)."""
+        self.look_at_tracer()
+        row = np.zeros(1, SAMPLE)
+        sample_heap(self.heap, row[0])
+        row["event"], row["reason"], row["name"] = self.events, reason, name
+        return row
+
+    def take_pictures(self, album: Album, last: Kind) -> None:
+        """Take the sample and the frame that are due behind this event."""
+        if last in SNAP_KINDS and last is not Kind.SNAP_END:
+            return
+        if album.wants_sample(self.events):
+            album.add(self.sampled(Reason.EVERY))
+        if why := album.why_now(self.events, last):
+            most = album.looked_at(self.events)
+            album.paste(self.seen.frame(self.heap, self.tables.objects, self.events, why, most))  # type: ignore[no-untyped-call]
+
     def outcome(self, design_name: str, seconds: float) -> Outcome:
         """Everything that was found out."""
-        heap = self.heap
-        samples = np.concatenate([*self.samples, np.array([heap.peak], SAMPLE)])
-        self.tracer.take_out(samples, self.design.page_size)
-        samples, peak = samples[:-1], samples[-2:-1] if heap.stats.peak_open else samples[-1:]
+        heap, album = self.heap, self.album
+        taken = np.concatenate([*self.samples, *(album.samples if album else ()), np.array([heap.peak], SAMPLE)])
+        self.tracer.take_out(taken, self.design.page_size)
+        samples, even = taken[: len(self.samples)], taken[len(self.samples) : -1]
+        peak = samples[-1:] if heap.stats.peak_open else taken[-1:]
+        samples = with_peak(samples, peak)
         spans = survey.spans(heap)
         survey.name_pins(spans, self.tables.objects)
         hinted = bool(heap.gc.hinted)
@@ -338,6 +388,7 @@ class Run:
             skipped=dict(self.trace.skipped),
             lost=self.trace.lost,
             uncollected=self.deaths_unfound > 0,
+            pictures=None if album is None else album.pictures(even, samples, peak, heap, [t.name for t in self.types]),
         )
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from goalloc_cli.commands.words import FILE
-from goalloc_cli.report.documents.names import FORMATS
+from goalloc_cli.report.documents.names import FORMATS, TABLE_FORMATS
 
 if TYPE_CHECKING:
     from goalloc_cli.trace.trace import Trace
@@ -120,7 +120,7 @@ def table_options(command: F) -> F:
         color_option,
         click.option("--force", is_flag=True, help="Replace an existing FILE."),
         click.option("-o", "--output", help="Write to FILE, whole or not at all.", **OUTPUT),
-        click.option("--format", "form", type=click.Choice(FORMATS[:-1]), default="table", show_default=True),
+        click.option("--format", "form", type=click.Choice(TABLE_FORMATS), default="table", show_default=True),
     ):
         command = option(command)
     return command

@@ -12,6 +12,7 @@ import click
 from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.gate import Gate, gate_options
 from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early
+from goalloc_cli.commands.pictured import replay_pictured
 from goalloc_cli.commands.several import Job, opened, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
@@ -33,6 +34,8 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
 @click.option("--lenient", is_flag=True, help="Leave out bad events (goalloc check lists them), and count them.")
 @gc_option
+@click.option("--pictures", is_flag=True, help="Take along what the page draws; --format html does so by itself.")
+@click.option("--pace", "with_pace", is_flag=True, help="Of the page: what another GOGC would do, too (goalloc pace).")
 @click.option("--load-state", metavar="FILE", type=FILE, help="Go on from a state that --save-state wrote.")
 @click.option("--save-state", metavar="FILE", type=FILE, help="Write the state at the end, for the next part of a trace.")
 @gate_options
@@ -40,24 +43,11 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @output_options
 @click.pass_context
 def replay(
-    ctx: click.Context,
-    /,
-    traces: tuple[str, ...],
-    reports: tuple[str, ...],
-    every: str,
-    go_version: str | None,
-    knobs: tuple[str, ...],
-    size_classes: str | None,
-    check: bool,
-    lenient: bool,
-    gc: int | None,
-    partial: bool,
-    load_state: str | None,
-    save_state: str | None,
-    rules: tuple[str, ...],
-    baseline: str | None,
-    **options: Any,
-) -> int:
+    ctx: click.Context, /, traces: tuple[str, ...], reports: tuple[str, ...], every: str, go_version: str | None,
+    knobs: tuple[str, ...], size_classes: str | None, check: bool, lenient: bool, gc: int | None, partial: bool,
+    pictures: bool, with_pace: bool, load_state: str | None, save_state: str | None, rules: tuple[str, ...],
+    baseline: str | None, **options: Any,
+) -> int:  # fmt: skip
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
 
     The allocator is that of the release that made the recording; another one (--go) or a changed
@@ -71,6 +61,12 @@ def replay(
     gate.load()
     versions = versions_of(go_version)
     first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc)
+    pictures = pictures or with_pace or options["form"] == "html"
+    if pictures and load_state is None and save_state is None and len(traces) == 1:
+        if len(versions) > 1:
+            refuse(traces, versions, options["form"], bool(gate))
+        replay_pictured(ctx, replace(first, pictures=True), versions, with_pace, reports, gate.judge, **options)
+        return gate.end()
     if len(traces) * len(versions) > 1:
         if load_state is not None or save_state is not None:
             raise click.UsageError("--load-state and --save-state go with one trace and one release")
@@ -101,6 +97,7 @@ def replay(
             progress=progress,
             begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
+            pictures=pictures,
         )
     show(ctx, gate.judge(document(outcome, found.size_bytes)), reports, **options)
     return gate.end()

@@ -35,6 +35,8 @@ class Job:
     partial: bool
     gc: int | None = None
     """GOGC of the cycles that are put in, if any are."""
+    pictures: bool = False
+    """Samples and maps are taken along."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
     own: bool = False
@@ -58,8 +60,8 @@ def refuse(traces: tuple[str, ...], versions: list[str | None], form: str, is_he
     """What several replays at once cannot do."""
     if is_held and len(versions) > 1:
         raise click.UsageError("--fail-on goes with one release; goalloc compare holds one against another")
-    if len(traces) > 1 and form == "msgpack":
-        raise click.UsageError("msgpack holds one replay: name one trace, or take --format json")
+    if len(traces) > 1 and form in ("msgpack", "html"):
+        raise click.UsageError(f"{form} holds one replay: name one trace, or take --format json")
     if len(set(traces)) < len(traces):
         raise click.UsageError("a trace is named twice")
     for trace in traces:
@@ -165,7 +167,9 @@ def replayed(job: Job, tick: Tick) -> Document | None:
         return None
     if job.base or (job.own and hints):
         name, hints = f"{name} own", False
-    outcome = replay(found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick)
+    outcome = replay(
+        found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick, pictures=job.pictures
+    )
     return document(outcome, found.size_bytes)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import apart, inner
+from goalloc_cli.model.books.ledger import take_sample
 from goalloc_cli.model.mcache import flush, give_back_reserved, prepare_for_sweep
+from goalloc_cli.model.pacing.paced import TELL_SWEPT
 from goalloc_cli.model.pacing.pacer import commit, end_cycle, start_cycle
 from goalloc_cli.model.pacing.scavenger import wake, wake_paced
 from goalloc_cli.model.pages.scavengeindex import next_generation
@@ -39,6 +41,8 @@ def gc_start(heap, p):
         prepare_for_sweep(heap, other)
         give_back_reserved(heap, other)
     finish_sweep(heap)
+    if heap.paced.due == TELL_SWEPT:
+        tell_swept(heap, 0)
     wake(heap)
     start_cycle(heap)
     gc.cycle += 1
@@ -47,6 +51,16 @@ def gc_start(heap, p):
     mark_tiny_blocks(heap)
     if not gc.hinted:
         take_workbufs(heap, p)
+    take_sample(heap, heap.began)
+    heap.began.event += 1
+
+
+@apart
+def tell_swept(heap, over):
+    """Keep the ledger of the moment at which nothing was left to sweep; `over`: 1 behind an event, 0 within it."""
+    heap.paced.due = 0
+    take_sample(heap, heap.swept)
+    heap.swept.event += over
 
 
 @inner
@@ -160,6 +174,9 @@ def gc_end(heap, p, explicit):
 def take_turn(heap, p):
     """The model's own pacer starts a cycle behind an allocation of P, or ends one. Returns whether one ended."""
     paced, gc = heap.paced, heap.gc
+    if paced.due == TELL_SWEPT:
+        tell_swept(heap, 1)
+        return False
     paced.due = 0
     if not gc.marking:
         paced.began_live = gc.heap_live

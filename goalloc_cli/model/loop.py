@@ -7,10 +7,10 @@ import numpy as np
 from goalloc_cli.compiled.jit import apart, inner, kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.model.books.ledger import take_sample
-from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, rest, take_turn
+from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, rest, take_turn, tell_swept
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
-from goalloc_cli.model.pacing.paced import tick
+from goalloc_cli.model.pacing.paced import TELL_SWEPT, tick
 from goalloc_cli.model.pacing.pacer import begin_pacing, set_gogc
 from goalloc_cli.model.pacing.scavenger import advance, begin_scavenger
 from goalloc_cli.model.pages.doubt import note_time
@@ -104,6 +104,8 @@ def replay_batch(heap, handles, columns, start):
             free(heap, objects, np.int64(handle[i]))
         else:
             apply_other(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
+            if heap.paced.due == TELL_SWEPT:
+                tell_swept(heap, 1)
             if k in (GC_END, CHECKPOINT, SNAP_END) and not heap.fault:
                 return i + 1
         if heap.fault:

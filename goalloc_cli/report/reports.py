@@ -110,6 +110,11 @@ ALWAYS = (
     "skipped",
     "run",
     "summary",
+    "series",
+    "map",
+    "lifetimes",
+    "releases",
+    "pace",
 )
 
 

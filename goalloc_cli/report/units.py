@@ -18,6 +18,12 @@ def iec(size: int | float) -> str:
     return f"{value:.1f} {IEC[unit]}"
 
 
+def between(low: int, high: int) -> str:
+    """5.3 - 12.7 MiB."""
+    first, last = iec(low), iec(high)
+    return f"{first.removesuffix(last[-4:])} - {last}"
+
+
 def short_size(size: int) -> str:
     """8 B, 32 KiB: for powers of two and class sizes, without a decimal that says nothing."""
     for unit, name in reversed(list(enumerate(IEC))):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.results.pictures import Pictures
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.trace import Header
 
@@ -107,6 +108,10 @@ class Reason(IntEnum):
     GC = 2
     CHECKPOINT = 3
     END = 4
+    PEAK = 5
+    GC_START = 6
+    SWEPT = 7
+    """Nothing was left to sweep."""
 
 
 CLASS = table(
@@ -279,7 +284,7 @@ class Outcome:
     """Time that the replay took, reading included."""
     names: list[str]
     samples: NDArray[np.void]
-    """SAMPLE rows in order; the last is the end."""
+    """SAMPLE rows in order, the peak among them; the last is the end."""
     peak: NDArray[np.void]
     """One SAMPLE row: the last moment at which heap_inuse was at its highest."""
     memstats: dict[str, object]
@@ -309,3 +314,5 @@ class Outcome:
     """What is missing of the recording."""
     uncollected: bool = False
     """Objects died and no GC cycle found them, though nobody said that GC is off: the trace does not tell of GC."""
+    pictures: Pictures | None = None
+    """Samples and maps within caps, where they were asked for."""

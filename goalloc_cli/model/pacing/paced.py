@@ -5,8 +5,9 @@ complete (`gccycle.take_turn`). How long marking takes, and how early it therefo
 does not tell; so both are given: as shares of the way from the marked heap to the goal, and as the bytes that marking takes
 at least.
 
-The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation; requested, that
-the program asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked,
+The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation (1), or, where
+they are not, that sweeping has ended and is to be told once this event is over (TELL_SWEPT); requested, that the program
+asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked,
 began_limited and ended_live, what there was when the last one started and ended; ended_ns, when; peak_mapped, the most that
 was mapped and not given back; trigger_share, end_share and end_bytes, what is given.
 """
@@ -17,6 +18,7 @@ from goalloc_cli.compiled.jit import inner
 from goalloc_cli.model.pacing.limit import keep_to_limit
 from goalloc_cli.model.tables.metadata import mapped_ready
 
+TELL_SWEPT = 2
 PERIOD_NS = 120_000_000_000
 """So long after the last cycle there is another in any case (Go: proc.go, forcegcperiod)."""
 

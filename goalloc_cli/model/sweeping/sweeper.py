@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.model.pacing.paced import TELL_SWEPT
 from goalloc_cli.model.pacing.scavenger import sweep_done
 from goalloc_cli.model.spans.mcentral import file_swept, next_unswept
 from goalloc_cli.model.spans.sweep import is_being_swept, is_unswept, sweep_span
@@ -38,6 +39,8 @@ def sweep_one(heap, cause):
     s = next_unswept(heap)
     if s == NO_SPAN:
         gc.sweeping = 0
+        if not heap.paced.on:
+            heap.paced.due = TELL_SWEPT
         sweep_done(heap)
         return 0
     span = heap.spans[s]

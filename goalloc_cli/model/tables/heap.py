@@ -343,6 +343,8 @@ HEAP = aligned(
         ("stacks", STACKS),
         ("scavenge", SCAVENGE),
         ("peak", SAMPLE),  # the ledger when in_use was last at its highest
+        ("began", SAMPLE),  # ... when the last cycle began to mark, and when the last sweep had nothing left
+        ("swept", SAMPLE),
         ("event", "<i8"),  # number of events before the batch, and the index in it of the event under way
         ("event_in_batch", "<i8"),
         ("time_ns", "<i8"),

@@ -27,4 +27,6 @@ REPORTS_OF = {
     "goalloc memstats": MEMSTATS_REPORTS,
 }
 """By the schema of the document that they are made from."""
-FORMATS = ("table", "json", "csv", "markdown", "msgpack")
+FORMATS = ("table", "json", "csv", "markdown", "html", "msgpack")
+TABLE_FORMATS = FORMATS[:4]
+"""Of a table that stands by itself."""

@@ -49,7 +49,7 @@ OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "r
 
 
 def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
-    """All that a replay found out, in plain lists, dicts and numbers."""
+    """All that a replay found out, in plain lists, dicts and numbers; `series` and `map` where pictures were taken."""
     end, peak = outcome.samples[-1], row_of(outcome.peak)
     total = sum(outcome.events.values())
     return {
@@ -93,7 +93,19 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "sweep": plain(outcome.sweep),
         "marks": marks(outcome),
         "timeline": [moment(outcome, row) | {"ledger": pick(row, LEDGER)} for row in outcome.samples],
+        **pictures(outcome),
     }
+
+
+def pictures(outcome: Outcome) -> dict[str, Any]:
+    """The samples and maps that were taken along for pictures."""
+    taken = outcome.pictures
+    if taken is None:
+        return {}
+    from goalloc_cli.report.pictures.heapmap import heap_map
+    from goalloc_cli.report.pictures.series import series
+
+    return {"series": series(outcome, taken)} | ({} if taken.pages is None else {"map": heap_map(taken.pages)})
 
 
 def trace_identity(name: str, header: Header, trace_bytes: int | None, events: dict[str, int]) -> dict[str, Any]:

@@ -24,7 +24,11 @@ def encoded(document: Document, names: tuple[str, ...], form: str) -> bytes:
         return packed(document)
     if form == "json":
         return f"{json.dumps(part_of(document, names), indent=2)}\n".encode()
-    if form == "csv" and "reports" in document:
+    if form == "html":
+        from goalloc_cli.report.forms.html.page import page
+
+        text = page(document, names)
+    elif form == "csv" and "reports" in document:
         each = of_releases(document, names)
         text = to_csv_of([("", blocks(document, ())), *each], "release")
     elif form == "csv":
