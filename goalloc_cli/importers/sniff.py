@@ -93,7 +93,7 @@ FORMS = (
     ),
     Form(
         "msgpack rows",
-        _starts(rb"[\x81-\x8f].*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
+        _starts(rb"(?:[\x81-\x8f]|\xde..).*?\xa2op|[\x91-\x96](?:[\x01-\x7f]|\xcc.|[\xa2-\xaf]\w)"),
         "importers.rows.read:read_rows",
         ("lenient",),
         checks=True,
