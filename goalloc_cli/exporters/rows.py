@@ -81,7 +81,7 @@ def write_rows(header: Header, batches: Iterable[Batch], stream: BinaryIO, form:
 
 
 def _entries(batch: Batch) -> Iterator[Row]:
-    """What the tables get, as rows: stacks after their functions."""
+    """What the tables get, as rows: stacks after their functions, owners after both."""
     for new in batch.new_types:
         yield {"op": "type", "name": new.name, "size": new.size, "pointer_bytes": new.pointer_bytes}
     for name in batch.new_names:
@@ -90,9 +90,13 @@ def _entries(batch: Batch) -> Iterator[Row]:
         yield {"op": "function", "name": function.name, "file": function.file}
     for call in batch.new_calls:
         yield {"op": "call", **call._asdict()}
+    for owner in batch.new_owners:
+        yield {"op": "owner", **owner._asdict()}
 
 
 def _header_row(header: Header) -> Row:
     """The header as a row. Ids are the handles themselves, so that they stay the same."""
     known = {"go" if key == "go_version" else key: value for key, value in vars(header).items() if key != "extra"}
+    if not header.owners:
+        del known["owners"]
     return {"op": "header", **known, "ids": "handles", **header.extra}

@@ -20,7 +20,7 @@ MOST_BYTES = 256
 
 CSV_COLUMNS = (
     "op", "id", "size", "pointers", "p", "type", "ns", "name", "arg", "bound", "explicit", "addr", "stack",
-    "pointer_bytes", "file", "function", "line", "caller",
+    "pointer_bytes", "file", "function", "line", "caller", "entry", "creator", "task", "region", "runtime",
 )  # fmt: skip
 
 NAMES = np.zeros((64, 20), np.uint8)

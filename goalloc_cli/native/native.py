@@ -21,7 +21,7 @@ from goalloc_cli.native.codec import (
 )
 from goalloc_cli.native.records import MAX_ENTRIES, MAX_HEAD, Record, RecordReader, pack_header, pack_record
 from goalloc_cli.trace import event
-from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.lost import Lost
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import RECORDED, Header, Trace
@@ -123,6 +123,7 @@ def _read_chunk(record: Record, where: str) -> Batch:
             new_names=_read_names(head.get("names", [])),
             new_functions=_read_functions(head.get("functions", [])),
             new_calls=_read_calls(head.get("calls", [])),
+            new_owners=_read_owners(head.get("owners", [])),
         )
     except ValueError as error:
         raise TraceError(f"{where}: {error}") from error
@@ -161,6 +162,22 @@ def _read_calls(stored: object) -> list[Call]:
 
 def _read_call(entry: dict[str, Any]) -> Call:
     return Call(*(whole_number(entry, key, MOST_NUMBER) for key in Call._fields))
+
+
+def _read_owners(stored: object) -> list[Owner]:
+    if not _is_list_of(stored, list) or not all(len(entry) == len(Owner._fields) for entry in stored):
+        raise ValueError("its owners are no list of [entry, creator, task, region, runtime]")
+    return [_read_owner(dict(zip(Owner._fields, entry, strict=True))) for entry in stored]
+
+
+def _read_owner(entry: dict[str, Any]) -> Owner:
+    if not _is_list_of([entry["task"], entry["region"]], str):
+        raise ValueError(f"its owner {brief(entry)} has a task or region that is no text")
+    numbers = {key: whole_number(entry, key, most) for key, most in _MOST_OF_OWNER.items()}
+    return Owner(**{**entry, **numbers})
+
+
+_MOST_OF_OWNER = {"entry": MOST_NUMBER, "creator": MOST_NUMBER, "runtime": 1}
 
 
 def _is_list_of(value: object, kind: type[T]) -> TypeGuard[list[T]]:
@@ -206,7 +223,7 @@ def write_native(
     if problem := _header_problem(header):
         raise TraceError(f"header: {problem}")
     compress = compressor(codec)
-    stream.write(pack_header(_header_map(header), minor=1 if header.recorded else 0))
+    stream.write(pack_header(_header_map(header), minor=2 if header.owners else 1 if header.recorded else 0))
     ranges = RangeCheck(header.gomaxprocs)
     counts = np.zeros(KIND_MASK + 1, np.int64)
     chunks = duration_ns = 0
@@ -239,7 +256,7 @@ def without_witnesses(batch: Batch) -> Batch:
 _IS_WITNESS = np.isin(np.arange(256) & KIND_MASK, event.WITNESS_KINDS)
 
 
-SELDOM = ("knobs", "recorded")
+SELDOM = ("knobs", "recorded", "owners")
 """Keys that are left out where they say nothing."""
 
 
@@ -259,7 +276,7 @@ def _fitting(batch: Batch) -> Iterator[Batch]:
     first, rest = {}, {}
     half = (entries + 1) // 2
     for name, table in tables.items():
-        # In the order of the tables: calls come after their functions.
+        # In the order of the tables: calls come after their functions, owners after both.
         first[name], rest[name] = table[:half], table[half:]
         half -= len(first[name])
     columns = {name: column[:0] for name in ALL_COLUMNS if (column := getattr(batch, name)) is not None}
@@ -267,13 +284,15 @@ def _fitting(batch: Batch) -> Iterator[Batch]:
     yield from _fitting(replace(batch, **rest))
 
 
-TABLES = ("new_types", "new_names", "new_functions", "new_calls")
+TABLES = ("new_types", "new_names", "new_functions", "new_calls", "new_owners")
 
 
-def _texts(entry: TypeInfo | str | Function | Call) -> tuple[str, ...]:
+def _texts(entry: TypeInfo | str | Function | Call | Owner) -> tuple[str, ...]:
     """What is text of an entry of a table."""
     if isinstance(entry, str):
         return (entry,)
+    if isinstance(entry, Owner):
+        return (entry.task, entry.region)
     return (entry.name, entry.file) if isinstance(entry, Function) else (entry.name,) if isinstance(entry, TypeInfo) else ()
 
 
@@ -289,4 +308,6 @@ def _chunk_record(number: int, batch: Batch, codec: str, compress: Compress) -> 
         head["functions"] = [[new.name, new.file] for new in batch.new_functions]
     if batch.new_calls:
         head["calls"] = [list(new) for new in batch.new_calls]
+    if batch.new_owners:
+        head["owners"] = [list(new) for new in batch.new_owners]
     return pack_record({"chunk": number}, head, data)

@@ -17,7 +17,7 @@ import msgpack  # type: ignore[import-untyped]
 from goalloc_cli.errors import TraceError, TruncatedTrace
 
 FORMAT = "goalloc trace"
-VERSION = (1, 1)
+VERSION = (1, 2)
 """A reader knows one major version; it skips what a newer minor version has added."""
 
 MAX_HEAD = 256 << 10

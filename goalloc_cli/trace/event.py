@@ -72,6 +72,10 @@ class Kind(IntEnum):
     """the program set GOGC to `size` percent, or, where `arg` is 1, off"""
     FREE_OS_MEMORY = 12
     """debug.FreeOSMemory by `p`, after its runtime.GC: everything that is free goes back to the OS"""
+    WORKS_FOR = 13
+    """from here on `p` allocates for owner `arg` (0: not known), until it is said again"""
+    GOROUTINES = 14
+    """`size` goroutines exist now"""
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16
@@ -184,9 +188,27 @@ class Call(NamedTuple):
     """The number of the stack without this call, a lower one."""
 
 
+class Owner(NamedTuple):
+    """Who allocates: goroutines that begin in one function and were made at one place, within a user task and region.
+
+    Owners are numbered from 1, as `new_owners` brings them; 0 is not known. (Go: runtime/trace, NewTask and StartRegion)
+    """
+
+    entry: int
+    """The function that the goroutine began in; 0: not known, or no goroutine."""
+    creator: int
+    """The stack that made the goroutine; 0: not known, or it was there when the recording started."""
+    task: str
+    """The type of the user task, "" for none."""
+    region: str
+    """The type of the innermost user region, "" for none."""
+    runtime: int
+    """1: the runtime works for itself: its own goroutines, or none at all."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """At most `BATCH` events, as columns of equal length; and the types, names and stacks that they are the first to use.
+    """At most `BATCH` events, as columns of equal length; and the types, names, stacks and owners that they use first.
 
     A type or name id is an index into the table that all batches so far make up; entry 0 of both tables is empty and
     means "not known".
@@ -203,6 +225,7 @@ class Batch:
     stack: NDArray[np.uint32] | None = None
     new_functions: list[Function] = field(default_factory=list)
     new_calls: list[Call] = field(default_factory=list)
+    new_owners: list[Owner] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.kind)

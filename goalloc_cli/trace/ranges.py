@@ -37,6 +37,9 @@ MAX_TABLE_BYTES = 64 << 20
 MAX_STACKS = 1 << 20
 """Most stacks, as calls: a hundred times what a large program has."""
 
+MAX_OWNERS = 1 << 16
+"""Most owners: those of a program that makes up names of tasks and regions are counted as one."""
+
 ENTRY_BYTES = 64
 """Roughly what an entry takes beside its text."""
 
@@ -60,7 +63,7 @@ _SIZED_IN_PAGES = (
     Kind.MANUAL_ALLOC,
     Kind.SAW_SPAN_ALLOC,
 )
-_COUNTED = (Kind.TIME, Kind.SWEEP_COUNT)
+_COUNTED = (Kind.TIME, Kind.SWEEP_COUNT, Kind.GOROUTINES)
 _BY_OWNER = (Kind.SNAP_SPAN, Kind.SNAP_PAGE_CACHE)
 """Kinds whose `p` is a P of the snapshot: one of those that the header counts. All others may name a later one."""
 _IN_SLOT = (Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
@@ -88,6 +91,7 @@ class RangeCheck:
         self._names = 1
         self._functions = 1
         self._stacks = 1
+        self._owners = 1
         # The most that a kind allows, by the whole byte of the column `kind`.
         self._most_size = np.full(256, MAX_BYTES, "u8")
         self._most_arg = np.full(256, (1 << 32) - 1, "u4")
@@ -154,13 +158,15 @@ class RangeCheck:
     def _learn(self, batch: Batch, where: str) -> None:
         """Count the new types and names; raise TraceError if they are too many."""
         self._learn_stacks(batch, where)
-        if not batch.new_types and not batch.new_names and not batch.new_functions:
+        self._learn_owners(batch, where)
+        if not batch.new_types and not batch.new_names and not batch.new_functions and not batch.new_owners:
             return
         self._types += len(batch.new_types)
         self._names += len(batch.new_names)
         self._set_table_limits()
         names = [*batch.new_names, *(new.name for new in batch.new_types)]
         names += [new.name + new.file for new in batch.new_functions]
+        names += [new.task + new.region for new in batch.new_owners]
         self._table_bytes += sum(map(len, names)) + ENTRY_BYTES * len(names)
         if self._table_bytes > MAX_TABLE_BYTES:
             raise TraceError(f"{where}: more than {MAX_TABLE_BYTES >> 20} MiB of types and names so far")
@@ -177,9 +183,19 @@ class RangeCheck:
         if batch.new_calls:
             self._set(self._most_stack, _STACKED, self._stacks - 1)
 
+    def _learn_owners(self, batch: Batch, where: str) -> None:
+        """Count the new owners; raise TraceError for one whose function or stack is not there yet."""
+        for owner in batch.new_owners:
+            if not 0 <= owner.entry < self._functions or not 0 <= owner.creator < self._stacks:
+                raise TraceError(f"{where}: owner {self._owners} names a function or stack that has not come yet")
+            self._owners += 1
+        if self._owners > MAX_OWNERS:
+            raise TraceError(f"{where}: more than {MAX_OWNERS} owners so far")
+
     def _set_table_limits(self) -> None:
         self._set(self._most_arg, _TYPED, self._types - 1)
         self._set(self._most_arg, (Kind.CHECKPOINT,), self._names - 1)
+        self._set(self._most_arg, (Kind.WORKS_FOR,), self._owners - 1)
 
     def _refuse(self, where: str, index: int, problem: str) -> None:
         raise TraceError(f"{where}: event {index} (event {self.events + index} of the trace): {problem}")
@@ -200,6 +216,8 @@ def _problem(batch: Batch, column: str, index: int, limit: int) -> str:
         reason = f"the trace has only {limit} types so far"
     elif column == "arg" and kind == Kind.CHECKPOINT:
         reason = f"the trace has only {limit} names so far"
+    elif column == "arg" and kind == Kind.WORKS_FOR:
+        reason = f"the trace has only {limit} owners so far"
     elif column == "p" and kind in _BY_OWNER:
         reason = f"the header says gomaxprocs {limit}"
     elif column == "p" and kind != Kind.SNAP_STACK_SPAN:

@@ -35,6 +35,8 @@ class Header:
     """True where the trace tells how far sweeping was, which mcaches were flushed, and the manual spans."""
     witnesses: bool = False
     """True where the trace holds the addresses that the real runtime chose."""
+    owners: bool = False
+    """True where the trace tells who allocates (WORKS_FOR)."""
     knobs: tuple[tuple[str, int], ...] = ()
     """Knobs of the release's design that the recorded program set otherwise (GOGC) or that its objects call for."""
     notes: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from goalloc_cli.exporters.rows_write import MOST_BYTES
 from goalloc_cli.importers.rows.read import read_csv, read_jsonl, read_rows
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.native.native import TABLES, read_native
-from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, KIND_MASK, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.ranges import FLAGS, RangeCheck
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import SMALL, STACKED, TWO_PS, WITH_STACKS, batch, written
@@ -56,10 +56,11 @@ entries = texts | awkward
 
 
 @st.composite
-def events(draw: st.DrawFn, types: int, names: int) -> tuple[int, ...]:
+def events(draw: st.DrawFn, types: int, names: int, owners: int) -> tuple[int, ...]:
     """Any event that a reader allows, with anything in the columns that its kind does not use."""
     limits = RangeCheck(gomaxprocs=2)
-    limits.check(batch([], [TypeInfo("", 0, 0)] * types, [""] * names), "")
+    tables = batch([], [TypeInfo("", 0, 0)] * types, [""] * names)
+    limits.check(replace(tables, new_owners=[Owner(0, 0, "", "", 0)] * owners), "")
     kind = draw(st.sampled_from(list(Kind)))
     most = {column: int(getattr(limits, f"_most_{column}")[kind]) for column in ("size", "arg", "p")}
     flags = draw(st.integers(0, 255)) & FLAGS.get(kind, 0)
@@ -84,13 +85,15 @@ def traces(draw: st.DrawFn) -> tuple[Header, list[Batch]]:
         notes=tuple(draw(st.lists(entries, max_size=2))),
         extra={"from the future": draw(st.none() | st.integers(0, 9) | st.lists(entries, max_size=2))},
     )
-    batches, types, names, functions, calls = [], 0, 0, 0, 0
+    batches, types, names, functions, calls, owners = [], 0, 0, 0, 0, 0
     for _ in range(draw(st.integers(0, 3))):
         types_drawn = draw(st.lists(st.tuples(entries, st.integers(0, 9)), max_size=3))
         new_types = [TypeInfo(name, size, 8) for name, size in types_drawn]
         new_names = draw(st.lists(entries, max_size=3))
         types, names = types + len(new_types), names + len(new_names)
-        table = draw(st.lists(events(types, names), max_size=8))
+        owners_drawn = draw(st.integers(0, 2))
+        owners += owners_drawn
+        table = draw(st.lists(events(types, names, owners), max_size=8))
         drawn = batch(table, new_types, new_names, addr=draw(st.booleans()))
         new_functions = draw(st.lists(st.builds(Function, entries, entries), max_size=2))
         functions += len(new_functions)
@@ -99,9 +102,12 @@ def traces(draw: st.DrawFn) -> tuple[Header, list[Batch]]:
             function, line = draw(st.integers(1, functions)), draw(st.sampled_from([0, 40]))
             new_calls.append(Call(function, line, draw(st.integers(0, calls))))
             calls += 1
+        about = st.integers(0, functions), st.integers(0, calls), entries, entries, st.integers(0, 1)
+        new_owners = [Owner(*draw(st.tuples(*about))) for _ in range(owners_drawn)]
         stacks = [draw(st.integers(0, calls)) if row[0] & KIND_MASK in (Kind.ALLOC, Kind.TINY) else 0 for row in table]
         stack = np.array(stacks, np.uint32) if draw(st.booleans()) else None
-        batches.append(replace(drawn, stack=stack, new_functions=new_functions, new_calls=new_calls))
+        tables = {"new_functions": new_functions, "new_calls": new_calls, "new_owners": new_owners}
+        batches.append(replace(drawn, stack=stack, **tables))
     return header, batches
 
 
@@ -160,7 +166,7 @@ def test_no_event_is_longer_than_the_room_that_is_made_for_it():
     stacks = [70_000 * (row[0] & KIND_MASK in (Kind.ALLOC, Kind.TINY)) for row in widest]
     calls = [Call(1, 0, 0)] * 70_000
     for form in WRITERS:
-        tables = {"new_functions": [Function("", "")], "new_calls": calls}
+        tables = {"new_functions": [Function("", "")], "new_calls": calls, "new_owners": [Owner(0, 0, "", "", 0)]}
         many = [replace(batch(widest * n, types, names), stack=np.array(stacks * n, np.uint32), **tables) for n in (3, 2)]
         more, one = (len(exported(TWO_PS, [each], form)) for each in many)
         assert more - one < len(widest) * MOST_BYTES / 2

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from goalloc_cli.errors import TraceError
 from goalloc_cli.native.records import MAX_HEAD, pack_header, pack_record
-from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Call, Function, Kind
-from goalloc_cli.trace.ranges import MAX_BYTES, MAX_PAGE, MAX_STACKS, RangeCheck
+from goalloc_cli.trace.event import BATCH, BOUND, NO_P, NOSCAN, Call, Function, Kind, Owner
+from goalloc_cli.trace.ranges import MAX_BYTES, MAX_OWNERS, MAX_PAGE, MAX_STACKS, RangeCheck
 from tests.kit.batches import NODE, SMALL, Row, batch, one_chunk, read
 from tests.kit.memory import grown_bytes
 
@@ -41,7 +41,7 @@ def test_what_a_newer_minor_version_adds_is_skipped():
     [
         ({"columns": {"id": {"width": 1, "at": 0, "bytes": 0, "xor": True}}}, "unknown keys {'xor'}"),
         ({"head": {"codec": "lzma"}}, "codec 'lzma' is not known"),
-        ({"columns": {"kind": {"value": 13}}}, r"chunk 0: event 0 \(event 0 of the trace\): unknown kind 13"),
+        ({"columns": {"kind": {"value": 15}}}, r"chunk 0: event 0 \(event 0 of the trace\): unknown kind 15"),
         ({"columns": {"kind": {"value": Kind.FREE | NOSCAN}}}, "unknown kind 2 with NOSCAN"),
     ],
 )
@@ -165,6 +165,40 @@ def test_stacks_that_name_what_is_not_there_are_refused(head, said):
     columns = head.pop("columns", None)
     with pytest.raises(TraceError, match=said):
         read(one_chunk(columns, head=head))
+
+
+OWNER = [1, 1, "request", "decode", 0]
+
+
+@pytest.mark.parametrize(
+    ("owners", "said"),
+    [
+        ([[1, 1, "request"]], r"its owners are no list of \[entry, creator, task, region, runtime\]"),
+        ([[1, 1, 7, "decode", 0]], "has a task or region that is no text"),
+        ([[1, 1, "request", "decode", 2]], "its 'runtime' is 2"),
+        ([[-1, 1, "request", "decode", 0]], "its 'entry' is -1"),
+        ([OWNER, [2, 1, "request", "decode", 0]], "owner 2 names a function or stack that has not come yet"),
+        ([[1, 2, "request", "decode", 0]], "owner 1 names a function or stack that has not come yet"),
+    ],
+)
+def test_owners_that_name_what_is_not_there_are_refused(owners, said):
+    with pytest.raises(TraceError, match=said):
+        read(one_chunk(head={"functions": [F], "calls": [[1, 40, 0]], "owners": owners}))
+
+
+def test_an_owner_that_has_not_come_is_refused():
+    head = {"functions": [F], "calls": [[1, 40, 0]], "owners": [OWNER]}
+    assert read(one_chunk({"kind": {"value": Kind.WORKS_FOR}, "arg": {"value": 1}}, head=head))
+    with pytest.raises(TraceError, match="WORKS_FOR with arg 2, but the trace has only 1 owners so far"):
+        read(one_chunk({"kind": {"value": Kind.WORKS_FOR}, "arg": {"value": 2}}, head=head))
+
+
+def test_owners_without_end_are_refused():
+    check = RangeCheck(1)
+    many = replace(batch([]), new_owners=[Owner(0, 0, "", "", 0)] * (MAX_OWNERS // 2))
+    with pytest.raises(TraceError, match="more than 65536 owners so far"):
+        for number in range(3):
+            check.check(many, f"chunk {number}")
 
 
 def test_stacks_without_end_are_refused():

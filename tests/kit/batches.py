@@ -10,7 +10,7 @@ import numpy as np
 
 from goalloc_cli.native.native import TABLES, read_native, write_native
 from goalloc_cli.native.records import pack_header, pack_record
-from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.trace import Header
 
 Row = tuple[int, int, int, int, int, int]
@@ -50,7 +50,7 @@ SMALL = [
 ]
 """A trace of two chunks with 3 and 4 events; fits `TWO_PS`."""
 
-WITH_STACKS = Header(gomaxprocs=2, recorded="sizes and stacks")
+WITH_STACKS = Header(gomaxprocs=2, recorded="sizes and stacks", owners=True)
 STACKED = [
     replace(
         SMALL[0],
@@ -65,8 +65,13 @@ STACKED = [
         new_functions=[Function('=a "b", c', "")],
         new_calls=[Call(3, 0, 2)],
     ),
+    replace(
+        batch([(Kind.WORKS_FOR, 0, 0, 0, 2, 0), (Kind.GOROUTINES, NO_P, 0, 7, 0, 0), (Kind.WORKS_FOR, NO_P, 0, 0, 0, 0)]),
+        new_owners=[Owner(0, 0, "", "", 1), Owner(2, 3, '=a "task", b', "7", 0)],
+    ),
 ]
-"""The same with the stack of each allocation, and a chunk that brings another; fits `WITH_STACKS`."""
+"""The same with the stack of each allocation, a chunk that brings another, and one that says who allocates; fits
+`WITH_STACKS`."""
 
 
 def written(batches: Iterable[Batch], header: Header = TWO_PS, codec: str = "zstd", witnesses: bool = True) -> bytes:

@@ -41,9 +41,11 @@ DELIMITERS = ",;\t"
 WHOLE = re.compile(r"-?\d{1,15}\.0+", re.ASCII)
 """A whole number as those write it who hold all numbers as floats."""
 TRUE_HASH, FALSE_HASH = np.uint64(fnv(b"true")), np.uint64(fnv(b"false"))
-TABLE_OPS = ("type", "name", "function", "call")
+TABLE_OPS = ("type", "name", "function", "call", "owner")
 """Rows that bring an entry of a table, not an event."""
-TEXTS = {"header": ("name",), "type": ("name",), "name": ("name",), "function": ("name", "file")}
+TEXTS = {
+    "header": ("name",), "type": ("name",), "name": ("name",), "function": ("name", "file"), "owner": ("task", "region"),
+}  # fmt: skip
 """Columns that are texts even if they are made of digits, or empty, by op."""
 
 

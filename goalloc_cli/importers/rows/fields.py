@@ -66,7 +66,7 @@ NEEDED_FIELDS = {
     Kind.SET_GOGC: (SIZE,), Kind.SNAP_STACK: (ID, SIZE), Kind.MANUAL_ALLOC: (ID, SIZE), Kind.MANUAL_FREE: (ID,),
     Kind.SWEEP_TO: (ID,), Kind.SWEEP_RECLAIM: (ID,), Kind.SWEPT_NEXT: (ID,), Kind.SNAP_RANGE: (ID, SIZE),
     Kind.SNAP_SPAN: (ID, SIZE, ARG), Kind.SNAP_STACK_SPAN: (ID, SIZE, ARG), Kind.SNAP_PAGE_CACHE: (ID, SIZE, ARG),
-    Kind.SNAP_PADDING: (ID, SIZE),
+    Kind.SNAP_PADDING: (ID, SIZE), Kind.WORKS_FOR: (ARG,), Kind.GOROUTINES: (SIZE,),
 }  # fmt: skip
 """What a row cannot do without."""
 NEEDED = np.zeros(64, np.int64)

@@ -48,7 +48,7 @@ from goalloc_cli.importers.rows.fields import (
 )  # fmt: skip
 from goalloc_cli.importers.rows.unknown import OTHER_FIELDS, UnknownFields
 from goalloc_cli.native.codec import MAX_VALUE
-from goalloc_cli.trace.event import Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.ranges import MAX_TABLE_BYTES
 
 Row = Mapping[str, Any]
@@ -74,9 +74,10 @@ class OddRows:
         self.new_names: list[str] = []
         self.new_functions: list[Function] = []
         self.new_calls: list[Call] = []
+        self.new_owners: list[Owner] = []
         self._row = np.zeros(ROW, np.int64)
         self._known: dict[tuple[str, str], int] = {}
-        self._count = {"type": 0, "name": 0, "function": 0, "call": 0}
+        self._count = {"type": 0, "name": 0, "function": 0, "call": 0, "owner": 0}
         self._known_bytes = 0
         for name in OTHER_FIELDS:
             self._skip(name)
@@ -84,7 +85,8 @@ class OddRows:
     @property
     def new(self) -> int:
         """How many entries of tables have not been handed on."""
-        return len(self.new_types) + len(self.new_names) + len(self.new_functions) + len(self.new_calls)
+        tables = self.new_types, self.new_names, self.new_functions, self.new_calls, self.new_owners
+        return sum(map(len, tables))
 
     def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
         """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""
@@ -161,6 +163,9 @@ class OddRows:
         if op == "call":
             self._enter_call(fields, place)
             return
+        if op == "owner":
+            self._enter_owner(fields, place)
+            return
         name = _text(fields, "name", place)
         if op == "function":
             self._enter_function(Function(name, _text(fields, "file", place)), place)
@@ -201,14 +206,31 @@ class OddRows:
     def _enter_call(self, fields: Row, place: str) -> None:
         """Add an entry to the table of calls, which names a function and a stack that are there."""
         for name, what in (("function", "function"), ("caller", "call")):
-            value, most = fields.get(name, 0 if name == "caller" else None), self._count[what]
-            if type(value) is not int or not (name == "function") <= value <= most:
-                raise _mistake(place, name, value, f"the number of a {what} so far: there are {most}")
+            self._entry_number(fields, name, what, place, least=int(name == "function"))
         line = fields.get("line", 0)
         if type(line) is not int or not 0 <= line <= MOST_ARG:
             raise _mistake(place, "line", line, f"a whole number from 0 to {MOST_ARG}")
         self._count["call"] += 1
         self.new_calls.append(Call(fields["function"], line, fields.get("caller", 0)))
+
+    def _enter_owner(self, fields: Row, place: str) -> None:
+        """Add an entry to the table of owners, which names a function and a stack that are there."""
+        entry = self._entry_number(fields, "entry", "function", place)
+        creator = self._entry_number(fields, "creator", "call", place)
+        task, region = (_text({name: "", **fields}, name, place) for name in ("task", "region"))
+        runtime = fields.get("runtime", False)
+        if runtime not in (0, 1):
+            raise _mistake(place, "runtime", runtime, "true or false")
+        self._remembered("name", task + region, place)
+        self._count["owner"] += 1
+        self.new_owners.append(Owner(entry, creator, task, region, int(runtime)))
+
+    def _entry_number(self, fields: Row, name: str, what: str, place: str, least: int = 0) -> int:
+        """A field that is the number of an entry of a table, from `least` on; 0 without it, where that may be."""
+        value, most = fields.get(name, None if least else 0), self._count[what]
+        if type(value) is not int or not least <= value <= most:
+            raise _mistake(place, name, value, f"the number of a {what} so far: there are {most}")
+        return value
 
     def _remembered(self, what: str, text: str, place: str) -> bytes:
         """The bytes of a text that is kept; they are counted."""

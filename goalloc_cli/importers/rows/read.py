@@ -76,6 +76,7 @@ def _guessed(first: _Rows | None) -> Header:
         source="rows",
         sizes="slot" if (events["kind"] & BOUND).any() else "requested",
         witnesses=bool(events["addr"].any()),
+        owners=bool(first.owners),
     )
 
 
@@ -88,6 +89,7 @@ class _Rows:
         self.names, odd.new_names = odd.new_names, []
         self.functions, odd.new_functions = odd.new_functions, []
         self.calls, odd.new_calls = odd.new_calls, []
+        self.owners, odd.new_owners = odd.new_owners, []
 
 
 class _Reader:
@@ -268,6 +270,7 @@ class _Checked(RangeCheck):
             stack if stack.any() or self._has_stacks else None,
             rows.functions,
             rows.calls,
+            rows.owners,
         )
         self.check(batch, self._reader.name)
         return batch

@@ -9,7 +9,9 @@ from typing import Any
 
 from goalloc_cli.importers.rows.fields import FIELDS
 
-OTHER_FIELDS = ("pointer_bytes", "file", "function", "line", "caller")
+OTHER_FIELDS = (
+    "pointer_bytes", "file", "function", "line", "caller", "entry", "creator", "task", "region", "runtime"
+)  # fmt: skip
 """Fields of rows that are no events: they bring an entry of a table."""
 KNOWN = FIELDS.keys() | set(OTHER_FIELDS)
 
