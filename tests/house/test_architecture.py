@@ -66,7 +66,7 @@ cache, and the functions without counted references, that only its compiler has.
 
 
 EXTRA = ("dask", "distributed", "pyarrow", "fsspec", "cryptography", "duckdb")
-"""What only the extra `sweep` installs."""
+"""What only the extras `sweep` and `parquet` install."""
 
 
 def name_of(path: Path) -> str:
@@ -129,11 +129,11 @@ def test_numba_lives_behind_jit() -> None:
     assert set(knows) <= set(COMPILED)
 
 
-def test_what_an_extra_brings_is_imported_late_by_sweeps_alone() -> None:
+def test_what_an_extra_brings_is_imported_late_by_sweeps_and_exports_alone() -> None:
     knows = [m for m in MODULES if any(i.split(".")[0] in EXTRA for i in imports(m))]
     early = [m for m in knows for node in tree(m).body if isinstance(node, ast.Import | ast.ImportFrom)
              and str(getattr(node, "module", None) or node.names[0].name).split(".")[0] in EXTRA]  # fmt: skip
-    assert ({room(m) for m in knows}, early) == ({"sweep"}, [])
+    assert ({room(m) for m in knows}, early) == ({"sweep", "exporters", "commands"}, [])
 
 
 def test_of_the_trace_the_model_knows_what_an_event_is_and_no_more() -> None:
