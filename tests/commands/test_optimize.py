@@ -151,4 +151,4 @@ def test_other_allocators_have_tables_as_well(args: tuple[str, ...], tmp_path: P
 def test_rows_without_cycles_get_them(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(f'{{"op":"alloc","id":{i},"size":1040,"pointers":false}}\n' for i in range(3000)))
-    assert told(str(rows), "--gc", "gogc=100")["recordings"][0]["change"]["peak"] < 0
+    assert told(str(rows), "--gc", "gogc=100")["recordings"][0]["changes"]["largest"]["peak"] < 0
