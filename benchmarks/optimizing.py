@@ -29,7 +29,7 @@ def alone(name: str) -> tuple[str, ...]:
     """One recording by itself."""
     found = optimized(name)
     (seen,) = found.trained
-    low = seen.lowest_change
+    low = seen.changes.get("lowest")
     return (
         called(name),
         f"{seen.base.peak_heap_inuse / (1 << 20):.2f} MiB",

@@ -88,8 +88,9 @@ class Seen:
     """With Go's own table."""
     chosen: Figures
     """With the chosen one."""
-    lowest: Figures | None = None
-    """With the chosen one, where bounded sizes are as low as they may be; None where that changes nothing."""
+    resized: dict[str, Figures] = field(default_factory=dict)
+    """With the chosen one and other sizes of bounded objects than the largest that they can be: "evenly" between that and
+    the least, and the "lowest". Empty where that changes nothing."""
     bounded: float = 0.0
     """Share of the weights whose size is only bounded."""
     notes: tuple[str, ...] = ()
@@ -99,14 +100,14 @@ class Seen:
         return change(self.base, self.chosen)
 
     @property
-    def lowest_change(self) -> Change | None:
-        return None if self.lowest is None else change(self.base, self.lowest)
+    def changes(self) -> dict[str, Change]:
+        """By what bounded sizes are taken to be."""
+        return {"largest": self.change} | {sizes: change(self.base, each) for sizes, each in self.resized.items()}
 
     @property
     def worst(self) -> float:
-        """The smaller of both gains, at the worse end of what is known of sizes."""
-        known = [self.change, *([self.lowest_change] if self.lowest_change else [])]
-        return max(each.worst for each in known)
+        """The smaller of both gains, at the worst of what sizes may be."""
+        return max(each.worst for each in self.changes.values())
 
 
 @dataclass(frozen=True)

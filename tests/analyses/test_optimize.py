@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import combinations, pairwise
@@ -11,19 +13,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from goalloc_cli.analyses.optimize.bounded import as_low_as_can_be, spread
+from goalloc_cli.analyses.optimize.bounded import as_low_as_can_be, evenly, spread
 from goalloc_cli.analyses.optimize.occupied import WORD, Occupied, occupied
-from goalloc_cli.analyses.optimize.optimize import OWN, Asked, Recording, one_layout, optimize, own_table, pooled
+from goalloc_cli.analyses.optimize.optimize import (
+    OWN,
+    Asked,
+    Recording,
+    Replays,
+    figures,
+    one_layout,
+    optimize,
+    own_table,
+    pooled,
+)
 from goalloc_cli.analyses.optimize.tables import cost, fit, partition, possible_pages, slot_bytes, stretched
-from goalloc_cli.analyses.replay import replay
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, SLOT_OF, TINY_BYTES
 from goalloc_cli.design.releases import RELEASES, release
 from goalloc_cli.design.sizeclass import SizeClass, size_classes, slots
 from goalloc_cli.errors import DesignError
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.native.kept import kept
-from goalloc_cli.results.optimizing import NO, ONLY_HERE, UNKNOWN, YES, Candidate, Figures, Optimizing, Seen
+from goalloc_cli.results.optimizing import (
+    NO,
+    ONLY_HERE,
+    UNKNOWN,
+    YES,
+    Candidate,
+    Figures,
+    Optimizing,
+    Seen,
+    change,
+)
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Batch, Kind
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import batch, equal
@@ -304,20 +326,25 @@ def test_as_low_as_can_be_is_the_lowest_that_takes_the_same_slot() -> None:
     assert found.size.tolist() == [257, 513, 569, 16, 288, 40960, 33]
 
 
-def sample(name: str) -> Recording:
-    path = str(ROOT / "traces" / f"{name}.msgpack")
+def sample(name: str, folder: Path = ROOT / "traces") -> Recording:
+    path = str(folder / f"{name}.msgpack")
     design, design_name, _ = choose_design(open_trace(path).header, None, ())
     return Recording(lambda: open_trace(path), design, design_name)
 
 
+def test_evenly_is_from_the_lowest_to_the_largest() -> None:
+    rows = [(Kind.ALLOC | BOUND | NOSCAN, 0, handle, 288, 0, 0) for handle in range(3200)]
+    (found,) = evenly(iter([batch(rows)]), GO)
+    assert {257, 288} <= set(found.size.tolist()) <= set(range(257, 289))
+    assert {int(n) for n in np.bincount(found.size)[257:]} <= set(range(97, 104))
+
+
 @pytest.mark.parametrize("name", SAMPLES)
-def test_with_sizes_as_low_as_can_be_go_s_own_table_gives_the_same_heap(name: str) -> None:
-    known, heaps = sample(name), []
-    for change in (lambda batches, _: batches, as_low_as_can_be):
-        trace = known.again()
-        changed = Trace(trace.name, trace.header, change(trace.batches, known.design))
-        heaps.append(replay(changed, known.design, design_name="", hints=False).samples["heap_inuse"].tolist())
-    assert heaps[0] == heaps[1]
+def test_whatever_bounded_sizes_are_go_s_own_table_gives_the_same_heap(name: str) -> None:
+    known = sample(name)
+    one, *others = (Replays(None).run(known, own_table(known.design), sizes) for sizes in (None, evenly, as_low_as_can_be))
+    for other in others:
+        assert other.samples["heap_inuse"].tolist() == one.samples["heap_inuse"].tolist()
 
 
 def test_recordings_count_alike_whatever_their_size() -> None:
@@ -394,7 +421,8 @@ def judged(*changes: float, trained: int = 1, best: int = 1, low: float | None =
     def of(change: float) -> Figures:
         return Figures(peak_heap_inuse=round(1000 * (1 + change)), mean_heap_inuse=1000 * (1 + change), **FIGURES)
 
-    seen = [Seen("a", Header(), {}, "go1.27", of(0), of(change), None if low is None else of(low)) for change in changes]
+    others = {} if low is None else {"lowest": of(low)}
+    seen = [Seen("a", Header(), {}, "go1.27", of(0), of(change), others) for change in changes]
     tables = [Candidate(OWN, (), [], 0.0), Candidate("made", (), [], 0.0)]
     return Optimizing(seen[:trained], seen[trained:], tables, best, "go", 67).verdict
 
@@ -435,3 +463,46 @@ def test_nothing_held_weighs_nothing() -> None:
     nothing = np.zeros((2, 2, WORDS), np.int64)
     assert not Occupied(nothing, nothing, 0).weights.any()
     assert optimize([recording(rows_of([]))], [], Asked()).verdict == NO
+
+
+def as_recorded_without_sizes(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """What an ordinary recording knows of a full one: a type whose values need the slot that was taken has been asked for;
+    of all else the slot is known (`importers.exectrace.slots.sizes`)."""
+    types = [0]
+    for each in batches:
+        types += [found.size for found in each.new_types]
+        kind, noscan, size = each.kind & KIND_MASK, each.kind & NOSCAN != 0, each.size
+        of_type = np.array(types)[each.arg * ((kind == Kind.ALLOC) | (kind == Kind.SNAP_OBJECT))]
+        needed, of_slot = (slot_of(asked, noscan) for asked in (of_type, size))
+        is_small = ((kind == Kind.ALLOC) | (kind == Kind.SNAP_OBJECT)) & (size > 0) & (size <= LARGEST_SMALL)
+        is_known = is_small & (of_type > 0) & (needed == of_slot)
+        largest = np.minimum(of_slot - HEADER_BYTES * (~noscan & (of_slot > HEADER_ABOVE)), LARGEST_SMALL)
+        of_type = np.where(noscan & (of_slot == TINY_BYTES), TINY_BYTES, of_type)
+        flags = np.where(is_known, each.kind & ~np.uint8(BOUND), np.where(is_small, each.kind | BOUND, each.kind))
+        yield replace(
+            each, size=np.where(is_known, of_type, np.where(is_small, largest, size)), kind=flags.astype(np.uint8)
+        )
+
+
+def slot_of(asked: np.ndarray, noscan: np.ndarray) -> np.ndarray:
+    needed = np.where(noscan & (asked < 16), 16, asked + HEADER_BYTES * (~noscan & (asked > HEADER_ABOVE)))
+    return SLOT_OF[np.minimum((needed + 7) // 8, len(SLOT_OF) - 1)]
+
+
+@pytest.mark.parametrize("name", ["http-go1.27", "json-go1.27"])
+def test_what_is_said_without_knowing_sizes_holds_for_the_sizes_that_were_asked_for(name: str) -> None:
+    """Full recordings of benchmarks of net/http and encoding/json: what is known less of them, and the truth."""
+    known = sample(name, ROOT / "tests" / "data" / "full")
+
+    def bounded() -> Trace:
+        trace = known.again()
+        return replace(trace, batches=as_recorded_without_sizes(trace.batches))
+
+    found = optimize([replace(known, again=bounded)], [], Asked())
+    (seen,) = found.trained
+    own, truth = (figures(Replays(None).run(known, table)) for table in (own_table(GO), found.chosen.table))
+    assert own.peak_heap_inuse == seen.base.peak_heap_inuse  # it takes the same slots
+    true = change(own, truth)
+    for name in ("peak", "mean"):
+        told = [getattr(each, name) for each in seen.changes.values()]
+        assert min(told) <= getattr(true, name) <= max(told)

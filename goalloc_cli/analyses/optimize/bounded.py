@@ -6,7 +6,7 @@ all of them would fit Go's own classes perfectly, and nothing could be gained on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,9 @@ from goalloc_cli.design.sizeclass import size_classes
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Batch, Kind
 
 Floats = NDArray[np.float64]
+
+GOLDEN = (5**0.5 - 1) / 2
+"""The multiples of it, without their whole parts, lie as evenly as any between 0 and 1."""
 
 
 def spread(weights: Floats, design: Design) -> Floats:
@@ -44,6 +47,28 @@ def own_sizes(design: Design) -> NDArray[np.int64]:
 
 def as_low_as_can_be(batches: Iterator[Batch], design: Design) -> Iterator[Batch]:
     """The same events, each bounded object as small as its slot in Go's own table allows. Tiny blocks stay whole."""
+    return resized(batches, design, lambda number: np.zeros(number))
+
+
+def evenly(batches: Iterator[Batch], design: Design) -> Iterator[Batch]:
+    """The same events, the sizes of bounded objects evenly between the least and the largest."""
+    done = 0
+
+    def places(number: int) -> Floats:
+        nonlocal done
+        done += number
+        found: Floats = np.arange(done - number, done, dtype=np.float64) * GOLDEN % 1.0
+        return found
+
+    return resized(batches, design, places)
+
+
+def resized(batches: Iterator[Batch], design: Design, places: Callable[[int], Floats]) -> Iterator[Batch]:
+    """The same events, with other sizes of bounded objects.
+
+    Args:
+        places: of so many events, where between the least size and the largest each lies, from 0 to below 1.
+    """
     sizes = own_sizes(design)
     for batch in batches:
         kind, noscan = batch.kind & np.uint8(KIND_MASK), batch.kind & np.uint8(NOSCAN) != 0
@@ -53,4 +78,5 @@ def as_low_as_can_be(batches: Iterator[Batch], design: Design) -> Iterator[Batch
         smaller = sizes[np.searchsorted(sizes, WORD * needed) - 1]
         with_header = ~noscan & (batch.size > design.header_above) & bool(design.malloc_header)
         least = np.where(with_header, np.maximum(smaller + 1 - WORD, design.header_above + 1), smaller + 1)
-        yield replace(batch, size=np.where(free, least, batch.size))
+        between = ((batch.size + 1 - least) * places(len(batch))).astype(np.int64)
+        yield replace(batch, size=np.where(free, least + between, batch.size))

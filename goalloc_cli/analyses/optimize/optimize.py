@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.analyses.optimize.bounded import as_low_as_can_be, spread
+from goalloc_cli.analyses.optimize.bounded import as_low_as_can_be, evenly, spread
 from goalloc_cli.analyses.optimize.occupied import WORD, Occupied, occupied
 from goalloc_cli.analyses.optimize.tables import cost, fit, stretched
 from goalloc_cli.analyses.replay import replay
@@ -17,10 +17,13 @@ from goalloc_cli.design.sizeclass import size_classes
 from goalloc_cli.errors import DesignError
 from goalloc_cli.results.optimizing import Candidate, Figures, Optimizing, Seen, Table, change
 from goalloc_cli.results.outcome import Outcome
+from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Trace
 
 Floats = NDArray[np.float64]
 Tick = Callable[[int], None]
+Sizes = Callable[[Iterator[Batch], Design], Iterator[Batch]]
+"""What sizes bounded objects are given."""
 
 PARTS = (0.25, 0.5, 1.0, 2.0)
 """How much of a span a class costs by being there: what is tried. 0, no more than what slots waste, made every program
@@ -59,10 +62,10 @@ class Replays:
         self.tick = tick
         self.done = 0
 
-    def run(self, recording: Recording, table: Table, lowest: bool = False) -> Outcome:
+    def run(self, recording: Recording, table: Table, sizes: Sizes | None = None) -> Outcome:
         trace = recording.again()
-        if lowest:
-            trace = replace(trace, batches=as_low_as_can_be(trace.batches, recording.design))
+        if sizes is not None:
+            trace = replace(trace, batches=sizes(trace.batches, recording.design))
         before = self.done
 
         def tick(events: int) -> None:
@@ -98,10 +101,10 @@ def optimize(trained: list[Recording], against: list[Recording], asked: Asked, t
         candidates.append(Candidate(name, table, [figures(o) for o in outcomes], cost(weights, table, design), part))
     best = min(range(len(candidates)), key=lambda n: objective(candidates[0], candidates[n]))
     chosen = candidates[best]
-    lows = [lowest(replays, recording, each, chosen, best) for recording, each in zip(trained, held, strict=True)]
+    others = [resized(replays, recording, each, chosen, best) for recording, each in zip(trained, held, strict=True)]
     return Optimizing(
         trained=[
-            seen(base, candidates[0].figures[n], chosen.figures[n], held[n], lows[n]) for n, base in enumerate(bases)
+            seen(base, candidates[0].figures[n], chosen.figures[n], held[n], others[n]) for n, base in enumerate(bases)
         ],
         against=[judged(replays, recording, chosen, best) for recording in against],
         candidates=candidates,
@@ -174,11 +177,14 @@ def figures(outcome: Outcome) -> Figures:
     )
 
 
-def lowest(replays: Replays, recording: Recording, held: Occupied, chosen: Candidate, best: int) -> Figures | None:
-    """What the chosen table comes to where bounded sizes are as low as they may be. With Go's own nothing changes."""
+def resized(
+    replays: Replays, recording: Recording, held: Occupied, chosen: Candidate, best: int
+) -> dict[str, Figures]:
+    """What the chosen table comes to with other sizes of bounded objects. With Go's own nothing changes."""
     if best == 0 or not held.weights[1].any():
-        return None
-    return figures(replays.run(recording, chosen.table, lowest=True))
+        return {}
+    ways = {"evenly": evenly, "lowest": as_low_as_can_be}
+    return {name: figures(replays.run(recording, chosen.table, sizes)) for name, sizes in ways.items()}
 
 
 def judged(replays: Replays, recording: Recording, chosen: Candidate, best: int) -> Seen:
@@ -189,7 +195,11 @@ def judged(replays: Replays, recording: Recording, chosen: Candidate, best: int)
 
 
 def seen(
-    outcome: Outcome, base: Figures, chosen: Figures, held: Occupied | None = None, low: Figures | None = None
+    outcome: Outcome,
+    base: Figures,
+    chosen: Figures,
+    held: Occupied | None = None,
+    others: dict[str, Figures] | None = None,
 ) -> Seen:
     """What is told of a recording; `outcome` is its replay with Go's own table."""
     words = 0.0 if held is None else np.arange(held.weights.shape[2])
@@ -201,7 +211,7 @@ def seen(
         design_name=outcome.design_name,
         base=base,
         chosen=chosen,
-        lowest=low,
+        resized=others or {},
         bounded=share,
         notes=(*outcome.header.notes, *outcome.notes),
     )

@@ -66,9 +66,8 @@ def recording(seen: Seen, trained: bool) -> Document:
         "gomaxprocs": seen.header.gomaxprocs,
         "own": asdict(seen.base),
         "chosen": asdict(seen.chosen),
-        "lowest": None if seen.lowest is None else asdict(seen.lowest),
-        "change": shares(seen.change),
-        "lowest_change": None if seen.lowest_change is None else shares(seen.lowest_change),
+        "resized": {sizes: asdict(each) for sizes, each in seen.resized.items()},
+        "changes": {sizes: shares(each) for sizes, each in seen.changes.items()},
         "bounded_share": seen.bounded,
     }
 

@@ -12,6 +12,8 @@ Document = dict[str, Any]
 
 MOSTLY = 0.5
 """From this share of a gain on it is said to be of classes, not of objects."""
+SIZES = {"evenly": "sizes evenly lower", "lowest": "sizes as low as can be"}
+"""What bounded sizes are taken to be, where not the largest that they can."""
 
 
 def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
@@ -93,13 +95,12 @@ def recordings(document: Document) -> Table:
     rows: list[Sequence[Cell]] = []
     for each in document["recordings"]:
         how = "made for it" if each["trained"] else "not made for it"
-        told = [(how, each["change"], each["chosen"])]
-        if each["lowest_change"]:
-            told.append(("sizes as low as can be", each["lowest_change"], each["lowest"]))
-        for words, found, figures in told:
+        for sizes, found in each["changes"].items():
+            figures = each["resized"].get(sizes, each["chosen"])
             rows.append((
-                each["name"], words, each["own"]["peak_heap_inuse"], signed(found["peak"]), signed(found["mean"]),
-                found["peak"], found["mean"], figures["peak_heap_inuse"], each["bounded_share"],
+                each["name"], SIZES.get(sizes, how), each["own"]["peak_heap_inuse"],
+                signed(found["peak"]), signed(found["mean"]), found["peak"], found["mean"],
+                figures["peak_heap_inuse"], each["bounded_share"],
             ))  # fmt: skip
     chosen = document["candidates"][document["chosen"]]
     return Table("recordings", f"What the table {chosen['name']!r} does", columns, rows)
@@ -157,8 +158,7 @@ def worst(recordings: list[Document]) -> float:
 
 
 def changes(each: Document) -> float:
-    known = [each["change"], *([each["lowest_change"]] if each["lowest_change"] else [])]
-    return float(max(max(found.values()) for found in known))
+    return float(max(max(found.values()) for found in each["changes"].values()))
 
 
 def worst_of(recordings: list[Document]) -> str:
