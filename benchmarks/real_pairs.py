@@ -1,0 +1,71 @@
+"""`python -m benchmarks.real_pairs FOLDER [--from 1.25] [--to 1.27]`: does `compare --cross` find the allocator's part?
+
+Takes the recordings of benchmarks/real_runs.py: each program was built with both releases and ran. What the allocator did is
+not measured by itself: it is what is left of the measured change of HeapInuse once the program's part is taken off, and the
+program's part is the other recording under the same allocator. Against that stands what a what-if of the older recording
+alone had foretold. Prints the table of docs/figures.md: means over the points at which the programs called
+runtime.ReadMemStats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.real_runs import RUNS, Recording, Run, at_points, recordings, replayed
+from goalloc_cli.errors import ToldError
+
+FIGURE = "HeapInuse"
+KIB = 1024
+
+
+def row(run: Run, before: Recording, after: Recording) -> tuple[str, list[float]]:
+    """A row of the table, and by how much the foretold part is off at each point, as a part of HeapInuse."""
+    own, foretold, others = (
+        at_points(replayed(recording, release))
+        for recording, release in ((before, before.release), (before, after.release), (after, after.release))
+    )
+    points = sorted(own.keys() & foretold.keys() & others.keys() & before.points.keys() & after.points.keys())
+    change = [after.points[point][FIGURE] - before.points[point][FIGURE] for point in points]
+    program = [others[point][FIGURE] - foretold[point][FIGURE] for point in points]
+    left = [whole - part for whole, part in zip(change, program, strict=True)]
+    told = [foretold[point][FIGURE] - own[point][FIGURE] for point in points]
+    off = [
+        abs(a - b) / max(after.points[point][FIGURE], 1) for a, b, point in zip(told, left, points, strict=True)
+    ]
+    cells = [f"{mean(values) / KIB:+,.0f}" for values in (change, program, left, told)]
+    begins = f"| {run.name} | {run.ps} | {len(points)} |"
+    return f"{begins} {' | '.join(cells)} | {100 * mean(off):.1f}, {100 * max(off):.0f} % |", off
+
+
+def main(arguments: Iterable[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.real_pairs", description=__doc__, allow_abbrev=False)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the recordings of benchmarks.real_runs are")
+    parser.add_argument("--from", dest="before", default="1.25", metavar="VERSION")
+    parser.add_argument("--to", dest="after", default="1.27", metavar="VERSION")
+    found = parser.parse_args(list(arguments))
+    by_run: dict[tuple[str, str], Recording] = {(each.run.name, each.release): each for each in recordings(found.folder)}
+    columns = ("measured change, KiB", "program", "left: allocator", "foretold: allocator", "off, of HeapInuse")
+    print("| program | Ps | points |", " | ".join(columns), "|")
+    print("|---" * (3 + len(columns)) + "|")
+    every: list[float] = []
+    for run in RUNS:
+        pair = by_run.get((run.name, found.before)), by_run.get((run.name, found.after))
+        if pair[0] is None or pair[1] is None:
+            continue
+        try:
+            shown, off = row(run, pair[0], pair[1])
+        except ToldError as error:
+            print(f"{run.name}: {error}", file=sys.stderr)
+            continue
+        every += off
+        print(shown, flush=True)
+    if every:
+        print(f"| all | | {len(every)} | | | | | {100 * mean(every):.1f}, {100 * max(every):.0f} % |")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
