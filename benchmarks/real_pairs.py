@@ -1,10 +1,9 @@
 """`python -m benchmarks.real_pairs FOLDER [--from 1.25] [--to 1.27]`: does `compare --cross` find the allocator's part?
 
-Takes the recordings of benchmarks/real_runs.py: each program was built with both releases and ran. What the allocator did is
-not measured by itself: it is what is left of the measured change of HeapInuse once the program's part is taken off, and the
-program's part is the other recording under the same allocator. Against that stands what a what-if of the older recording
-alone had foretold. Prints the table of docs/figures.md: means over the points at which the programs called
-runtime.ReadMemStats.
+Takes the recordings of benchmarks/real_runs.py: each program was built with both releases and ran. Foretold is what another
+release makes of the same trace, once from the older recording alone and once from the newer, backwards; both with the
+model's own sweeper. What is left of the measured change of HeapInuse is the program's, whose GC runs at other moments, and
+the error. Prints the table of docs/figures.md: means over the points at which the programs called runtime.ReadMemStats.
 """
 
 from __future__ import annotations
@@ -23,20 +22,16 @@ KIB = 1024
 
 
 def row(run: Run, before: Recording, after: Recording) -> tuple[str, list[float]]:
-    """A row of the table, and by how much the foretold part is off at each point, as a part of HeapInuse."""
-    own, foretold, others = (
-        at_points(replayed(recording, release))
-        for recording, release in ((before, before.release), (before, after.release), (after, after.release))
-    )
-    points = sorted(own.keys() & foretold.keys() & others.keys() & before.points.keys() & after.points.keys())
+    """A row of the table, and by how much what is foretold misses the change at each point, as a part of HeapInuse."""
+    tried = ((before, before.release), (before, after.release), (after, before.release), (after, after.release))
+    aa, ab, ba, bb = (at_points(replayed(recording, release)) for recording, release in tried)
+    points = sorted(aa.keys() & ab.keys() & ba.keys() & bb.keys() & before.points.keys() & after.points.keys())
     change = [after.points[point][FIGURE] - before.points[point][FIGURE] for point in points]
-    program = [others[point][FIGURE] - foretold[point][FIGURE] for point in points]
-    left = [whole - part for whole, part in zip(change, program, strict=True)]
-    told = [foretold[point][FIGURE] - own[point][FIGURE] for point in points]
-    off = [
-        abs(a - b) / max(after.points[point][FIGURE], 1) for a, b, point in zip(told, left, points, strict=True)
-    ]
-    cells = [f"{mean(values) / KIB:+,.0f}" for values in (change, program, left, told)]
+    of_older = [ab[point][FIGURE] - aa[point][FIGURE] for point in points]
+    of_newer = [bb[point][FIGURE] - ba[point][FIGURE] for point in points]
+    left = [whole - (one + other) / 2 for whole, one, other in zip(change, of_older, of_newer, strict=True)]
+    off = [abs(rest) / max(after.points[point][FIGURE], 1) for rest, point in zip(left, points, strict=True)]
+    cells = [f"{mean(values) / KIB:+,.0f}" for values in (change, of_older, of_newer, left)]
     begins = f"| {run.name} | {run.ps} | {len(points)} |"
     return f"{begins} {' | '.join(cells)} | {100 * mean(off):.1f}, {100 * max(off):.0f} % |", off
 
@@ -48,7 +43,7 @@ def main(arguments: Iterable[str]) -> None:
     parser.add_argument("--to", dest="after", default="1.27", metavar="VERSION")
     found = parser.parse_args(list(arguments))
     by_run: dict[tuple[str, str], Recording] = {(each.run.name, each.release): each for each in recordings(found.folder)}
-    columns = ("measured change, KiB", "program", "left: allocator", "foretold: allocator", "off, of HeapInuse")
+    columns = ("measured, KiB", "foretold: older", "foretold: newer", "left: program, chance", "left, of HeapInuse")
     print("| program | Ps | points |", " | ".join(columns), "|")
     print("|---" * (3 + len(columns)) + "|")
     every: list[float] = []
