@@ -70,6 +70,26 @@ def test_each_release_has_the_figures_of_its_own_replay(capfd: pytest.CaptureFix
         assert figures["refills"] == sum(row["refills"] for row in alone["mcaches"])
 
 
+def test_the_reports_of_each_release_follow_the_table(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = printed(capfd, "replay", TREES, "--go", "1.19,1.27", "--report", "locks", "-q")
+    heads = [line for line in shown.splitlines() if line in ("go1.27 own", "go1.19", "go1.27")]
+    assert heads == ["go1.27 own", "go1.19", "go1.27"]
+    assert shown.count("Acquisitions of the heap lock") == 3
+    assert shown.index("Release by release") < shown.index("\ngo1.19\n")
+
+
+def test_csv_of_reports_of_several_releases_names_each(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = printed(capfd, "replay", TREES, "--go", "1.19,1.27", "--report", "locks", "--format", "csv", "-q")
+    rows = list(csv.DictReader(shown.splitlines()))
+    assert {row["release"] for row in rows if row["table"] == "locks"} == {"go1.27 own", "go1.19", "go1.27"}
+    assert {row["release"] for row in rows if row["table"] == "releases"} == {""}
+
+
+def test_a_report_of_a_release_is_that_of_its_own_replay(capfd: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(printed(capfd, "replay", TREES, "--go", "1.19,1.27", "--report", "locks", "--format", "json", "-q"))
+    assert found["reports"][1]["locks"] == one(capfd, TREES, "--go", "1.19", "--report", "locks")["locks"]
+
+
 def test_two_traces_under_two_releases_are_two_tables(capfd: pytest.CaptureFixture[str]) -> None:
     shown = printed(capfd, "replay", TREES, ORDERS, "--go", "1.19,1.27")
     assert shown.count("Release by release") == 2

@@ -20,8 +20,8 @@ from tests.kit.root import ROOT
 
 README = (ROOT / "README.md").read_text()
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
-PAGES = ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")
-WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in PAGES))
+PAGES_WITH_COMMANDS = ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")
+WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in PAGES_WITH_COMMANDS))
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
 RUN = ("goalloc ", "printf ", "python benchmarks/")

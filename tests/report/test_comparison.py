@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from goalloc_cli.report.documents.comparison.comparison import Side, comparison
 from goalloc_cli.report.documents.comparison.cross import split
 from goalloc_cli.report.documents.replay import document
+from goalloc_cli.report.forms.html.sides import stair
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.output import encoded
 from goalloc_cli.report.forms.render import to_text
 from goalloc_cli.report.tables.comparison.sides import blocks, sentence
 from tests.kit import report_samples
+from tests.kit.pages import Elements
 
 Document = dict[str, Any]
 BASE = document(report_samples.outcome())
@@ -176,3 +178,42 @@ def test_program_allocator_and_sweeping_sum_to_the_change(a: int, b: int, aa: in
 def test_swapped_sides_have_the_opposite_parts(a: int, b: int, aa: int, ba: int, ab: int, bb: int) -> None:
     there, back = split((a, b), (aa, ba), (ab, bb)), split((b, a), (bb, ab), (ba, aa))
     assert all(there[key] == -back[key] for key in ("program", "allocator", "sweeping", "change"))
+
+
+# The page.
+
+
+def test_the_stair_goes_from_a_to_b_without_a_gap() -> None:
+    found = stair(compared([BASE], [grown(5 * MIB)]))
+    assert found is not None
+    first, more, last = found["rows"]
+    assert (first["name"], more["name"], last["name"]) == ("A", "free slots elsewhere", "B")
+    assert more["x"] == pytest.approx(first["x"] + first["width"], abs=0.02)
+    assert more["x"] + more["width"] == pytest.approx(last["x"] + last["width"], abs=0.02)
+
+
+def test_sides_that_are_alike_have_a_stair_of_two_steps() -> None:
+    found = stair(compared([BASE], [BASE]))
+    assert found is not None and [row["name"] for row in found["rows"]] == ["A", "B"]
+
+
+@pytest.mark.parametrize("other", [BASE, grown(5 * MIB), BOUNDED, document(report_samples.empty())])
+def test_every_comparison_makes_a_page_that_runs_nothing_but_its_script(other: Document) -> None:
+    shown = encoded(compared([BASE], [other]), (), "html").decode()
+    found = Elements(shown)
+    assert [a for _, a in found.found if "style" in a or any(name.startswith("on") for name in a)] == []
+    assert [one.get("type", "") for one in found.of("script")] == ["application/json", ""]
+    assert 'id="sides"' in shown
+
+
+def test_names_that_would_be_markup_are_text_on_the_page() -> None:
+    name = "<img src=x onerror=window.PWNED=1>.jsonl"
+    other = {**BASE, "trace": {**BASE["trace"], "name": name}}
+    found = Elements(encoded(compared([BASE], [other]), (), "html").decode())
+    assert [one for one in found.of("img") if not one.get("src", "").startswith("data:")] == []
+
+
+def test_the_page_does_not_tell_where_the_traces_lay() -> None:
+    other = {**BASE, "trace": {**BASE["trace"], "name": "/home/someone/secret/b.msgpack"}}
+    shown = encoded(compared([BASE], [other]), (), "html").decode()
+    assert "b.msgpack" in shown and "/home/someone" not in shown

@@ -131,8 +131,18 @@ def test_a_change_needs_something_to_be_a_change_of() -> None:
 
 
 def test_what_a_document_does_not_tell_cannot_hold() -> None:
-    with pytest.raises(RuleError, match="not told"):
+    with pytest.raises(RuleError, match="not told here; --report live"):
         crossed("live[main.cache]>64MiB", BASE, BASE)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_crossed"),
+    [("live[main.cache]>64MiB", True), ("live[main.serve]>64MiB", False), ("live[main.gone]>1", False)],
+)
+def test_where_owners_are_told_each_has_its_limit(rule: str, is_crossed: bool) -> None:
+    types = [{"type": "main.cache", "end": {"live_bytes": 65 * MIB}}]
+    goroutines = [{"entry": "main.serve", "end": {"live_bytes": 30 * MIB}}] * 2
+    assert crossed(rule, {**BASE, "who": {"types": types, "goroutines": goroutines}}, BASE) == is_crossed
 
 
 def test_a_row_without_a_case_holds() -> None:

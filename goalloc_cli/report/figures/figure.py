@@ -22,6 +22,8 @@ class Figure:
     unit: str
     """"bytes", "count", "share" (0..1), "percent" (0..100) or "ns"."""
     get: Callable[[Document], Value]
+    asked: str = ""
+    """The report that has to be asked for, so that a document tells it."""
 
     def of(self, document: Document) -> Value:
         """The value, None where the document does not tell."""
@@ -43,6 +45,8 @@ class Owned:
     values: Callable[[Document], Mapping[str, Value]]
     rest: Value = None
     """The value of a name that the document does not have: 0 where it lists all of them."""
+    asked: str = ""
+    """As of a figure."""
 
 
 @dataclass(frozen=True)

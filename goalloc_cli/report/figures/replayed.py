@@ -58,9 +58,17 @@ def at_checkpoints(field: str) -> Callable[[Document], Mapping[str, Value]]:
     return lambda document: {point["name"]: point["memstats"].get(field) for point in document["checkpoints"]}
 
 
-def live_by_type(document: Document) -> Mapping[str, Value]:
-    """Live bytes at the end by type, where the document tells them."""
-    return {row["name"]: row["live_bytes"] for row in document["live"]["types"]}
+def by_owner(when: str, field: str) -> Callable[[Document], Mapping[str, Value]]:
+    """What is held at a moment, by type, and by the function that a goroutine began in, where the document tells who."""
+
+    def owners(document: Document) -> Mapping[str, Value]:
+        found: dict[str, Value] = {}
+        for section, name in (("goroutines", "entry"), ("types", "type")):
+            for row in document["who"][section]:
+                found[row[name]] = (found.get(row[name]) or 0) + row[when][field]
+        return found
+
+    return owners
 
 
 def pinned_by_type(document: Document) -> Mapping[str, Value]:
@@ -98,7 +106,9 @@ REPLAY = Catalogue(
     ),
     SHORT,
     (
-        Owned("live", "live bytes of {} at the end", "bytes", live_by_type, 0),
+        Owned("live", "live bytes of {} at the end", "bytes", by_owner("end", "live_bytes"), 0, "live"),
+        Owned("peak_live", "live bytes of {} at the peak", "bytes", by_owner("peak", "live_bytes"), 0, "live"),
+        Owned("held", "bytes that {} holds at the end", "bytes", by_owner("end", "held_bytes"), 0, "live"),
         Owned("pinned", "bytes in nearly empty spans that {} holds", "bytes", pinned_by_type, 0),
         *(
             Owned(field, f"{field} at {{}}", "bytes", at_checkpoints(field))

@@ -66,7 +66,8 @@ def told(bound: Limit, documents: Sequence[Document]) -> list[int | float]:
     """The figure in each document; raise RuleError where one does not tell it, but for a row without a case."""
     values = [bound.figure.of(document) for document in documents]
     if None in values and bound.figure.unit != "percent":
-        raise RuleError(f"--fail-on {bound.rule.text!r}: {bound.figure.name} is not told here")
+        ask = f"; --report {bound.figure.asked} asks for it" if bound.figure.asked else ""
+        raise RuleError(f"--fail-on {bound.rule.text!r}: {bound.figure.name}: that is not told here{ask}")
     return [value for value in values if value is not None]
 
 

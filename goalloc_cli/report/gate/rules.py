@@ -112,7 +112,7 @@ def chosen(rule: Rule, catalogue: Catalogue) -> Figure:
         def get(document: Document) -> Value:
             return owned.values(document).get(which, rest)
 
-        return Figure(f"{owned.key}[{which}]", owned.name.format(which), owned.unit, get)
+        return Figure(f"{owned.key}[{which}]", owned.name.format(which), owned.unit, get, owned.asked)
     figure = catalogue.find(rule.name)
     if figure is None:
         near = get_close_matches(rule.name.lower(), [name.lower() for name in catalogue.names], 1, 0.6)

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from goalloc_cli.report.forms.html import classes, mapped, others, overtime, where
+from goalloc_cli.report.forms.html import classes, mapped, others, overtime, sides, where
 from goalloc_cli.report.forms.html.alltables import shown_table, tables_of
 from goalloc_cli.report.pictures.layers import LAYERS
 from goalloc_cli.report.pictures.series import REASONS, columns_of
@@ -84,9 +84,10 @@ def sections(document: Document) -> Document:
     if not is_replay:
         empty = dict.fromkeys(("where", "overtime", "map", "classes", "spans", "what_if", "lifetimes", "who"))
         compared = others.releases(document) if document["schema"] == "goalloc compare" else None
-        return {**empty, "releases": compared, "pace": others.pace(document)}
+        return {**empty, "releases": compared, "pace": others.pace(document), "sides": sides.sides(document)}
     who = REPLAY[WHO](document) if WHO in REPLAY and document.get(WHO) else []
     return {
+        "sides": None,
         "where": where.where(document),
         "overtime": overtime.overtime(document),
         "map": mapped.mapped(document),

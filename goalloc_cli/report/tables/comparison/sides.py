@@ -36,11 +36,12 @@ def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     ]
 
 
-def heading(document: Document, which: str) -> str:
-    """A  before.msgpack, go1.24, as recorded, 6 recordings"""
+def heading(document: Document, which: str, folders: bool = True) -> str:
+    """A  runs/before.msgpack, go1.24, 6 recordings; without folders, A  before.msgpack, ..."""
     side = document["sides"][which]
     first = side["inputs"][0]
-    names = list(dict.fromkeys(each["name"] for each in side["inputs"]))
+    names = [each["name"] if folders else PurePath(each["name"]).name for each in side["inputs"]]
+    names = list(dict.fromkeys(names))
     parts = [names[0] if len(names) == 1 else f"{names[0]} to {PurePath(names[-1]).name}"]
     parts += list(dict.fromkeys(each["design"] for each in side["inputs"] if each["design"]))
     parts += [side["label"]] if side["label"] and side["label"] not in parts else []
