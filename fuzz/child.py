@@ -15,7 +15,7 @@ import numpy as np
 INSTRUMENTED = ["importers", "native", "trace", "report", "host", "design.sizeclass"]
 with atheris.instrument_imports(include=[f"goalloc_cli.{name}" for name in INSTRUMENTED]):
     from fuzz.targets import TARGETS, outcome, without_checksums
-    from goalloc_cli.importers import addrlog, malloclab, sniff  # noqa: F401
+    from goalloc_cli.importers import addrlog, heapprofile, malloclab, sniff  # noqa: F401
     from goalloc_cli.importers.allocfree import read as allocfree  # noqa: F401
     from goalloc_cli.importers.exectrace import read as exectrace  # noqa: F401
     from goalloc_cli.importers.exectrace.infer import idle, order, pagecache

@@ -10,6 +10,7 @@ import msgpack
 import numpy as np
 import zstandard
 
+from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.native.native import write_native
 from goalloc_cli.report.forms.output import packed
@@ -318,6 +319,26 @@ def saved_gctrace() -> bytes:
     return packed(gctrace_document(found, pressure(found)))
 
 
+def heapprofile() -> bytes:
+    """A heap profile of two stacks, the second with an inlined call."""
+    texts = ("", "inuse_objects", "count", "space", "bytes", "main.f", "main.main", "main.go")
+    label = pb.raw(3, pb.number(1, 4) + pb.number(3, 48))
+    lines = (pb.number(1, 1) + pb.number(2, 7), pb.number(1, 2) + pb.number(2, 300))
+    return b"".join(
+        [
+            pb.raw(1, pb.number(1, 1) + pb.number(2, 2)),
+            pb.raw(2, pb.packed(1, [1, 2]) + pb.packed(2, [3]) + label),
+            pb.raw(2, pb.number(1, 1) + pb.number(2, 1) + label),
+            pb.raw(4, pb.number(1, 1) + b"".join(pb.raw(4, line) for line in lines)),
+            pb.raw(4, pb.number(1, 2) + pb.raw(4, lines[1])),
+            *(pb.raw(5, pb.number(1, i) + pb.number(2, 4 + i) + pb.number(4, 7)) for i in (1, 2)),
+            *(pb.text(6, text) for text in texts),
+            pb.raw(11, pb.number(1, 3) + pb.number(2, 4)),
+            pb.number(12, 1),
+        ]
+    )
+
+
 SEEDS = {
     "native": lambda: [native(), native_stacks()],
     "exectrace": lambda: [exectrace(release) for release in ("1.26", "1.25", "1.23")],
@@ -329,6 +350,7 @@ SEEDS = {
     "addrlog": lambda: [addrlog()],
     "gctrace": lambda: [gctrace()],
     "memstats": lambda: [memstats(), scrape(), expvar()],
+    "heapprofile": lambda: [heapprofile()],
     "saved": lambda: [saved(), saved_gctrace()],
     "packed": lambda: [gzip.compress(jsonl(), mtime=0), zstandard.compress(rows()), native("zstd")],
 }

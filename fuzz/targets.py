@@ -108,6 +108,13 @@ def memstats(data: bytes) -> int:
     return rendered(memstats_document(found))
 
 
+def heapprofile(data: bytes) -> int:
+    """A heap profile, unpacked: the number of its samples."""
+    from goalloc_cli.importers.heapprofile import heap_profile
+
+    return len(heap_profile("input", data).samples)
+
+
 def saved(data: bytes) -> int:
     """A saved document, with whatever checksum."""
     from goalloc_cli.report.documents.saved import decoded, shown
@@ -142,6 +149,7 @@ TARGETS: dict[str, Target] = {
     "addrlog": through("importers.addrlog", "read_addrlog"),
     "gctrace": gctrace,
     "memstats": memstats,
+    "heapprofile": heapprofile,
     "saved": saved,
     "packed": opened,
 }

@@ -17,10 +17,12 @@ from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.results.held import HOLDING, LIVES, OF_TRACER, Held
 from goalloc_cli.results.outcome import Reason
-from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind
+from goalloc_cli.results.who import BEFORE
+from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner
 from goalloc_cli.trace.longer import longer
 from goalloc_cli.trace.trace import Trace
 
+NOT_SAID = -1
 MOST_NAMES = 8
 """Checkpoints that are listed where one is not found."""
 
@@ -62,18 +64,18 @@ def stopped(
     *,
     hints: bool,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Run, Stacks]:
+) -> tuple[Run, Births]:
     """Replay a trace up to a moment.
 
     Raises:
         EventError: the trace has no such moment.
         ReplayError, TraceError: as `replay`.
     """
-    run, stacks = Run(trace, design, hints, "gc", check=False), Stacks()
+    run, births = Run(trace, design, hints, "gc", check=False), Births()
 
     def feed(batch: Batch) -> None:
         run.feed(batch)
-        stacks.note(batch)
+        births.note(batch)
 
     for batch in trace.batches:
         stop = stop_in(batch, moment, run)
@@ -82,12 +84,12 @@ def stopped(
             if missed(run, moment):
                 # What that one event does first makes the heap as large as it ever was.
                 feed(batch.part(stop, stop + 1).without_news())
-            return run, stacks
+            return run, births
         feed(batch)
         if progress:
             progress(run.events)
     refuse_beyond(run, moment)
-    return run, stacks
+    return run, births
 
 
 def missed(run: Run, moment: Moment) -> bool:
@@ -127,38 +129,70 @@ def refuse_beyond(run: Run, moment: Moment) -> None:
         raise EventError(f"{there}; it has {known}" if names else f"{there}; it has none; peak, end, gc:N and event:N go")
 
 
-class Stacks:
-    """The call stack that each object was allocated under, as far as the trace has stacks."""
+NOBODY = Owner(0, 0, "", "", 0)
+BIRTH = np.dtype([("stack", "<u4"), ("owner", "<i4")])
+
+
+class Births:
+    """The call stack that each object was allocated under, and who allocated it, as far as the trace tells."""
 
     def __init__(self) -> None:
-        self.of = np.zeros(0, np.uint32)
+        self.of = np.zeros(0, BIRTH)
         """By handle; 0 where it is not known."""
+        self.works_for = np.zeros(NO_P + 1, np.int32)
+        """The owner that each P works for now."""
         self.functions = [Function("", "")]
         self.calls = [Call(0, 0, 0)]
+        self.owners = [NOBODY]
 
     def note(self, batch: Batch) -> None:
         """Take in the allocations of a batch."""
         self.functions += batch.new_functions
         self.calls += batch.new_calls
-        born = np.flatnonzero(batch.kind & np.uint8(KIND_MASK) == Kind.ALLOC)
-        if not len(born) or (batch.stack is None and not len(self.of)):
+        self.owners += batch.new_owners
+        if batch.stack is None and len(self.owners) == 1 and not len(self.of):
             return
-        handles = batch.id[born]
-        highest = int(handles.max())
+        kinds = batch.kind & np.uint8(KIND_MASK)
+        at = np.flatnonzero(np.isin(kinds, (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.WORKS_FOR)))
+        kinds = kinds[at]
+        born = np.zeros(len(at), BIRTH)
+        said = np.where(kinds == Kind.WORKS_FOR, batch.arg[at].astype(np.int64), NOT_SAID)
+        born["owner"] = self.owners_of(batch.p[at], said)
+        born["owner"][kinds == Kind.SNAP_OBJECT] = BEFORE
+        if batch.stack is not None:
+            born["stack"] = batch.stack[at]
+        is_object = kinds != Kind.WORKS_FOR
+        handles = batch.id[at[is_object]]
+        highest = int(handles.max(initial=0))
         if highest >= len(self.of):
             self.of = longer(self.of, max(2 * highest, 1 << 16))
         # Of a handle that is used twice in a batch the last allocation counts: NumPy assigns in order.
-        self.of[handles] = 0 if batch.stack is None else batch.stack[born]
+        self.of[handles] = born[is_object]
 
-    def at(self, handles: NDArray[np.intp]) -> NDArray[np.int64]:
-        """The stacks of these handles."""
+    def owners_of(self, p: NDArray[np.uint16], said: Numbers) -> Numbers:
+        """Whom each event's P works for: who was `said` last for it, at the event or before."""
+        order = np.argsort(p, kind="stable")
+        begins = np.flatnonzero(np.append(True, p[order][1:] != p[order][:-1])) if len(p) else np.zeros(0, np.intp)
+        lengths = np.diff(begins, append=len(p))
+        place = np.where(said[order] != NOT_SAID, np.arange(len(p)), -1)
+        last = np.maximum.accumulate(place) if len(p) else place
+        here = last >= np.repeat(begins, lengths)
+        ordered = np.where(here, said[order][last], self.works_for[p[order]])
+        out = np.zeros(len(p), np.int64)
+        out[order] = ordered
+        ends = begins + lengths - 1
+        self.works_for[p[order][ends]] = ordered[ends]
+        return out
+
+    def at(self, handles: NDArray[np.intp]) -> NDArray[np.void]:
+        """The BIRTH rows of these handles."""
         known = handles < len(self.of)
-        found = np.zeros(len(handles), np.int64)
+        found = np.zeros(len(handles), BIRTH)
         found[known] = self.of[handles[known]]
         return found
 
 
-def held(run: Run, stacks: Stacks, design_name: str, at: str) -> Held:
+def held(run: Run, births: Births, design_name: str, at: str) -> Held:
     """Who holds the heap of a replay now."""
     spans = survey.spans(run.heap)
     return Held(
@@ -166,10 +200,11 @@ def held(run: Run, stacks: Stacks, design_name: str, at: str) -> Held:
         design_name=design_name,
         at=at,
         sample=sample_of(run),
-        holdings=np.concatenate([of_objects(run, spans, stacks), of_empty_spans(run, spans)]),
+        holdings=np.concatenate([of_objects(run, spans, births), of_empty_spans(run, spans)]),
         types=[entry.name for entry in run.types],
-        functions=stacks.functions,
-        calls=stacks.calls,
+        functions=births.functions,
+        calls=births.calls,
+        owners=births.owners,
     )
 
 
@@ -193,7 +228,7 @@ def rest_of(run: Run, spans: Rows) -> dict[str, Numbers]:
     }
 
 
-def of_objects(run: Run, spans: Rows, stacks: Stacks) -> Rows:
+def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
     """HOLDING rows of live objects."""
     objects = survey.plain(run.tables.objects.view(np.recarray))
     handles = np.flatnonzero((objects["label"] & OBJECT_LIVE != 0) & (objects["loc"] >= 0))
@@ -206,11 +241,13 @@ def of_objects(run: Run, spans: Rows, stacks: Stacks) -> Rows:
     span = place[loc >> 16]
     slot = spans["elem_size"][span]
     tracer = of_tracer(run, handles)
+    born = births.at(handles)
     groups = Groups(
         spc=spans["spc"][span],
         slot=slot,
         type=(objects["label"][handles] >> LABEL_SHIFT).astype(np.int64),
-        stack=stacks.at(handles),
+        owner=born["owner"].astype(np.int64),
+        stack=born["stack"].astype(np.int64),
         place=np.where(tracer, OF_TRACER, LIVES),
     )
     live = slot - objects["unused"][handles]
@@ -249,7 +286,8 @@ def of_empty_spans(run: Run, spans: Rows) -> Rows:
         return np.zeros(0, HOLDING)
     nothing = np.zeros(int(empty.sum()), np.int64)
     mine = spans[empty]
-    groups = Groups(spc=mine["spc"], slot=mine["elem_size"], type=nothing, stack=nothing, place=mine["place"])
+    keys = {"spc": mine["spc"], "slot": mine["elem_size"], **dict.fromkeys(("type", "owner", "stack"), nothing)}
+    groups = Groups(**keys, place=mine["place"])
     for name, total in rest_of(run, spans).items():
         groups.sum(name, total[empty])
     return groups.rows

@@ -26,7 +26,15 @@ def laid_on(held: Held, profile: HeapProfile) -> Held:
         stacks[sample.stack] = stacks.get(sample.stack, 0) + sample.objects
     rows = [new for slot_rows in groups(held.holdings) for new in spread(slot_rows, by_slot)]
     holdings = np.array([tuple(int(row[name]) for name in HOLDING.names or ()) for row in rows], HOLDING)
-    return replace(held, holdings=holdings, functions=profile.functions, calls=profile.calls, estimated=profile.name)
+    holdings["owner"] = 0
+    return replace(
+        held,
+        holdings=holdings,
+        functions=profile.functions,
+        calls=profile.calls,
+        owners=held.owners[:1],
+        estimated=profile.name,
+    )
 
 
 def groups(holdings: NDArray[np.void]) -> Iterator[NDArray[np.void]]:

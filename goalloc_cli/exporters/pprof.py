@@ -15,6 +15,7 @@ from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.exporters.names import shown
 from goalloc_cli.results.held import IN_USE, OF_TRACER, Held
 from goalloc_cli.results.outcome import Place
+from goalloc_cli.results.who import goroutine, task
 
 SAMPLE_TYPES = {
     "inuse_objects": "count",
@@ -117,7 +118,19 @@ def frames_of(held: Held, row: np.void) -> list[Frame]:
     if row["stack"]:
         return call_frames(held, int(row["stack"]))
     what = type_name(held, row) if row["place"] < 0 else f"(no live object: {WHERE[Place(int(row['place']))]})"
-    return [(what, "", 0), (f"class {class_name(row)}", "", 0), ("HeapInuse", "", 0)]
+    return [(what, "", 0), (f"class {class_name(row)}", "", 0), *owner_frames(held, row), ("HeapInuse", "", 0)]
+
+
+def owner_frames(held: Held, row: np.void) -> list[Frame]:
+    """Who allocated: the region and the task, the function that the goroutine began in, and the stack that made it."""
+    if len(held.owners) < 2 or row["place"] >= 0:
+        return []
+    owner = int(row["owner"])
+    entry, _, _ = goroutine(held, owner)
+    task_type, region = task(held, owner)
+    named = [f"region {shown(region)}"] * bool(region) + [f"task {shown(task_type)}"] * bool(task_type) + [shown(entry)]
+    frames: list[Frame] = [(name, "", 0) for name in named]
+    return [*frames, *call_frames(held, held.owners[owner].creator)] if owner > 0 else frames
 
 
 def call_frames(held: Held, stack: int) -> list[Frame]:

@@ -38,10 +38,15 @@ def read_heap_profile(path: str) -> HeapProfile:
         source.close()
     if data is None:
         raise TraceError(f"{path}: unpacks to more than {MOST_BYTES >> 20} MiB, which no heap profile does")
+    return heap_profile(path, data)
+
+
+def heap_profile(name: str, data: bytes) -> HeapProfile:
+    """The profile in some bytes, which are unpacked; raise TraceError as `read_heap_profile`."""
     try:
-        return _Reader(path, memoryview(data)).profile()
+        return _Reader(name, memoryview(data)).profile()
     except _DamagedError as error:
-        raise TraceError(f"{path}: is no heap profile, or is damaged: {error}; take it from /debug/pprof/heap") from None
+        raise TraceError(f"{name}: is no heap profile, or is damaged: {error}; take it from /debug/pprof/heap") from None
 
 
 class _DamagedError(Exception):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.results.outcome import table
-from goalloc_cli.trace.event import Call, Function
+from goalloc_cli.trace.event import Call, Function, Owner
 
 IN_USE = ("live", "rounding", "dead", "free_slots", "tails", "metadata", "tracer")
 """Columns of HOLDING that sum to HeapInuse."""
@@ -22,6 +22,7 @@ HOLDING = table(
     "spc",  # span class: 2 * size class + noscan
     "slot",  # bytes of a slot; of a large object, of its span
     "type",  # of the objects: index into Held.types, 0 where it is not known
+    "owner",  # who allocated them: a number of Held.owners, 0 where it is not known, or who.BEFORE
     "stack",  # where they were allocated: a number of Held.calls, 0 where it is not known
     "place",  # of spans in which nothing lives (outcome.Place); LIVES where something does; or OF_TRACER
     "objects",  # live slots
@@ -60,11 +61,13 @@ class Held:
     sample: np.void
     """The SAMPLE row of the moment."""
     holdings: NDArray[np.void]
-    """HOLDING rows, by span class, slot, type and stack."""
+    """HOLDING rows, by span class, slot, type, owner and stack."""
     types: list[str]
     """Names by type id; the first is that of the unknown type."""
     functions: list[Function]
     calls: list[Call]
+    owners: list[Owner]
+    """By number; the first is not known. Their functions and stacks are numbers of `functions` and `calls`."""
     estimated: str = ""
     """Where the stacks are those of a heap profile, and so an estimate: its name."""
 

@@ -237,5 +237,5 @@ class Batch:
         return replace(self, **parts)
 
     def without_news(self) -> Batch:
-        """The same events, whose types, names and stacks have been handed on already."""
-        return replace(self, new_types=[], new_names=[], new_functions=[], new_calls=[])
+        """The same events, whose types, names, stacks and owners have been handed on already."""
+        return replace(self, new_types=[], new_names=[], new_functions=[], new_calls=[], new_owners=[])

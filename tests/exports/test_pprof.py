@@ -6,6 +6,7 @@ import gzip
 import re
 import subprocess
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from goalloc_cli.design.releases import release
 from goalloc_cli.exporters.pprof import SAMPLE_TYPES, write_pprof
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.held import IN_USE, LEDGER_OF, Held
+from goalloc_cli.trace.event import Call, Function, Kind, Owner
 from tests.analyses.test_samples import SAMPLES, outcome_of, trace_of
-from tests.kit.batches import STACKED, WITH_STACKS, written
+from tests.kit.batches import NODE, STACKED, TWO_PS, WITH_STACKS, batch, written
 from tests.kit.consumers import messages
 from tests.kit.root import ROOT
 
@@ -192,6 +194,30 @@ def test_a_recording_with_stacks_has_them_as_frames(tmp_path):
     found = at_moment(open_trace(tmp_path / "t"), Moment("end"))
     profile = stacks(decoded(write_pprof(found)))
     assert {stack for stack in profile if stack[-1] == "main.main"} == {("main.main",), ('=a "b", c', "main.f", "main.main")}
+
+
+def test_who_allocated_stands_at_the_root(tmp_path):
+    """P 0 works for goroutines of main.serve, made by main.main, within a task, and then for nobody known, as P 1 did."""
+    rows = [
+        (Kind.WORKS_FOR, 0, 0, 0, 1, 0),
+        (Kind.ALLOC, 0, 0, 24, 1, 0),
+        (Kind.ALLOC, 1, 1, 24, 1, 0),
+        (Kind.WORKS_FOR, 0, 0, 0, 0, 0),
+        (Kind.ALLOC, 0, 2, 24, 1, 0),
+        (Kind.WORKS_FOR, 1, 0, 0, 2, 0),
+        (Kind.ALLOC, 1, 3, 24, 1, 0),
+    ]
+    functions = [Function(f"main.{name}", "/a/main.go") for name in ("main", "serve", "idle")]
+    owners = [Owner(2, 1, "request", "decode", 0), Owner(3, 0, "", "", 0)]
+    tables = {"new_functions": functions, "new_calls": [Call(1, 9, 0)], "new_owners": owners}
+    (tmp_path / "t").write_bytes(written([replace(batch(rows, [NODE], addr=False), **tables)], replace(TWO_PS, owners=True)))
+    profile = stacks(decoded(write_pprof(at_moment(open_trace(tmp_path / "t"), Moment("end")))))
+    object_counts = {stack[2:-1]: values["inuse_objects"] for stack, values in profile.items() if stack[0] == "main.Node"}
+    assert object_counts == {
+        ("region decode", "task request", "main.serve", "main.main"): 1,
+        ("(not known)",): 2,
+        ("main.idle",): 1,
+    }
 
 
 # go tool pprof.
