@@ -29,4 +29,4 @@ def paper_of(out: TextIO, colour: bool) -> Paper:
     width = min(max(size.columns, NARROWEST), WIDEST)
     encoding = (out.encoding or "").lower().replace("-", "")
     height = size.lines if out.isatty() else 0
-    return Paper(width, drawings=out.isatty() or colour, unicode=encoding.startswith("utf"), height=height)
+    return Paper(width, drawings=out.isatty() or colour, unicode=encoding.startswith("utf"), colour=colour, height=height)
