@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.forms.drawn import HEIGHT, MOST_ROWS, SCALE, areas, bars, cells, drawn, points
 from goalloc_cli.report.forms.layout import Paper
 from goalloc_cli.report.forms.render import look, to_csv, to_markdown, to_text
+from goalloc_cli.report.forms.screen import paper_of
 from goalloc_cli.report.pictures.layers import BACKED, LAYERS, Layer
 from goalloc_cli.report.reports import blocks
 from goalloc_cli.report.tables.blocks import Areas, Bars, Cells, Drawing, Points
@@ -95,6 +97,13 @@ def test_points_lie_where_they_cost() -> None:
 def test_nothing_is_drawn_of_nothing() -> None:
     for block in (Bars("", (A,), [("x", (0,), "")]), Areas("", (A,), [], [[]]), Points("", "", "", [])):
         assert drawn(block, 80, True, True) == []
+
+
+@pytest.mark.parametrize(("term", "many"), [("xterm", False), ("xterm-256color", True)])
+def test_of_sixteen_colours_letters_are_better(term: str, many: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("COLORTERM", raising=False)
+    assert paper_of(io.StringIO(), colour=True).colour == many
 
 
 def test_a_style_of_its_own_is_in_richs_words() -> None:
