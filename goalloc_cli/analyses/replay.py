@@ -10,8 +10,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.analyses.album import Album, with_peak
 from goalloc_cli.analyses.doubts import doubts
+from goalloc_cli.analyses.pictures.album import Album, with_peak
 from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import ReplayError, TraceError
@@ -105,7 +105,7 @@ def replay(
         progress: called with the number of events replayed so far.
         begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
         save: called with the state at the end, from which a later replay goes on.
-        pictures: take samples and maps of the pages along, within caps (`album.py`).
+        pictures: take samples and maps of the pages along, within caps (`pictures/album.py`).
 
     Raises:
         ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.

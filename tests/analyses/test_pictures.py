@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goalloc_cli.analyses.album import Album, on_one_grid
+from goalloc_cli.analyses.pictures.album import Album, on_one_grid
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.importers.sniff import open_trace

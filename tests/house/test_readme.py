@@ -20,7 +20,7 @@ from tests.kit.root import ROOT
 
 README = (ROOT / "README.md").read_text()
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
-PAGES_WITH_COMMANDS = ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")
+PAGES_WITH_COMMANDS = ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports", "page")
 WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in PAGES_WITH_COMMANDS))
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "

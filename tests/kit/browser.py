@@ -63,6 +63,7 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self.driver.set_script_timeout(6 * SECONDS)
         self.tell("Network.enable")
         self.tell("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
 
@@ -79,7 +80,9 @@ class Browser:
         self.driver.get("about:blank")
         self.requests(), self.console()
         self.tell("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
-        self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+        # A click meets no page that still scrolls.
+        wishes = {"prefers-color-scheme": theme, "prefers-reduced-motion": "reduce"}
+        self.tell("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in wishes.items()])
         self.tell("Emulation.setScriptExecutionDisabled", value=not script)
         self.driver.get(path.resolve().as_uri() + fragment)
         if script:

@@ -161,7 +161,7 @@ def timeline() -> np.ndarray:
         s["page_cache_bytes"] = 48 * PAGE
         s["stack_inuse"], s["heap_objects"] = 11 * 32768, scale // 90
         s["mallocs"], s["frees"] = 200_000 * i + scale // 90, 200_000 * i
-        s["total_alloc"], s["next_gc"] = 80 * scale, 2 * s["heap_alloc"]
+        s["total_alloc"], s["next_gc"] = 80 * (1 + i) * 1_000_003, 2 * s["heap_alloc"]
         s["spans"] = s["heap_inuse"] // PAGE
     return samples
 

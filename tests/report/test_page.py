@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.kit import report_samples
 from tests.kit.commands import goalloc
 from tests.kit.hostile import hostile_trace
 from tests.kit.pages import ORDERS, Elements, data, document_of, page_of, scripts
+from tests.kit.root import ROOT
 
 Document = dict[str, Any]
 
@@ -120,6 +122,14 @@ def test_long_tables_are_cut_and_say_so() -> None:
     (cut,) = tables_of([Table("t", "Long", (count("n", "n"),), rows)])
     assert len(cut["rows"]) <= 120
     assert "--format csv has them all" in cut["notes"][0]
+
+
+def test_the_sample_page_is_fresh(text: str) -> None:
+    """docs/orders.html; GOALLOC_GOLDEN=write makes it anew."""
+    sample = ROOT / "docs" / "orders.html"
+    if os.environ.get("GOALLOC_GOLDEN") == "write":
+        sample.write_text(text, encoding="utf-8")
+    assert sample.read_text(encoding="utf-8") == text
 
 
 # From documents.

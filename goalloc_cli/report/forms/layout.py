@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 
 from goalloc_cli.report.forms.draw import bar, sparkline
-from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Table, Text
+from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Drawing, Table, Text
 from goalloc_cli.report.units import clean, for_people
 
 Line = list[tuple[str, str]]
-"""Pieces of text, each with a style: "title", "head", "total", "note", "bar", "doubt", "headline" or ""."""
+"""Pieces of text, each with a style: "title", "head", "total", "note", "bar", "doubt", "headline" or "". One that begins
+with "=" names colours itself, as rich does: "=#4f93d6 on #e8665a"."""
 
 INDENT = "  "
 NAME_MIN = 24
@@ -31,6 +32,8 @@ class Paper:
     drawings: bool = False
     """Bars and sparklines: a terminal has them, a pipe has not."""
     unicode: bool = True
+    colour: bool = False
+    """Drawings have colours; without, letters tell layers apart."""
     height: int = 0
     """Lines of a terminal; 0 where nothing scrolls away."""
 
@@ -40,7 +43,7 @@ def lay_out(blocks: Sequence[Block], paper: Paper) -> list[Line]:
     lines: list[Line] = []
     for block in blocks:
         part = lines_of(block, paper)
-        if isinstance(block, Table):
+        if part and isinstance(block, Table | Drawing):
             part = [[], *part, []]
         if part and not part[0] and (not lines or not lines[-1]):
             part = part[1:]
@@ -55,6 +58,10 @@ def lines_of(block: Block, paper: Paper) -> list[Line]:
         return table_lines(block, paper)
     if isinstance(block, Chart):
         return chart_lines(block, paper)
+    if isinstance(block, Drawing):
+        from goalloc_cli.report.forms.drawn import drawn
+
+        return drawn(block, paper.width, paper.colour, paper.unicode) if paper.drawings else []
     if block.style == "headline" and not paper.drawings:  # it names the trace: through a pipe its path may be of any length
         return [[(clean(block.text), block.style)]]
     return [[(line, block.style)] for line in wrapped(clean(block.text), paper.width)]

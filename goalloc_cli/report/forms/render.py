@@ -51,7 +51,12 @@ def to_terminal(blocks: Sequence[Block], paper: Paper, out: TextIO, colour: bool
 def styled(line: Line) -> object:
     from rich.text import Text as RichText
 
-    return RichText.assemble(*((text, STYLES.get(style, "")) for text, style in line))
+    return RichText.assemble(*((text, look(style)) for text, style in line))
+
+
+def look(style: str) -> str:
+    """A style in rich's words; one that begins with "=" is in them already."""
+    return style[1:] if style.startswith("=") else STYLES.get(style, "")
 
 
 def to_csv(blocks: Sequence[Block]) -> str:

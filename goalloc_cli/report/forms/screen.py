@@ -23,10 +23,18 @@ def has_colour(option: str, out: TextIO, environ: Mapping[str, str] = os.environ
     return out.isatty() and environ.get("TERM") != "dumb"
 
 
+def has_many(out: TextIO) -> bool:
+    """Whether layers can be told apart by colour: of sixteen colours some would be alike."""
+    from rich.console import Console
+
+    return Console(file=out, force_terminal=True).color_system in ("256", "truecolor")
+
+
 def paper_of(out: TextIO, colour: bool) -> Paper:
     """As wide as the terminal; 80 columns (or COLUMNS) and no drawings through a pipe."""
     size = shutil.get_terminal_size((80, 24))
     width = min(max(size.columns, NARROWEST), WIDEST)
     encoding = (out.encoding or "").lower().replace("-", "")
     height = size.lines if out.isatty() else 0
-    return Paper(width, drawings=out.isatty() or colour, unicode=encoding.startswith("utf"), height=height)
+    drawings, unicode = out.isatty() or colour, encoding.startswith("utf")
+    return Paper(width, drawings, unicode, colour=colour and has_many(out), height=height)

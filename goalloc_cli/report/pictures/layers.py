@@ -22,23 +22,23 @@ class Layer:
     columns: tuple[str, ...]
     """The columns of a series that it is the sum of."""
     colour: str
-    """On a terminal's dark ground."""
+    """On a terminal's dark ground: that of the page's dark theme."""
     letter: str
     shade: str
     """Without colour: in ASCII, and where there is Unicode."""
 
 
 LAYERS = (
-    Layer("requested", "requested by the program", "requested", ("requested",), "#4f93d6", "#", "█"),
-    Layer("tracer", "execution tracer", "tracer", ("tracer",), "#2b5f96", "t", "t"),
+    Layer("requested", "requested by the program", "requested", ("requested",), "#4e97e0", "#", "█"),
+    Layer("tracer", "execution tracer", "tracer", ("tracer",), "#2a5c96", "t", "t"),
     Layer("rounding", "rounding and headers", "rounding",
-          ("headers", "class_rounding", "large_rounding", "tiny_waste"), "#b9acec", "%", "%"),
-    Layer("unfound", "dead, not yet found", "dead, unfound", ("dead_unfound",), "#b98a2c", "u", "▚"),
-    Layer("unswept", "dead, not yet swept", "dead, unswept", ("dead_unswept",), "#f0c557", "d", "▒"),
-    Layer("metadata", "span tails and metadata", "tails, metadata", ("tail_waste", "span_metadata"), "#8b857a", "=", "="),
-    Layer("cached", "free slots in mcaches", "free in mcaches", ("free_slots_cached",), "#f3b68d", "+", "+"),
-    Layer("free", "free slots elsewhere", "free slots", ("free_slots",), "#e8665a", "f", "▓"),
-    Layer("idle", "idle, backed", "idle, backed", ("idle_backed",), "#7b8896", ".", "░"),
+          ("headers", "class_rounding", "large_rounding", "tiny_waste"), "#d9cdfb", "%", "%"),
+    Layer("unfound", "dead, not yet found", "dead, unfound", ("dead_unfound",), "#926d1a", "u", "▚"),
+    Layer("unswept", "dead, not yet swept", "dead, unswept", ("dead_unswept",), "#efc04a", "d", "▒"),
+    Layer("metadata", "span tails and metadata", "tails, metadata", ("tail_waste", "span_metadata"), "#5e594a", "=", "="),
+    Layer("cached", "free slots in mcaches", "free in mcaches", ("free_slots_cached",), "#f8cfae", "+", "+"),
+    Layer("free", "free slots elsewhere", "free slots", ("free_slots",), "#f16b5d", "f", "▓"),
+    Layer("idle", "idle, backed", "idle, backed", ("idle_backed",), "#758391", ".", "░"),
     Layer("rest", "stacks and runtime", "stacks, runtime", ("stack_inuse", "gc_workbufs", "records", "not_modelled"),
           "#a7b1bb", "r", "r"),
     Layer("released", "idle, released", "released", ("heap_released",), "#3a424a", "-", "-"),
@@ -55,3 +55,9 @@ TOPS = {"unswept": "HeapAlloc", "free": "HeapInuse", "idle": "HeapSys - HeapRele
 def size_of(layer: Layer, at: Mapping[str, Any]) -> int:
     """Bytes of a layer at one moment, by the columns of a series."""
     return sum(int(at[name]) for name in layer.columns)
+
+
+def mixed(one: str, other: str, part: float) -> str:
+    """A colour between two."""
+    a, b = bytes.fromhex(one[1:]), bytes.fromhex(other[1:])
+    return "#" + bytes(round(x + (y - x) * part) for x, y in zip(a, b, strict=True)).hex()

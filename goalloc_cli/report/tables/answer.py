@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS
+from goalloc_cli.report.pictures.drawings import ledger_bars
 from goalloc_cli.report.tables import compared, memory, objects, optimizing
 from goalloc_cli.report.tables import trace as trace_tables
 from goalloc_cli.report.tables.blocks import Block, Text
@@ -24,6 +25,7 @@ def replay(document: Document) -> list[Block]:
     """How much memory, where it goes, and who wastes it."""
     return [
         *head(document),
+        *ledger_bars(document),
         memory.chart(document, "HeapInuse"),
         memory.memstats_table(document, SHOWN),
         *compared.change(document),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from goalloc_cli.report.pictures.layers import Layer
+
 Cell = str | int | float | bool | None
 """None where there is nothing to say: "-" for people, an empty field for machines."""
 
@@ -50,6 +52,54 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """Sums of the same layers, a bar each: drawn on a terminal, left out of all other formats; so are those that follow."""
+
+    title: str
+    layers: Sequence[Layer]
+    rows: Sequence[tuple[str, Sequence[int], str]]
+    """What a bar is called, the size of each layer, and what stands behind it."""
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Layers one on the other, over what moments are laid out by."""
+
+    title: str
+    layers: Sequence[Layer]
+    at: Sequence[float]
+    """Where each sample lies, from 0 to 1."""
+    sizes: Sequence[Sequence[int]]
+    """Of each layer, at each sample."""
+    marks: Sequence[float] = ()
+    """Where marks are set below."""
+    marked: str = ""
+    """What they are."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A map: what lies in each cell, row by row."""
+
+    title: str
+    keys: Sequence[Layer]
+    cells: Sequence[int]
+    """An index into `keys` for each."""
+    cell_bytes: int
+
+
+@dataclass(frozen=True)
+class Points:
+    """Settings by what they cost."""
+
+    title: str
+    x_title: str
+    y_title: str
+    points: Sequence[tuple[float, float, str, bool]]
+    """Bytes, work, a name, and whether no other point beats it in both."""
+
+
+@dataclass(frozen=True)
 class Text:
     """A paragraph for people; the first line may be a headline."""
 
@@ -58,7 +108,8 @@ class Text:
     """"headline", "verdict", "note" or plain."""
 
 
-Block = Table | Chart | Text
+Drawing = Bars | Areas | Cells | Points
+Block = Table | Chart | Drawing | Text
 
 
 def text(key: str, title: str, rank: int = 0) -> Column:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from goalloc_cli.report.documents.ledger import LABELS, MEANINGS
+from goalloc_cli.report.pictures.drawings import layers_over_time
 from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Table, called, count, share, size, text
 from goalloc_cli.report.units import duration, iec, many, percent, plural
 
@@ -257,7 +258,7 @@ def timeline(document: Document) -> list[Block]:
         size("next_gc_bytes", "NextGC", 8),
     )
     charts: list[Block] = [chart(document, name) for name in ("HeapInuse", "HeapAlloc", "HeapIdle")]
-    return [*charts, Table("timeline", "Timeline", columns, rows)]
+    return [*layers_over_time(document), *charts, Table("timeline", "Timeline", columns, rows)]
 
 
 def chart(document: Document, name: str) -> Chart:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from goalloc_cli.report.pictures.drawings import map_at_the_end
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, called, count, share, size, text
 from goalloc_cli.report.units import iec, percent, plural, short_size
 
@@ -147,7 +148,7 @@ def worst_classes(document: Document, most: int = 5) -> Table:
 
 def spans(document: Document) -> list[Block]:
     found = document["spans"]
-    return [*utilisation(found), by_class(found), places(found), *pins(found)]
+    return [*utilisation(found), *map_at_the_end(document), by_class(found), places(found), *pins(found)]
 
 
 def utilisation(found: dict[str, Any]) -> list[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text
+from goalloc_cli.report.tables.blocks import Block, Cell, Column, Points, Table, Text
 from goalloc_cli.report.units import iec, millions, plural
 
 Document = dict[str, Any]
@@ -170,7 +170,9 @@ def frontier(document: Document) -> list[Block]:
         memory, work = row["peak_mapped"][1], row["gc_work"][1]
         rows.append((named(row), memory, f"{work:.3f}", "*" if row["pareto"] else "", work / most))
     note = "*: no other setting has both less memory and less GC work. Both in the worst case."
-    return [Table("frontier", "Memory against GC work", columns, rows, (note,))]
+    points = [(row["peak_mapped"][1], row["gc_work"][1], named(row), bool(row["pareto"])) for row in known]
+    drawn = Points("Memory against GC work", "memory", "work", points)
+    return [drawn, Table("frontier", "Memory against GC work", columns, rows, (note,))]
 
 
 def named(row: Document) -> str:

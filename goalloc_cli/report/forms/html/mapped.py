@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.report.forms.html.svg import mixed, picture
+from goalloc_cli.report.forms.html.svg import picture
 from goalloc_cli.report.pictures.heapmap import shortened, unpacked
+from goalloc_cli.report.pictures.layers import mixed
 from goalloc_cli.report.tables.objects import spc_name
 from goalloc_cli.report.units import iec, percent, short_size
 from goalloc_cli.results.pictures import KINDS, LARGE, PLANES, SMALL

@@ -71,9 +71,3 @@ def picture(pixels: bytes, width: int, colours: Sequence[str]) -> str:
 
 def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def mixed(one: str, other: str, part: float) -> str:
-    """A colour between two."""
-    a, b = bytes.fromhex(one[1:]), bytes.fromhex(other[1:])
-    return "#" + bytes(round(x + (y - x) * part) for x, y in zip(a, b, strict=True)).hex()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goalloc_cli.report.tables.blocks import Block, Cell, Chart, Column, Table, count, share, size, text
+from goalloc_cli.report.pictures.layers import Layer
+from goalloc_cli.report.tables.blocks import Areas, Block, Cell, Chart, Column, Table, count, share, size, text
 from goalloc_cli.report.units import duration, iec, percent, plural, short_size
 
 Document = dict[str, Any]
@@ -13,6 +14,12 @@ Document = dict[str, Any]
 FIRST, LAST = 2, 4
 """Cycles shown without --report, beside the ten worst: the others would fill more than a screen."""
 MINUTE_NS = 60_000_000_000
+LEAST_DRAWN = 8
+"""Cycles from which on the heap is drawn."""
+GC_LAYERS = (
+    Layer("live", "", "live (marked)", (), "#4e97e0", "#", "\u2588"),
+    Layer("above", "", "garbage, and what came while marking", (), "#efc04a", "+", "\u2592"),
+)
 SIZES = ("start", "end", "live", "goal")
 
 
@@ -41,10 +48,25 @@ def charts(document: Document) -> list[Block]:
     cycles = document["collections"]
     shares = [c["share_of_ten"] or c["share"] or 0.0 for c in cycles]
     return [
+        *heap_over_cycles(cycles),
         Chart("heap", [c["end_bytes"] for c in cycles]),
         Chart("live heap", [c["live_bytes"] or 0 for c in cycles]),
         Chart("CPU in GC", shares if any(shares) else [], "share"),
     ]
+
+
+def heap_over_cycles(cycles: list[Document]) -> list[Block]:
+    """What lives, and what was allocated above it by the time that each cycle ended, over time or cycle by cycle."""
+    known = [c for c in cycles if c["live_bytes"] is not None]
+    if len(known) < LEAST_DRAWN:
+        return []
+    starts = [c["start_ns"] for c in known]
+    by_time = None not in starts and len({c["run"] for c in known}) == 1 and starts[-1] > starts[0]
+    at = [(s - starts[0]) / (starts[-1] - starts[0]) if by_time else i / len(known) for i, s in enumerate(starts)]
+    live = [c["live_bytes"] for c in known]
+    above = [max(max(c["start_bytes"], c["end_bytes"]) - c["live_bytes"], 0) for c in known]
+    title = "The heap at each GC, over time" if by_time else "The heap at each GC, one after the other"
+    return [Areas(title, GC_LAYERS, at, [live, above])]
 
 
 def verdict(document: Document) -> str:

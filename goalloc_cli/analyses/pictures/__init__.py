@@ -1,0 +1,1 @@
+"""What a replay takes along for pictures."""
