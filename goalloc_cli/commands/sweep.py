@@ -134,7 +134,9 @@ def work(found: Plan, store: Store, where: Where, ways: tuple[str, ...], quiet: 
     from goalloc_cli.sweep.cluster import cluster
     from goalloc_cli.sweep.driver import Driver
 
-    with text_line(quiet) as line, cluster(where, store.log) as workers:
+    with text_line("sweep", quiet) as line, cluster(where, store.log) as workers:
+        if not workers.workers() and not quiet:
+            say(f"{where.scheduler} has no workers yet; the sweep waits for them")
         tell = told_progress(found, line) if line else lambda tally: None
         tally = Driver(workers, store, ways, tell).run(found.tasks)
     return tally.errors
@@ -151,7 +153,7 @@ def told_progress(found: Plan, line: Callable[[str], None]) -> Callable[[Tally],
         failed = f", {bad:,} failed" if bad else ""
         speed = tally.events / seconds / 1e6
         counted = f"{tally.tasks:,} of {len(found.tasks):,} tasks, {tally.replays:,} replays{failed}"
-        line(f"{counted}, {speed:,.1f} M events/s, {left // 60}:{left % 60:02} left")
+        line(f"sweep  {counted}, {speed:,.1f} M events/s, {left // 60}:{left % 60:02} left")
 
     return tell
 

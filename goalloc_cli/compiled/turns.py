@@ -6,30 +6,38 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 
-from goalloc_cli.compiled.keeping import REACHED, cache_root, can_keep, compiled_folder, fingerprint
-
-LOCK = "compiling.lock"
+from goalloc_cli.compiled.keeping import REACHED, can_keep, compiled_folder, fingerprint, reached
 
 
 def compiled_once(name: str, work: Callable[[], object]) -> None:
     """Have all compiled that `work` needs, which is known by a name. Where nothing can be kept, each process compiles.
 
-    The first process does the work under a lock, and leaves a mark with what it compiled; who finds the mark does nothing.
+    The first process does the work under a lock, and leaves a mark of what it compiled; who finds the mark does nothing.
     """
     folder = compiled_folder("model")
     if not can_keep(folder):
         work()
         return
-    all_of_it = hashlib.sha256(" ".join(fingerprint(each) for each in REACHED).encode()).hexdigest()[:16]
-    mark = folder / f"{name}-{all_of_it}.done"
+    mark = folder / f"{name}-{state_of_sources()}.done"
     if mark.exists():
         return
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(ImportError, OSError):  # no such locks here
             import fcntl
 
-            lock = stack.enter_context((cache_root() / LOCK).open("a"))
+            lock = stack.enter_context(mark.with_suffix(".lock").open("a"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not mark.exists():
             work()
-            mark.touch()
+            with contextlib.suppress(OSError):  # the disk is full: the next one does it again
+                mark.touch()
+
+
+def state_of_sources() -> str:
+    """Of all sources of kernels: what is in them, and what numba goes by beside that, their places and times."""
+    state = hashlib.sha256()
+    for folder in REACHED:
+        state.update(fingerprint(folder).encode())
+        for path in reached(folder):
+            state.update(f"{path} {path.stat().st_mtime_ns}".encode())
+    return state.hexdigest()[:16]

@@ -41,12 +41,12 @@ def progress_line(verb: str, total: int | None, quiet: bool = False) -> Iterator
 
 
 @contextmanager
-def text_line(quiet: bool = False) -> Iterator[Callable[[str], None] | None]:
+def text_line(verb: str, quiet: bool = False) -> Iterator[Callable[[str], None] | None]:
     """The same of a line that says what it is given, for work that is not counted in events."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    shown = _Line("", None)
+    shown = _Line(verb, None)
     with undone_by(shown.clear):
         try:
             yield shown.tell

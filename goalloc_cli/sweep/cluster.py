@@ -31,6 +31,7 @@ LOGGERS = ("distributed", "tornado", "asyncio")
 SETTINGS = {
     "distributed.scheduler.allowed-failures": DEATHS,
     "distributed.scheduler.worker-saturation": 1.0,  # a task that waits on a worker dies with what runs there
+    "distributed.scheduler.worker-ttl": "1 hour",  # a compiler may keep a worker from answering for minutes
     "distributed.admin.low-level-log-length": 1_000,  # it is the driver's memory
     "distributed.admin.log-length": 1_000,
 }

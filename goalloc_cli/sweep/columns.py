@@ -45,6 +45,7 @@ IDENTITY = {
     "events": INT,
     "gc_cycles": INT,
     "duration_ns": INT,
+    "notes": TEXT,
 }
 
 

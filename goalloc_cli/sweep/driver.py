@@ -19,8 +19,8 @@ from goalloc_cli.sweep.store import Store
 
 WINDOW = 3
 """Tasks under way for each worker: a scheduler takes 11 KiB for each that it knows."""
-FLUSH_SECONDS, FLUSH_ROWS = 10.0, 50_000
-"""Rows wait no longer, and no more of them, before they are written."""
+FLUSH_SECONDS, FLUSH_ROWS = 10.0, 10_000
+"""Rows wait no longer, and no more of them, before they are written: each takes some 8 KB until then."""
 MOST_SUSPECTS = 100
 """Tasks whose workers died that are done again, each alone: another task on its worker may have been to blame."""
 LOOK_SECONDS = 5.0

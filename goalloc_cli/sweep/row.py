@@ -53,10 +53,16 @@ def of_replay(outcome: Outcome) -> Row:
         "events": sum(outcome.events.values()),
         "gc_cycles": int(end["num_gc"]),
         "duration_ns": int(end["time_ns"]),
+        "notes": noted([*outcome.header.notes, *outcome.notes]),
         **of_moment("peak", peak, outcome),
         **of_moment("end", end, outcome),
         "mean_HeapInuse": round(float(at_gcs.mean())) if len(at_gcs) else None,
     }
+
+
+def noted(notes: list[str]) -> str | None:
+    """What the reader must know of the figures, a line each."""
+    return "\n".join(dict.fromkeys(notes)) or None
 
 
 def of_moment(at: str, sample: np.void, outcome: Outcome) -> Row:
@@ -78,6 +84,7 @@ def of_setting(document: Row, setting: Row) -> Row:
         "mode": "pace",
         "events": sum(document["trace"]["events"].values()),
         "gc_cycles": document["recorded"]["num_gc"],
+        "notes": noted(document["notes"]),
         "gogc": OFF if setting["gogc"] is None else setting["gogc"],
         "memory_limit": setting["memory_limit"],
         "pace_zone": setting["zone"],

@@ -10,8 +10,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from goalloc_cli.sweep.row import VERSIONS, of_design, of_replay, of_setting, of
 from goalloc_cli.sweep.versions import versions
 from goalloc_cli.sweep.wanted import Wanted
 from goalloc_cli.sweep.warm import warm
+from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Trace
 
 LENIENT, PARTIAL = "lenient", "partial"
@@ -39,6 +41,10 @@ LENIENT, PARTIAL = "lenient", "partial"
 MOST_ERROR = 2_000
 """Characters of an error that are kept."""
 PIECE = 1 << 20
+EVENT_BYTES = 27
+"""Of an event in a batch, at least: its kind is one of them."""
+MOST_HELD = 512 << 20
+"""Bytes of events that are held."""
 
 
 def rows_of(task: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +115,7 @@ class OneTrace:
         self.known = set(task["known"])
         self.found: dict[str, Row] = {}
         """Figures by key: two designs may be one, spelled differently."""
+        self.held = Held(self.fresh) if len({Wanted.of(plain).allocator for plain in task["designs"]}) > 1 else None
         self.identity: Row = {"trace_digest": self.digest, "trace_bytes": Path(path).stat().st_size}
 
     def rows(self, wanted: list[Wanted]) -> list[Row]:
@@ -147,12 +154,49 @@ class OneTrace:
                 self.found.update(zip(keys, figures_of(found, design, name, hints, wanted), strict=True))
         for row, key in zip(rows, keys, strict=True):
             row.update(self.found.get(key, {"status": KNOWN}))
+            if row.get("notes"):
+                row["notes"] = row["notes"].replace(self.path, self.task["name"])
 
     def opened(self) -> Trace:
         """The trace, to be read once."""
+        return (self.held and self.held.trace()) or self.fresh()
+
+    def fresh(self) -> Trace:
+        """The same, from its bytes."""
         ways = self.task["ways"]
         found = open_trace(self.path, partial=PARTIAL in ways, lenient=LENIENT in ways)
         return leniently(found) if LENIENT in ways else found
+
+
+class Held:
+    """The events of a trace, decoded once for several designs: that takes longer than a replay."""
+
+    def __init__(self, opened: Callable[[], Trace]) -> None:
+        self.opened = opened
+        self.known: Trace | None = None
+        self.batches: list[Batch] | None = None
+
+    def trace(self) -> Trace | None:
+        """The trace, to be read once; None where it is too long to be held, or has a fault that its replays are to meet."""
+        if self.batches is None:
+            self.known = self.opened()
+            self.batches = held(self.known.batches)
+        if self.known is None or not self.batches:
+            return None
+        return replace(self.known, batches=(batch for batch in self.batches))
+
+
+def held(batches: Iterator[Batch]) -> list[Batch]:
+    """All batches; none where they are too long, or cannot be read to the end."""
+    found, length = [], 0
+    with closing(batches), suppress(Exception):  # type: ignore[type-var]
+        for batch in batches:
+            found.append(batch)
+            length += batch.kind.nbytes * EVENT_BYTES
+            if length > MOST_HELD:
+                return []
+        return found
+    return []
 
 
 def figures_of(found: Trace, design: Design, name: str, hints: bool, wanted: list[Wanted]) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ if not os.environ.get("GOALLOC_NEEDS_SWEEP"):  # where it is set, the extra has 
 from goalloc_cli.sweep import cluster as clusters
 from goalloc_cli.sweep import versions
 from goalloc_cli.sweep.driver import Driver, Tally
+from goalloc_cli.sweep.keys import digest_of_file
 from tests.kit.daskcluster import DaskCluster, dask_cluster
 
 NAMES = ("trees-go1.24", "trees-go1.27", "wordcount-go1.27", "encoding-xml-go1.27")
@@ -93,9 +95,10 @@ def test_every_figure_is_that_of_replay(swept: Path, design: str, version: str |
         told = replayed(Job(trace, version, (), None, "gc", False, False, False), lambda events: None)
         assert told is not None
         row = rows(swept)[trace, design]
-        assert (row["events"], row["gc_cycles"], row["mode"]) == (
-            told["summary"]["events"], told["summary"]["gc_cycles"], told["design"]["mode"],
+        assert (row["events"], row["gc_cycles"], row["duration_ns"]) == (
+            told["summary"]["events"], told["summary"]["gc_cycles"], told["summary"]["duration_ns"],
         )  # fmt: skip
+        assert (row["mode"], row["notes"]) == (told["design"]["mode"], "\n".join(told["notes"]) or None)
         for at in ("peak", "end"):
             assert {name: row[f"{at}_{name}"] for name in told["summary"][at]["memstats"]} == told["summary"][at]["memstats"]
             ledger = {part["name"]: part for part in told["fragmentation"][at]["ledger"]}
@@ -174,6 +177,39 @@ def test_a_failure_is_done_again_only_when_asked(cluster: DaskCluster, bad: list
     trace.write_bytes(Path(TRACES[0]).read_bytes())
     assert cli.run(sweep) == 0  # another file
     assert rows(tmp_path / "out")[str(trace), "own"]["status"] == "ok"
+
+
+def test_urls_are_fetched_by_who_replays_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "cluster", here())
+    (tmp_path / "traces").mkdir()
+    for trace in TRACES[:2]:
+        (tmp_path / "traces" / Path(trace).name).write_bytes(Path(trace).read_bytes())
+    listed = tmp_path / "list"
+    listed.write_text(f"file://{tmp_path}/traces/absent.msgpack\nnosuch://host/x\n")
+    sweep = ["sweep", f"file://{tmp_path}/traces/*.msgpack", f"@{listed}", *PLAIN, "-o", str(tmp_path / "out"), "-q"]
+    assert cli.run(sweep) == 3
+    found = rows(tmp_path / "out")
+    good = [row for row in found.values() if row["status"] == "ok"]
+    assert {row["trace"] for row in good} == {f"file://{tmp_path}/traces/{Path(trace).name}" for trace in TRACES[:2]}
+    assert {row["trace_digest"] for row in good} == {digest_of_file(trace) for trace in TRACES[:2]}
+    absent = found[f"file://{tmp_path}/traces/absent.msgpack", "own"]
+    assert (absent["status"], absent["error_kind"]) == ("failed", "FileNotFoundError")
+    assert "nosuch" in found["nosuch://host/x", "own"]["error"]
+    assert list(Path(tempfile.gettempdir()).glob("goalloc-*.trace")) == []
+
+
+def test_a_url_whose_file_is_the_same_is_not_fetched_again(
+    tmp_path: Path, tallies: list[Tally], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "cluster", here())
+    trace = tmp_path / "t.msgpack"
+    trace.write_bytes(Path(TRACES[0]).read_bytes())
+    sweep = ["sweep", f"file://{trace}", "-o", str(tmp_path / "out"), "-q"]
+    assert [cli.run(sweep), cli.run(sweep), len(tallies)] == [0, 0, 1]
+    trace.write_bytes(Path(TRACES[1]).read_bytes())
+    assert [cli.run(sweep), len(tallies)] == [0, 2]
+    (row,) = rows(tmp_path / "out").values()
+    assert row["trace_digest"] == digest_of_file(TRACES[1])
 
 
 def test_a_worker_that_is_killed_costs_nothing(
