@@ -54,7 +54,7 @@ def choose_design(
     header: Header, go_version: str | None, knobs: tuple[str, ...], size_classes: str | None = None
 ) -> tuple[Design, str, bool]:
     """The design to replay, its name, and whether what the recording tells beside its events fits it."""
-    from goalloc_cli.analyses.chosen import chosen
+    from goalloc_cli.trace.chosen import chosen
 
     classes = None if size_classes is None else read_table(size_classes)
     with as_usage():
@@ -63,8 +63,8 @@ def choose_design(
 
 def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: str | None) -> tuple[Design, str]:
     """A design without a trace, and its name; without a release the newest."""
-    from goalloc_cli.analyses.chosen import changed
     from goalloc_cli.design.releases import RELEASES
+    from goalloc_cli.trace.chosen import changed
 
     version = go_version or list(RELEASES)[-1]
     classes = None if size_classes is None else read_table(size_classes)
@@ -74,7 +74,7 @@ def named_design(go_version: str | None, knobs: tuple[str, ...], size_classes: s
 
 def named_release(go_version: str) -> Design:
     """The design of a release that the user named."""
-    from goalloc_cli.analyses import chosen
+    from goalloc_cli.trace import chosen
 
     with as_usage():
         return chosen.named_release(go_version)

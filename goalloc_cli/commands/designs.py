@@ -51,8 +51,8 @@ def design(
     version: str | None, knobs: tuple[str, ...], size_classes: str | None, setting: Setting | None, name: str = ""
 ) -> Wanted:
     """One design, called by what it is."""
-    from goalloc_cli.analyses.chosen import short
     from goalloc_cli.sweep.wanted import Wanted
+    from goalloc_cli.trace.chosen import short
 
     is_base = version == BASE
     version = None if version in (OWN, BASE) else version

@@ -15,14 +15,13 @@ from goalloc_cli.report.tables import (
     optimizing,
     pacing,
     released,
-    swept,
     systems,
     trace,
     verdict,
 )
 from goalloc_cli.report.tables import check as checked
 from goalloc_cli.report.tables.blocks import Block, Text
-from goalloc_cli.report.tables.comparison import gate, sides
+from goalloc_cli.report.tables.comparison import gate, sides, swept
 from goalloc_cli.report.tables.comparison import why as parted
 from goalloc_cli.report.tables.printed import gctrace, logs, memstats
 

@@ -7,7 +7,6 @@ import json
 import numpy as np
 
 from goalloc_cli import __version__
-from goalloc_cli.analyses.chosen import base_of
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.parse import as_text, design_diff
 from goalloc_cli.report.documents.ledger import ledger
@@ -16,6 +15,7 @@ from goalloc_cli.results.outcome import LEDGER, Outcome, Reason
 from goalloc_cli.results.pacing import OFF
 from goalloc_cli.sweep.columns import OK, PACED, Row
 from goalloc_cli.sweep.wanted import Wanted
+from goalloc_cli.trace.chosen import base_of
 from goalloc_cli.trace.trace import Header
 
 VERSIONS: Row = {"goalloc_version": __version__, "model_version": MODEL_VERSION}

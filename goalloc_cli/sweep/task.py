@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from goalloc_cli.analyses.badevents import leniently
-from goalloc_cli.analyses.chosen import chosen
 from goalloc_cli.analyses.pace.answer import Asked, answer
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
@@ -33,6 +32,7 @@ from goalloc_cli.sweep.row import VERSIONS, of_design, of_replay, of_setting, of
 from goalloc_cli.sweep.versions import versions
 from goalloc_cli.sweep.wanted import Wanted
 from goalloc_cli.sweep.warm import warm
+from goalloc_cli.trace.chosen import chosen
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Trace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from goalloc_cli.analyses.chosen import Classes
+from goalloc_cli.trace.chosen import Classes
 
 Setting = tuple[int, int | None]
 """GOGC in percent, -1 for off; and GOMEMLIMIT in bytes, None for off."""

@@ -6,11 +6,11 @@ from functools import cache
 from importlib import resources
 
 from goalloc_cli.analyses.badevents import leniently
-from goalloc_cli.analyses.chosen import chosen
 from goalloc_cli.analyses.pace.answer import Asked, answer
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.compiled.turns import compiled_once
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.trace.chosen import chosen
 
 RECORDING = "warmup.trace.zst"
 

@@ -13,7 +13,6 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.analyses.chosen import chosen
 from goalloc_cli.commands.designs import designs_of
 from goalloc_cli.errors import DesignError, ToldError
 from goalloc_cli.sweep import extra, plan
@@ -27,6 +26,7 @@ from goalloc_cli.sweep.store import Store, StoreError
 from goalloc_cli.sweep.summary import summarized
 from goalloc_cli.sweep.task import rows_of
 from goalloc_cli.sweep.wanted import Wanted
+from goalloc_cli.trace.chosen import chosen
 from goalloc_cli.trace.trace import Header
 from tests.kit.root import ROOT
 

@@ -1,1 +1,1 @@
-"""Tables of limits, of two sides, and of what did it."""
+"""Tables of limits, of two sides, and of what did it; of many traces under many designs."""
