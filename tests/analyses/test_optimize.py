@@ -84,9 +84,10 @@ def naive_cost(objects: Objects, table: Table, part: Fraction, design: Design = 
 
 
 def some_objects(chance: random.Random) -> Objects:
-    """A few sizes, with pointers and without."""
-    sizes = chance.sample(range(24, GO.max_small_size, 8), chance.randint(3, 9))
-    return [(size, chance.random() < 0.5, chance.randint(1, 10_000)) for size in sizes]
+    """A few sizes, near each other or far, with pointers or without or both; few of some, many of others."""
+    sizes = chance.sample(range(24, chance.choice((512, 2048, GO.max_small_size)), 8), chance.randint(3, 9))
+    kinds = [(size, noscan) for size in sizes for noscan in chance.choice(((True,), (False,), (True, False)))]
+    return [(size, noscan, round(10 ** chance.uniform(0, 4))) for size, noscan in kinds]
 
 
 def cheapest(objects: Objects, most: int, part: Fraction) -> Fraction:
