@@ -10,8 +10,8 @@ import numpy as np
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.host.ahead import ahead
+from goalloc_cli.results.exported.timeline import Phase, Refills, Timeline, Work
 from goalloc_cli.results.outcome import Reason
-from goalloc_cli.results.timeline import Phase, Refills, Timeline, Work
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 

@@ -11,8 +11,8 @@ from enum import IntEnum
 
 from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.exporters.names import shown
+from goalloc_cli.results.exported.timeline import Timeline, Work
 from goalloc_cli.results.outcome import LEDGER, Reason
-from goalloc_cli.results.timeline import Timeline, Work
 
 SEQUENCE = 1
 """All packets are of one writer."""
