@@ -15,7 +15,7 @@ from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import EventError
 from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
-from goalloc_cli.results.held import HOLDING, LIVES, OF_TRACER, Held
+from goalloc_cli.results.exported.held import HOLDING, LIVES, OF_TRACER, Held
 from goalloc_cli.results.outcome import Reason
 from goalloc_cli.results.who import BEFORE
 from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.results.heapprofile import HeapProfile
-from goalloc_cli.results.held import HOLDING, LIVES, Held
+from goalloc_cli.results.exported.heapprofile import HeapProfile
+from goalloc_cli.results.exported.held import HOLDING, LIVES, Held
 
 SHARED = ("objects", "space", "live", "rounding", "dead", "free_slots", "tails", "metadata", "tracer")
 

@@ -10,8 +10,8 @@ import numpy as np
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.host.ahead import ahead
+from goalloc_cli.results.exported.timeline import Phase, Refills, Timeline, Work
 from goalloc_cli.results.outcome import Reason
-from goalloc_cli.results.timeline import Phase, Timeline, Work
 from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
@@ -38,11 +38,9 @@ def timeline(
         run.feed(batch)
         if progress:
             progress(run.events)
-    run.sample(Reason.END)
+    run.end()
     outcome = run.outcome(design_name, time.perf_counter() - started)
-    width = max(map(len, run.refills))
-    refills = np.array([row + [0] * (width - len(row)) for row in run.refills], np.int64)
-    return Timeline(outcome, phases.ended(), refills, phases.has_times)
+    return Timeline(outcome, phases.ended(), run.refills, phases.has_times)
 
 
 class Watched(Run):
@@ -50,11 +48,13 @@ class Watched(Run):
 
     def __init__(self, trace: Trace, design: Design, placed: bool, every: str | int, check: bool) -> None:
         super().__init__(trace, design, placed, every, check)
-        self.refills: list[list[int]] = []
+        self.refills: list[Refills] = []
 
     def sample(self, reason: Reason, name: int = 0) -> np.void:
-        self.refills.append(self.heap.mcaches["refills"][: int(self.heap.nprocs)].tolist())
-        return super().sample(reason, name)
+        row = super().sample(reason, name)
+        by_p = self.heap.mcaches["refills"][: int(self.heap.nprocs)].tolist()
+        self.refills.append(Refills(int(row["event"]), int(row["time_ns"]), by_p))
+        return row
 
 
 class Phases:

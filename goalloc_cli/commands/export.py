@@ -19,7 +19,7 @@ from goalloc_cli.report.units import plural
 if TYPE_CHECKING:
     from goalloc_cli.analyses.held import Moment
     from goalloc_cli.design.allocator import Design
-    from goalloc_cli.results.held import Held, Measured
+    from goalloc_cli.results.exported.held import Held, Measured
     from goalloc_cli.trace.trace import Trace
 
 ROWS = ("jsonl", "csv", "rows")
@@ -278,7 +278,7 @@ def moment_of(asked: Asked) -> Moment:
 def measured_by(asked: Asked) -> Measured:
     """The heap at the peak and at the end, or at the moment that was asked for."""
     from goalloc_cli.analyses.held import moment_of, sample_of
-    from goalloc_cli.results.held import Measured
+    from goalloc_cli.results.exported.held import Measured
 
     if asked.at in (None, "peak", "end"):
         outcome, name = replayed(asked)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from goalloc_cli.results.held import LEDGER_OF, Measured
+from goalloc_cli.results.exported.held import LEDGER_OF, Measured
 
 PARTS = {"free-slots": "free_slots", "dead": "dead", "rounding": "rounding"}
 """Units, and the column of LEDGER_OF that each is."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from goalloc_cli.exporters.names import shown
-from goalloc_cli.results.held import Measured
+from goalloc_cli.results.exported.held import Measured
 from goalloc_cli.results.outcome import LEDGER
 
 FAMILIES: dict[str, tuple[str, Callable[[np.void], int]]] = {

@@ -11,8 +11,8 @@ from enum import IntEnum
 
 from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.exporters.names import shown
+from goalloc_cli.results.exported.timeline import Timeline, Work
 from goalloc_cli.results.outcome import LEDGER, Reason
-from goalloc_cli.results.timeline import Timeline, Work
 
 SEQUENCE = 1
 """All packets are of one writer."""
@@ -54,7 +54,7 @@ def write_perfetto(timeline: Timeline) -> Iterator[bytes]:
     yield packet(track(SWEEP, PROCESS, "sweep"))
     yield packet(track(POINTS, PROCESS, "checkpoints"))
     names = {**MEMSTATS, **{row: row for row in LEDGER}}
-    refills = [f"refills of P {p}" for p in range(timeline.refills.shape[1])]
+    refills = [f"refills of P {p}" for p in range(len(timeline.refills[-1].by_p))]
     for number, name in enumerate([*names, *refills]):
         yield packet(track(COUNTERS + number, PROCESS, name, unit=SIZE_BYTES if name in names else COUNT))
     events = [*slices(timeline), *instants(timeline), *counters(timeline, list(names.values()))]
@@ -90,10 +90,17 @@ def instants(timeline: Timeline) -> Iterator[tuple[int, int, bytes]]:
 
 def counters(timeline: Timeline, fields: list[str]) -> Iterator[tuple[int, int, bytes]]:
     """Every counter at every sample."""
-    for row, refills in zip(timeline.outcome.samples, timeline.refills, strict=True):
-        time = when(timeline, int(row["event"]), int(row["time_ns"]))
-        for number, value in enumerate([*(int(row[field]) for field in fields), *refills.tolist()]):
-            yield time, 3 * int(row["event"]) + 1, event(Event.COUNTER, COUNTERS + number, pb.number(30, value))
+    for row in timeline.outcome.samples:
+        values = [int(row[field]) for field in fields]
+        yield from counted(timeline, int(row["event"]), int(row["time_ns"]), COUNTERS, values)
+    for refills in timeline.refills:
+        yield from counted(timeline, refills.event, refills.time_ns, COUNTERS + len(fields), refills.by_p)
+
+
+def counted(timeline: Timeline, at: int, ns: int, first: int, values: list[int]) -> Iterator[tuple[int, int, bytes]]:
+    """What the tracks from `first` on count at one event."""
+    for number, value in enumerate(values):
+        yield when(timeline, at, ns), 3 * at + 1, event(Event.COUNTER, first + number, pb.number(30, value))
 
 
 def event(kind: Event, of: int, more: bytes = b"") -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.exporters.names import shown
-from goalloc_cli.results.held import IN_USE, OF_TRACER, Held
+from goalloc_cli.results.exported.held import IN_USE, OF_TRACER, Held
 from goalloc_cli.results.outcome import Place
 from goalloc_cli.results.who import goroutine, task
 

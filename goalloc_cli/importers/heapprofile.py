@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import at_most, open_source
-from goalloc_cli.results.heapprofile import HeapProfile, ProfileSample
+from goalloc_cli.results.exported.heapprofile import HeapProfile, ProfileSample
 from goalloc_cli.trace.event import Call, Function
 from goalloc_cli.trace.ranges import MAX_BYTES, MAX_STACKS
 

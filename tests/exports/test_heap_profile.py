@@ -16,8 +16,8 @@ from goalloc_cli import cli
 from goalloc_cli.errors import TraceError
 from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.importers.heapprofile import read_heap_profile
-from goalloc_cli.results.heapprofile import HeapProfile
-from goalloc_cli.results.held import IN_USE
+from goalloc_cli.results.exported.heapprofile import HeapProfile
+from goalloc_cli.results.exported.held import IN_USE
 from tests.exports.test_pprof import columns, decoded, pprof, stacks
 from tests.kit.root import DATA
 

@@ -6,7 +6,7 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.exporters.openmetrics import FAMILIES, ROWS, write_openmetrics
-from goalloc_cli.results.held import Measured
+from goalloc_cli.results.exported.held import Measured
 from goalloc_cli.results.outcome import LEDGER
 from tests.analyses.test_samples import SAMPLES, outcome_of
 from tests.kit.consumers import consumer

@@ -13,8 +13,8 @@ from goalloc_cli.analyses.timeline import timeline
 from goalloc_cli.design.releases import release
 from goalloc_cli.exporters.perfetto import MEMSTATS, write_perfetto
 from goalloc_cli.importers.rows.read import read_jsonl
+from goalloc_cli.results.exported.timeline import Timeline, Work
 from goalloc_cli.results.outcome import LEDGER
-from goalloc_cli.results.timeline import Timeline, Work
 from tests.analyses.test_samples import SAMPLES, trace_of
 from tests.kit.consumers import consumer
 

@@ -18,7 +18,7 @@ from goalloc_cli.analyses.held import Moment, held, moment_of, stopped
 from goalloc_cli.design.releases import release
 from goalloc_cli.exporters.pprof import SAMPLE_TYPES, write_pprof
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.results.held import IN_USE, LEDGER_OF, Held
+from goalloc_cli.results.exported.held import IN_USE, LEDGER_OF, Held
 from goalloc_cli.trace.event import Call, Function, Kind, Owner
 from tests.analyses.test_samples import SAMPLES, outcome_of, trace_of
 from tests.kit.batches import NODE, STACKED, TWO_PS, WITH_STACKS, batch, written

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-import numpy as np
-from numpy.typing import NDArray
-
 from goalloc_cli.results.outcome import Outcome
 
 
@@ -32,13 +29,22 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Refills:
+    """How often mcaches were refilled up to a moment."""
+
+    event: int
+    time_ns: int
+    by_p: list[int]
+
+
+@dataclass(frozen=True)
 class Timeline:
     """What happened when."""
 
     outcome: Outcome
     phases: list[Phase]
     """In order; those of a kind do not overlap."""
-    refills: NDArray[np.int64]
-    """Refills of mcaches so far, a row for each sample and a column for each P."""
+    refills: list[Refills]
+    """In order of time; the last is of the end."""
     has_times: bool
     """Whether the trace has times; without, all are 0."""
