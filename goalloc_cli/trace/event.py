@@ -238,4 +238,4 @@ class Batch:
 
     def without_news(self) -> Batch:
         """The same events, whose types, names and stacks have been handed on already."""
-        return replace(self, new_types=[], new_names=[], new_functions=[], new_calls=[])
+        return replace(self, new_types=[], new_names=[], new_functions=[], new_calls=[], new_owners=[])

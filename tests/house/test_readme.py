@@ -20,7 +20,8 @@ from tests.kit.root import ROOT
 
 README = (ROOT / "README.md").read_text()
 ACCURACY = (ROOT / "docs" / "accuracy.md").read_text()
-WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")))
+DOCUMENTS = ("inputs", "what-if", "accuracy", "memstats", "optimize", "exports")
+WITH_COMMANDS = ("README.md", *(f"docs/{name}.md" for name in DOCUMENTS))
 DATA = ROOT / "tests" / "data"
 SETUP = "pip install . && "
 RUN = ("goalloc ", "printf ", "python benchmarks/")
