@@ -42,7 +42,9 @@ MOST_KINDS = 1 << 22
 UNTOLD = 1 << 10
 """Goroutines that nothing has told of and that run in a generation, as far as they are told apart."""
 MOST_ASKED = 1 << 12
-"""Goroutines of which the first stack is looked up, in a generation."""
+"""Stacks that are looked up for that, in a generation."""
+ENOUGH = 4
+"""Stacks of one goroutine that are looked up."""
 
 GOROUTINE = np.dtype((np.record, [("id", "<i8"), ("task", "<i8"), ("kind", "<i4"), ("region", "<i4")]))
 """A goroutine, or a row that waits for one: then `region` is the next such row. `task` is the id of one, 0 for none."""
@@ -70,7 +72,7 @@ class State(NamedTuple):
     works_for: NDArray[np.int32]
     """Per M: -1 - whom it works for, or STALE."""
     told: NDArray[np.uint8]
-    """Per kind of goroutines: 0 where nothing has told yet where they begin."""
+    """Per kind of goroutines: how many stacks have told where they begin; ENOUGH where it is known."""
     asked: NDArray[np.int64]
     """(kind, stack) of goroutines of which nothing else tells where they began."""
     counts: NDArray[np.int64]
@@ -230,10 +232,10 @@ def follow_user(state, k, a, b, m):
 
 @bare
 def ask(state, stack, m):
-    """Note the first stack of a goroutine of a kind of its own."""
+    """Note the first stacks of a goroutine of a kind of its own: one may be missing in the tables."""
     row, at = state.running[m], state.counts[ASKED]
-    if row >= 0 and stack > 0 and at < len(state.asked) and state.told[state.goroutines[row].kind] == 0:
-        state.told[state.goroutines[row].kind] = 1
+    if row >= 0 and stack > 0 and at < len(state.asked) and state.told[state.goroutines[row].kind] < ENOUGH:
+        state.told[state.goroutines[row].kind] += 1
         state.asked[at, 0], state.asked[at, 1] = state.goroutines[row].kind, stack
         state.counts[ASKED] += 1
 

@@ -14,6 +14,7 @@ from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.who.goroutines import (
     ASKED,
     BRINGS,
+    ENOUGH,
     FREE_REGION,
     FREE_ROW,
     GO_CREATE,
@@ -86,7 +87,7 @@ class Owners:
             rows=empty_table(_power(0)), goroutines=np.zeros(0, GOROUTINE), tasks=empty_table(_power(0)),
             regions=np.zeros(0, REGION), whos=empty_table(_power(MAX_OWNERS)), who=np.zeros((MAX_OWNERS, 3), np.int64),
             running=np.full(ms, NOT_KNOWN, np.int64), works_for=np.full(ms, STALE, np.int32),
-            told=np.ones(2, np.uint8), asked=np.zeros((MOST_ASKED, 2), np.int64), counts=counts,
+            told=np.full(2, ENOUGH, np.uint8), asked=np.zeros((MOST_ASKED, 2), np.int64), counts=counts,
         )  # fmt: skip
 
     def translate(self, events: Events, tables: Tables, generation: int) -> None:
@@ -114,7 +115,8 @@ class Owners:
         follow(window.kind, window.a, window.b, window.m, window.handle, begin, state)
         self._kinds += [(0, 0, 0)] * (int(counts[KINDS]) - len(self._kinds))
         for number, stack in state.asked[: int(counts[ASKED])].tolist():
-            self._kinds[number] = self._kinds[self._kind_of(tables, generation, stack, 0)]
+            if not self._kinds[number][0]:
+                self._kinds[number] = self._kinds[self._kind_of(tables, generation, stack, 0)]
         self._name_main()
         self.number = np.array([self._number(*row) for row in state.who[: int(counts[WHOS])].tolist()])
 
@@ -126,7 +128,7 @@ class Owners:
         tasks, regions = int(used[TASKS] + counts[TASK_BEGIN]) + 1, int(used[REGIONS] + counts[REGION_BEGIN]) + 1
         told = np.array([entry > 0 or number < 2 or runtime for number, (entry, _by, runtime) in enumerate(self._kinds)])
         self._state = state._replace(
-            told=longer(told.astype(np.uint8), min(len(told) + more, MOST_KINDS)),
+            told=longer(told.astype(np.uint8) * np.uint8(ENOUGH), min(len(told) + more, MOST_KINDS)),
             rows=_roomy(state.rows, rows), tasks=_roomy(state.tasks, tasks),
             goroutines=_longer(state.goroutines, int(used[ROWS]) + more), regions=_longer(state.regions, regions),
         )  # fmt: skip
