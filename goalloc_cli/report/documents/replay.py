@@ -16,9 +16,8 @@ from goalloc_cli import __version__
 from goalloc_cli.design.allocator import KNOBS
 from goalloc_cli.report.documents.ledger import heap_sys, ledger
 from goalloc_cli.report.documents.released import given_back
-from goalloc_cli.report.documents.sites import sites_document
 from goalloc_cli.report.documents.spans import spans
-from goalloc_cli.report.documents.who import who_document
+from goalloc_cli.report.documents.who import sites_document, who_document
 from goalloc_cli.results.outcome import LEDGER, Outcome, Reason
 from goalloc_cli.results.who import Sites, Who
 from goalloc_cli.trace.trace import Header
