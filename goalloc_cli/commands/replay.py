@@ -108,7 +108,7 @@ def replay(
             begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
             pictures=pictures,
-            at_end=watch and watch.look,
+            at_end=watch.look if watch else None,
         )
     who_at_end = (watch.found, None, sites(watch.found, group_by, focus)) if watch and watch.found else ()
     show(ctx, gate.judge(document(outcome, found.size_bytes, *who_at_end)), reports, **options)

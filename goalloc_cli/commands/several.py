@@ -174,7 +174,7 @@ def replayed(job: Job, tick: Tick) -> Document | None:
     watch = Watch(found, design) if job.who else None
     outcome = replay(
         watch.trace if watch else found, design, design_name=name, every=job.every, check=job.check, hints=hints,
-        progress=tick, pictures=job.pictures, at_end=watch and watch.look,
+        progress=tick, pictures=job.pictures, at_end=watch.look if watch else None,
     )  # fmt: skip
     if watch is None or watch.found is None or job.who is None:
         return document(outcome, found.size_bytes)
