@@ -14,7 +14,7 @@ from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.native.native import write_native
 from goalloc_cli.report.forms.output import packed
-from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import BOUND, COLUMNS, NO_P, NOSCAN, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.trace import Header
 
 BASE = 0xC000000000
@@ -52,19 +52,21 @@ def native(codec: str = "none") -> bytes:
 
 
 def native_stacks() -> bytes:
-    """A goalloc trace whose allocations have call stacks; the last is packed into the block of the first."""
+    """A goalloc trace whose allocations have call stacks and owners; the last is packed into the block of the first."""
     rows = (
+        (Kind.WORKS_FOR, 0, 0, 0, 2, 0),
         (Kind.ALLOC | NOSCAN, 0, 0, 9, 1, 0),
         (Kind.ALLOC, 0, 1, 24, 0, 0),
         (Kind.TINY, 0, 0, 3, 1, 0),
         (Kind.FREE, 0, 1, 0, 0, 0),
     )
     whole = Batch(**{name: np.array([row[i] for row in rows], dtype) for i, (name, dtype) in enumerate(COLUMNS.items())},
-                  new_types=[TypeInfo("string", 16, 8)], stack=np.array([2, 1, 3, 0], np.uint32),
+                  new_types=[TypeInfo("string", 16, 8)], stack=np.array([0, 2, 1, 3, 0], np.uint32),
                   new_functions=[Function("main.main", "a.go"), Function("main.f", "b.go")],
-                  new_calls=[Call(1, 9, 0), Call(2, 40, 1), Call(1, 12, 0)])  # fmt: skip
+                  new_calls=[Call(1, 9, 0), Call(2, 40, 1), Call(1, 12, 0)],
+                  new_owners=[Owner(0, 0, "", "", 1), Owner(2, 3, "order", "pay", 0)])  # fmt: skip
     stream = io.BytesIO()
-    write_native(Header(recorded="sizes and stacks"), [whole], stream, "none")
+    write_native(Header(recorded="sizes and stacks", owners=True), [whole], stream, "none")
     return stream.getvalue()
 
 
@@ -105,6 +107,10 @@ def exectrace(release: str = "1.26") -> bytes:
         (
             event(Ev.PROC_STATUS, 0, 1),
             event(Ev.GO_STATUS, 1, 1, 2),
+            event(Ev.GO_STATUS_STACK, 4, 1, 4, 1),
+            event(Ev.GO_CREATE, 9, 1, 1),
+            event(Ev.USER_TASK_BEGIN, 5, 0, 3, 1),
+            event(Ev.USER_REGION_BEGIN, 5, 4, 1),
             event(Ev.SPAN, 1, 1, 7 << 1),
             event(Ev.SPAN, 2, 4, 1),
             event(Ev.HEAP_OBJECT, slot, 1),
@@ -128,6 +134,8 @@ def exectrace(release: str = "1.26") -> bytes:
             event(Ev.GC_SWEEP_END, 8192, 8192),
             event(Ev.STACK_FREE, 10),
             event(Ev.USER_LOG, 1, 3, 4, 1),
+            event(Ev.USER_REGION_END, 5, 4, 1),
+            event(Ev.USER_TASK_END, 5, 1),
             event(Ev.STW_BEGIN, 5, 1),
             event(Ev.PROCS_CHANGE, 2, 1),
             event(Ev.STW_END),
@@ -192,6 +200,8 @@ ROWS = (
     {"op": "alloc", "id": "x", "size": 1, "type": "\t=é"},
     {"op": "function", "name": "main.f", "file": "f.go"},
     {"op": "call", "function": 1, "line": 7, "caller": 0},
+    {"op": "owner", "entry": 1, "creator": 1, "task": "order", "region": "pay", "runtime": False},
+    {"op": "works_for", "arg": 1, "p": 1},
     {"op": "tiny", "id": 7, "size": 3, "stack": 1},
     {"op": "gc"},
     {"op": "realloc", "id": 8, "size": "0x30", "sise": 48.0},

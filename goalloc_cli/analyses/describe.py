@@ -21,11 +21,16 @@ CYCLES = 1024
 """Lifetimes of this many GC cycles and more are counted as one."""
 
 
-def describe(trace: Trace, progress: Callable[[int], None] | None = None) -> TraceStats:
-    """Read the whole trace; tell what is in it. `progress` is told how many events have been read so far."""
+def describe(
+    trace: Trace, progress: Callable[[int], None] | None = None, watch: Callable[[Batch], None] | None = None
+) -> TraceStats:
+    """Read the whole trace; tell what is in it. `progress` is told how many events have been read so far, `watch` gets each
+    batch as well."""
     count = Counter()
     for batch in trace.batches:
         count.add(batch)
+        if watch is not None:
+            watch(batch)
         if progress is not None:
             progress(count.events)
     return count.result(trace)

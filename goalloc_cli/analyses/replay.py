@@ -81,18 +81,10 @@ class Tables:
 
 
 def replay(
-    trace: Trace,
-    design: Design,
-    *,
-    design_name: str,
-    every: str | int = "gc",
-    check: bool = False,
-    hints: bool = True,
-    progress: Callable[[int], None] | None = None,
-    begin_with: tuple[str, bytes] | None = None,
-    save: Callable[[bytes], None] | None = None,
-    pictures: bool = False,
-) -> Outcome:
+    trace: Trace, design: Design, *, design_name: str, every: str | int = "gc", check: bool = False, hints: bool = True,
+    progress: Callable[[int], None] | None = None, begin_with: tuple[str, bytes] | None = None,
+    save: Callable[[bytes], None] | None = None, pictures: bool = False, at_end: Callable[[Run], None] | None = None,
+) -> Outcome:  # fmt: skip
     """Replay a trace through an allocator of the given design.
 
     Args:
@@ -106,6 +98,7 @@ def replay(
         begin_with: name and bytes of a state that an earlier replay saved: the trace goes on from there.
         save: called with the state at the end, from which a later replay goes on.
         pictures: take samples and maps of the pages along, within caps (`pictures/album.py`).
+        at_end: called with the run once all events are replayed.
 
     Raises:
         ReplayError: an event that the model cannot take, or a broken invariant; the message names the event.
@@ -121,6 +114,8 @@ def replay(
         run.feed(batch)
         if progress:
             progress(run.events)
+    if at_end is not None:
+        at_end(run)
     if save is not None:
         save(run.saved(design_name))
     run.end()

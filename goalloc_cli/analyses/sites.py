@@ -16,14 +16,40 @@ MALLOC = "runtime.mallocgc"
 """Under it the runtime works for itself: an allocation may start a cycle, and that goroutines."""
 
 
-class SiteCounter:
+class CallTree:
+    """Functions and call stacks, and which call of a stack is the program's."""
+
+    def __init__(self, functions: list[Function] | None = None, calls: list[Call] | None = None) -> None:
+        self.functions = functions or [Function("", "")]
+        self.calls = calls or [Call(0, 0, 0)]
+        self.folders: set[PurePath] = set()
+        """Where the runtime's files are: some functions there have names of other packages (internal/bytealg.MakeNoZero)."""
+
+    def site_of(self, stack: int) -> int:
+        """The innermost call outside of the runtime; where the runtime allocates for itself, the outermost of these."""
+        at = stack
+        while self.is_of_runtime(at) and self.calls[at].caller:
+            caller = self.calls[at].caller
+            if self.name(caller).startswith(MALLOC):
+                return at
+            at = caller
+        return at
+
+    def is_of_runtime(self, call: int) -> bool:
+        """Whether the runtime made this call."""
+        function = self.functions[self.calls[call].function]
+        return function.name.startswith(OF_RUNTIME) or PurePath(function.file).parent in self.folders
+
+    def name(self, call: int) -> str:
+        """The function of a call."""
+        return self.functions[self.calls[call].function].name
+
+
+class SiteCounter(CallTree):
     """What each stack allocated, batch by batch."""
 
     def __init__(self) -> None:
-        self.functions = [Function("", "")]
-        self.calls = [Call(0, 0, 0)]
-        self.folders: set[PurePath] = set()
-        """Where the runtime's files are: some functions there have names of other packages (internal/bytealg.MakeNoZero)."""
+        super().__init__()
         self.allocs = np.zeros(1, np.int64)
         self.alloc_bytes = np.zeros(1, np.int64)
 
@@ -58,22 +84,3 @@ class SiteCounter:
             if function
         ]
         return sorted(rows, key=lambda site: (-site.alloc_bytes, site.function, site.line))
-
-    def site_of(self, stack: int) -> int:
-        """The innermost call outside of the runtime; where the runtime allocates for itself, the outermost of these."""
-        at = stack
-        while self.is_of_runtime(at) and self.calls[at].caller:
-            caller = self.calls[at].caller
-            if self.name(caller).startswith(MALLOC):
-                return at
-            at = caller
-        return at
-
-    def is_of_runtime(self, call: int) -> bool:
-        """Whether the runtime made this call."""
-        function = self.functions[self.calls[call].function]
-        return function.name.startswith(OF_RUNTIME) or PurePath(function.file).parent in self.folders
-
-    def name(self, call: int) -> str:
-        """The function of a call."""
-        return self.functions[self.calls[call].function].name

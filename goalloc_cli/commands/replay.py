@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from goalloc_cli.commands.pictured import replay_pictured
 from goalloc_cli.commands.several import Job, opened, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
-from goalloc_cli.report.documents.names import REPLAY_REPORTS
+from goalloc_cli.report.documents.names import REPLAY_REPORTS, WHO_REPORTS
 
 
 @click.command(short_help="Replay a trace and report where its memory goes.")
@@ -29,6 +30,9 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
     metavar="NAME",
     help=f"What to show: {', '.join(REPLAY_REPORTS)} or all. Repeatable. Without it: the main figures.",
 )
+@click.option("--group-by", type=click.Choice(["func", "line", "package"]), default="line", show_default=True,
+              help="Of --report sites: what call sites are counted under.")
+@click.option("--focus", metavar="REGEX", help="Of --report sites: only stacks with a function that this is found in.")
 @click.option("--every", metavar="gc|N", default="gc", show_default=True, help="Sample at each GC, or each N events.")
 @design_options
 @click.option("--check", is_flag=True, help="Check every invariant of the heap on the way (slow).")
@@ -43,7 +47,8 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS
 @output_options
 @click.pass_context
 def replay(
-    ctx: click.Context, /, traces: tuple[str, ...], reports: tuple[str, ...], every: str, go_version: str | None,
+    ctx: click.Context, /, traces: tuple[str, ...], reports: tuple[str, ...], group_by: str, focus: str | None,
+    every: str, go_version: str | None,
     knobs: tuple[str, ...], size_classes: str | None, check: bool, lenient: bool, gc: int | None, partial: bool,
     pictures: bool, with_pace: bool, load_state: str | None, save_state: str | None, rules: tuple[str, ...],
     baseline: str | None, **options: Any,
@@ -60,7 +65,8 @@ def replay(
     refuse_early(options)
     gate.load()
     versions = versions_of(go_version)
-    first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc)
+    who = following(reports, group_by, focus)
+    first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc, who=who)
     pictures = pictures or with_pace or options["form"] == "html"
     if pictures and load_state is None and save_state is None and len(traces) == 1:
         if len(versions) > 1:
@@ -77,18 +83,22 @@ def replay(
     if save_state is not None:
         refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
     from goalloc_cli.analyses.replay import replay as run_replay
+    from goalloc_cli.analyses.who.moment import Watch
+    from goalloc_cli.analyses.who.sites import sites
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.report.documents.replay import document
 
     begin_with = None if load_state is None else state_of(load_state)
     found = opened(first)
     design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
-    if found.header.hints and not hints and load_state is None and save_state is None and Path(traces[0]).is_file():
+    alone = load_state is None and save_state is None and Path(traces[0]).is_file()
+    if alone and (who or (found.header.hints and not hints)):
         replay_several(ctx, with_bases([first], 1), 1, reports, gate.judge, **options)
         return gate.end()
+    watch = Watch(found, design) if who else None
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(
-            found,
+            watch.trace if watch else found,
             design,
             design_name=name,
             every=step,
@@ -98,8 +108,10 @@ def replay(
             begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
             pictures=pictures,
+            at_end=watch.look if watch else None,
         )
-    show(ctx, gate.judge(document(outcome, found.size_bytes)), reports, **options)
+    who_at_end = (watch.found, None, sites(watch.found, group_by, focus)) if watch and watch.found else ()
+    show(ctx, gate.judge(document(outcome, found.size_bytes, *who_at_end)), reports, **options)
     return gate.end()
 
 
@@ -118,6 +130,15 @@ def state_writer(path: str, force: bool) -> Callable[[bytes], None]:
         write_file(path, force, lambda file: file.write(data))
 
     return save
+
+
+def following(reports: tuple[str, ...], group_by: str, focus: str | None) -> tuple[str, str | None] | None:
+    """How call sites are to be counted, where a report asks who allocates; None where none does."""
+    try:
+        re.compile(focus or "")
+    except re.error as error:
+        raise click.UsageError(f"--focus {focus!r} is no regular expression: {error}") from None
+    return None if {*WHO_REPORTS, "all"}.isdisjoint(reports) else (group_by, focus)
 
 
 def sampling(every: str) -> str | int:

@@ -37,6 +37,8 @@ class Job:
     """GOGC of the cycles that are put in, if any are."""
     pictures: bool = False
     """Samples and maps are taken along."""
+    who: tuple[str, str | None] | None = None
+    """Follow who allocates; call sites are counted so (--group-by, --focus)."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
     own: bool = False
@@ -99,7 +101,7 @@ def with_bases(jobs: list[Job], versions: int) -> list[Job]:
     for number, job in enumerate(jobs, 1):
         out.append(job)
         if number % versions == 0 and (job.go_version or job.knobs or job.size_classes):
-            out.append(replace(job, go_version=None, knobs=(), size_classes=None, base=True))
+            out.append(replace(job, go_version=None, knobs=(), size_classes=None, base=True, who=None))
     return out
 
 
@@ -159,6 +161,8 @@ def named(error: Exception, job: Job) -> Exception:
 def replayed(job: Job, tick: Tick) -> Document | None:
     """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
     from goalloc_cli.analyses.replay import replay
+    from goalloc_cli.analyses.who.moment import Watch, who_at
+    from goalloc_cli.analyses.who.sites import sites
     from goalloc_cli.report.documents.replay import document
 
     found = opened(job)
@@ -167,10 +171,16 @@ def replayed(job: Job, tick: Tick) -> Document | None:
         return None
     if job.base or (job.own and hints):
         name, hints = f"{name} own", False
+    watch = Watch(found, design) if job.who else None
     outcome = replay(
-        found, design, design_name=name, every=job.every, check=job.check, hints=hints, progress=tick, pictures=job.pictures
-    )
-    return document(outcome, found.size_bytes)
+        watch.trace if watch else found, design, design_name=name, every=job.every, check=job.check, hints=hints,
+        progress=tick, pictures=job.pictures, at_end=watch.look if watch else None,
+    )  # fmt: skip
+    if watch is None or watch.found is None or job.who is None:
+        return document(outcome, found.size_bytes)
+    # The moment of the peak is known only now.
+    peak = who_at(opened(job), design, int(outcome.peak["event"][0]), hints=hints)
+    return document(outcome, found.size_bytes, watch.found, peak, sites(watch.found, *job.who))
 
 
 def all_replayed(jobs: list[Job], quiet: bool) -> list[Document]:

@@ -128,7 +128,7 @@ def stats(
         refuse_unknown(reports, GCTRACE_REPORTS)
         return tell(gctrace(opened[0].source, beside, options["quiet"]))
     refuse_unknown(reports, STATS_REPORTS)
-    return tell(trace(with_cycles(opened[0], gc), options["quiet"]))
+    return tell(trace(with_cycles(opened[0], gc), options["quiet"], "who" in reports or "all" in reports))
 
 
 def baseline_of(path: str, schema: str, quiet: bool) -> Document:
@@ -174,14 +174,25 @@ def refuse_cycles(gc: int | None, path: str) -> None:
         raise click.UsageError(f"--gc goes with a trace, which {path} is not")
 
 
-def trace(opened: Trace, quiet: bool) -> Document:
-    """The document of a trace."""
+def trace(opened: Trace, quiet: bool, who: bool = False) -> Document:
+    """The document of a trace; with `who`, of who allocated it, too."""
     from goalloc_cli.analyses.describe import describe
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.report.documents.trace import trace_document
 
+    if not who:
+        with progress_line("stats", opened.events, quiet) as progress:
+            return trace_document(describe(opened, progress), opened.remarks)
+    from goalloc_cli.analyses.who.follow import Followed
+    from goalloc_cli.analyses.who.moment import without_replay
+    from goalloc_cli.commands.choose import choose_design
+    from goalloc_cli.report.documents.who import who_document
+
+    followed = Followed(choose_design(opened.header, None, ())[0])
     with progress_line("stats", opened.events, quiet) as progress:
-        return trace_document(describe(opened, progress), opened.remarks)
+        found = describe(opened, progress, followed.add)
+    end, peak = without_replay(followed, sum(found.events.values()), found.peak_event)
+    return trace_document(found, opened.remarks) | {"who": who_document(peak, end)}
 
 
 def is_piped() -> bool:

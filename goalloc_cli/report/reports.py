@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPLAY_REPORTS, STATS_REPORTS
+from goalloc_cli.report.documents.names import GCTRACE_REPORTS, MEMSTATS_REPORTS, REPLAY_REPORTS, STATS_REPORTS, WHO_REPORTS
 from goalloc_cli.report.tables import (
     answer,
     compared,
@@ -24,6 +24,7 @@ from goalloc_cli.report.tables.blocks import Block, Text
 from goalloc_cli.report.tables.comparison import gate, sides, swept
 from goalloc_cli.report.tables.comparison import why as parted
 from goalloc_cli.report.tables.printed import gctrace, logs, memstats
+from goalloc_cli.report.tables.who import owners, sites
 
 Document = dict[str, Any]
 Report = Callable[[Document], list[Block]]
@@ -42,6 +43,9 @@ REPLAY: dict[str, Report] = {
     "locks": systems.locks,
     "marks": systems.marks,
     "timeline": memory.timeline,
+    "who": owners.who,
+    "live": owners.live,
+    "sites": sites.sites,
 }
 STATS: dict[str, Report] = {
     "events": trace.events,
@@ -51,6 +55,7 @@ STATS: dict[str, Report] = {
     "sites": trace.sites,
     "stacks": trace.stacks,
     "cycles": trace.cycles,
+    "who": owners.who,
 }
 GCTRACE: dict[str, Report] = {
     "cycles": gctrace.cycles,
@@ -93,8 +98,12 @@ SECTIONS = {
     "arenas": ("mcaches",),
     "locks": ("sweep",),
     "central": ("classes",),
+    "live": ("who",),
 }
 """Parts of a replay's document that belong to a report beside the one of its own name."""
+
+WHO_SECTIONS = {"who": "who", "live": "who", "sites": "sites"}
+"""Parts of a document that are there only where they were asked for."""
 
 ALWAYS = (
     "schema",
@@ -124,7 +133,8 @@ def blocks(document: Document, names: tuple[str, ...]) -> list[Block]:
         return [*whole(document), *(block for _, shown in of_releases(document, names) for block in shown)]
     if not names or not reports:
         return gate.put(whole(document), document)
-    wanted = tuple(reports) if "all" in names else names
+    told = (name for name in reports if name not in WHO_REPORTS or WHO_SECTIONS[name] in document)
+    wanted = tuple(told) if "all" in names else names
     shown = [block for name in wanted for block in reports[name](document)]
     return gate.put([*answer.head(document), *shown, *answer.notes(document)], document)
 

@@ -163,7 +163,7 @@ def summed(rows: NDArray[np.void], group: NDArray[np.int64], keys: dict[str, NDA
 
 def live_bytes(rows: NDArray[np.void]) -> NDArray[np.int64]:
     """Bytes of the slots of live objects, row by row."""
-    return added(rows, OWN) + rows["tracer"]
+    return added(rows, (*OWN, "tracer"))
 
 
 def added(rows: NDArray[np.void], names: tuple[str, ...]) -> NDArray[np.int64]:

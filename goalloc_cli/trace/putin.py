@@ -27,9 +27,4 @@ def put_in(batch: Batch, before: NDArray[np.intp], **columns: NDArray[Any]) -> I
     for first in range(0, max(1, len(whole)), BATCH):
         piece = replace(whole, **{name: column[first : first + BATCH] for name, column in new.items()})
         # What a batch is the first to use comes with its first part.
-        yield piece if not first else without_tables(piece)
-
-
-def without_tables(batch: Batch) -> Batch:
-    """The batch without the entries of tables that it is the first to use."""
-    return replace(batch, new_types=[], new_names=[], new_functions=[], new_calls=[], new_owners=[])
+        yield piece if not first else piece.without_news()

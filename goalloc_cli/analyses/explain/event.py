@@ -9,6 +9,7 @@ from goalloc_cli.analyses.explain import rules
 from goalloc_cli.analyses.explain.alloc import explain_alloc
 from goalloc_cli.analyses.explain.moment import Change, look
 from goalloc_cli.analyses.explain.others import compared, tell
+from goalloc_cli.analyses.explain.workers import Workers
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import EventError
@@ -28,20 +29,22 @@ def explain_event(
         ReplayError, TraceError: as `replay`.
     """
     run = Run(trace, design, hints, "gc", check=False)
-    events = 0
+    workers, events = Workers(), 0
     for batch in trace.batches:
         if number < events + len(batch):
             at = number - events
             run.feed(batch.part(0, at))
-            return explained(run, batch.part(at, at + 1).without_news(), number)
+            workers.add(batch.part(0, at))
+            return explained(run, batch.part(at, at + 1).without_news(), number, workers)
         run.feed(batch)
+        workers.add(batch)
         events += len(batch)
         if progress:
             progress(events)
     raise EventError(f"{trace.name}: there is no event {number}; there are {events:,}, and the first is 0")
 
 
-def explained(run: Run, event: Batch, number: int) -> Document:
+def explained(run: Run, event: Batch, number: int, workers: Workers) -> Document:
     """Apply one event, and tell what it did."""
     flags, p, handle, size, arg = (int(column[0]) for column in (event.kind, event.p, event.id, event.size, event.arg))
     kind = Kind(flags & KIND_MASK)
@@ -61,6 +64,12 @@ def explained(run: Run, event: Batch, number: int) -> Document:
         "swept": change.swept(),
         "spans_freed": change.spans_freed(),
     }
+    if kind in (Kind.ALLOC, Kind.TINY):
+        found["owner"] = workers.of(p)
+    if kind is Kind.WORKS_FOR:
+        owner = workers.named(arg)
+        told = owner["in_words"] if owner else "an owner that is not known"
+        return found | {"steps": [f"From here on this P allocates for {told}. It changes nothing."]}
     if kind is not Kind.ALLOC:
         return found | tell(run, change, kind, who, handle, size, arg, was, witness(event))
     asked = rules.request(run.design, size, bool(flags & NOSCAN))

@@ -185,6 +185,8 @@ def plain(run: Run, change: Change, kind: Kind, size: int, arg: int) -> list[str
         return [f"The program named this point {name!r}. It changes nothing."]
     if kind is Kind.TIME:
         return [f"It is {size:,} ns since the start of the trace."]
+    if kind is Kind.GOROUTINES:
+        return [f"There are {size:,} goroutines. It changes nothing."]
     if kind is not Kind.SET_GOGC:
         return ["What it did to the heap stands below."]
     set_to = "off" if arg else f"{size} percent"

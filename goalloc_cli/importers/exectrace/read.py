@@ -128,12 +128,13 @@ def _read(reader: Reader, name: str, size_bytes: int, partial: bool) -> Trace:
         go_version=version,
         gomaxprocs=max(ps, reader.survey.gomaxprocs),
         sizes="requested" if full else "slot",
-        recorded=("sizes and stacks" if reader.known_stacks[1] else "sizes") if full else "",
+        recorded=("sizes and stacks" if reader.stacks.are_told else "sizes") if full else "",
         source="execution trace",
         from_start=from_start,
         heap_base=(wire.min_addr or 0) // ARENA_BYTES * ARENA_BYTES,
         hints=True,
         witnesses=True,
+        owners=True,
         knobs=_knobs(full, reader.inline_marks if reader.inline_marks != usual else None),
         notes=tuple(notes),
     )
@@ -252,21 +253,23 @@ def _batches(
     if len(cycles.starts) and cycles.starts[0] <= NEVER:
         cycles.actions.append((0, int(Act.GC_START), cycles.explicit[0], -1))
     first_key = float(window.key[0]) if len(window) else 0.0
-    names = functions = calls = 0
+    names = functions = calls = owners = 0
     later: list[str] = []
 
     def source() -> Source:
         late, swept_next, whole = reader.late, reader.swept_next, reader.whole
         sweepers, sweep, moved = reader.sweepers, reader.sweep, reader.moved
-        return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, reader.types.bytes, whole)
+        known = reader.types.bytes, reader.owners.number
+        return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, *known, whole)
 
     def full(rows: NDArray[np.void], fresh: Array) -> Batch:
-        nonlocal names, functions, calls
+        nonlocal names, functions, calls, owners
         tables: dict[str, Any] = {"new_types": [infos[u] for u in fresh.tolist()], "new_names": cycles.names[names:]}
         known, stacks, names = reader.known_stacks, reader.stacks, len(cycles.names)
         tables |= {"new_functions": stacks.functions[functions : known[0]], "new_calls": stacks.calls[calls : known[1]]}
-        functions, calls = known
-        return _batch(rows, calls > 0, tables)
+        tables |= {"new_owners": reader.owners.known[owners:]}
+        functions, calls, owners = *known, len(reader.owners.known)
+        return _batch(rows, reader.stacks.are_told, tables)
 
     if snapshot is not None:
         take_caches(held, snapshot, window)

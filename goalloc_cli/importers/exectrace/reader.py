@@ -25,6 +25,7 @@ from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
 from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
 from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
+from goalloc_cli.importers.exectrace.who.owners import Owners
 from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events, decode, lost_numbers, new_events, new_streams
 from goalloc_cli.importers.exectrace.wire.survey import MOST_INFERRED, survey
@@ -81,6 +82,7 @@ class Reader:
         self.stacks = Stacks()
         self.known_stacks = self.stacks.known
         """Functions and calls of what has been read."""
+        self.owners = Owners(ms, self.stacks)
         self._clock: Clock | None = Clock(ps, ms, most)
         self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
         self.cycles = Cycles(ps)
@@ -173,6 +175,7 @@ class Reader:
         self.lost.types += self.types.translate(events)
         tables, ms = self.wire.tables, len(self.wire.m_ids)
         self.stacks.translate(events.kind, events.b, tables, name)
+        self.owners.translate(events, tables, name)
         code = code_unnamed(events, ms) if tables.are_missing(name) else code_events(events, name, tables)
         swept_bytes(events)
         name_sweeps(events, code)
@@ -193,6 +196,8 @@ class Reader:
             grown[:begin] = self._sweep[:begin]
             self._sweep = grown
         name = self.wire.generations[self.generation - 1]
+        self.owners.follow(self.window, begin, self.wire.tables, name)
+        self.known_stacks = self.stacks.known
         find_cycles(self.cycles, self.window, begin, name, self.wire.tables)
         self._late, found = late_allocs(self._late, self.window, begin, floor, self.cycles)
         self._moves = np.concatenate([self._moves, found])

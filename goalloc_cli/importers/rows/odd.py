@@ -85,8 +85,8 @@ class OddRows:
     @property
     def new(self) -> int:
         """How many entries of tables have not been handed on."""
-        tables = self.new_types, self.new_names, self.new_functions, self.new_calls, self.new_owners
-        return sum(map(len, tables))
+        stacked = len(self.new_functions) + len(self.new_calls) + len(self.new_owners)
+        return len(self.new_types) + len(self.new_names) + stacked
 
     def take(self, fields: Row, out: Any, n: int, where: int, place: str) -> int:
         """Add the events of a row to `out`; return how many there are then. `place` is what an error begins with."""

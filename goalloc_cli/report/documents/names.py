@@ -16,8 +16,13 @@ REPLAY_REPORTS = (
     "locks",
     "marks",
     "timeline",
+    "who",
+    "live",
+    "sites",
 )
-STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "sites", "stacks", "cycles")
+WHO_REPORTS = ("who", "live", "sites")
+"""Those for which a replay has to follow who allocates."""
+STATS_REPORTS = ("events", "sizes", "lifetimes", "types", "sites", "stacks", "cycles", "who")
 GCTRACE_REPORTS = ("cycles", "released", "scans", "pacer", "beside")
 MEMSTATS_REPORTS = ("ledger", "rss", "sizes", "checks", "changes")
 REPORTS_OF = {

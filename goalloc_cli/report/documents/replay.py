@@ -17,7 +17,9 @@ from goalloc_cli.design.allocator import KNOBS
 from goalloc_cli.report.documents.ledger import heap_sys, ledger
 from goalloc_cli.report.documents.released import given_back
 from goalloc_cli.report.documents.spans import spans
+from goalloc_cli.report.documents.who import sites_document, who_document
 from goalloc_cli.results.outcome import LEDGER, Outcome, Reason
+from goalloc_cli.results.who import Sites, Who
 from goalloc_cli.trace.trace import Header
 
 Document = dict[str, Any]
@@ -48,8 +50,12 @@ OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "r
 """Fields of a sample that it has not."""
 
 
-def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
-    """All that a replay found out, in plain lists, dicts and numbers; `series` and `map` where pictures were taken."""
+def document(
+    outcome: Outcome, trace_bytes: int | None = None, who: Who | None = None, who_at_peak: Who | None = None,
+    sites: Sites | None = None,
+) -> Document:  # fmt: skip
+    """All that a replay found out, in plain lists, dicts and numbers; `series` and `map` where pictures were taken, `who`
+    and `sites` where who allocates was followed."""
     end, peak = outcome.samples[-1], row_of(outcome.peak)
     total = sum(outcome.events.values())
     return {
@@ -94,6 +100,8 @@ def document(outcome: Outcome, trace_bytes: int | None = None) -> Document:
         "marks": marks(outcome),
         "timeline": [moment(outcome, row) | {"ledger": pick(row, LEDGER)} for row in outcome.samples],
         **pictures(outcome),
+        **({} if who is None else {"who": who_document(who_at_peak, who)}),
+        **({} if sites is None else {"sites": sites_document(sites)}),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, called, count, share, size, text
 from goalloc_cli.report.tables.objects import class_name
-from goalloc_cli.report.units import iec, percent, plural
+from goalloc_cli.report.units import clean, iec, percent, plural
 
 Document = dict[str, Any]
 
@@ -122,6 +122,8 @@ def event_blocks(document: Document) -> list[Block]:
     found: list[Block] = [Text(title, "headline")]
     if event["kind"] == "alloc":
         found.append(Text(what(event)))
+    if event.get("owner"):
+        found.append(Text(f"Allocated by {clean(event['owner']['in_words'])}."))
     found.append(listed("steps", "What it did", event["steps"]))
     if event.get("address") is not None:
         found.append(place(event))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
-from goalloc_cli.importers.exectrace.wire.decode import RUNNING, SYSCALL, Ev, Events, numbered_events
+from goalloc_cli.importers.exectrace.wire.decode import RUNNING, SYSCALL, UNSIZED, Ev, Events, numbered_events
 
 PROC_START, PROC_STOP, PROC_STATUS = int(Ev.PROC_START), int(Ev.PROC_STOP), int(Ev.PROC_STATUS)
 PROC_STEAL = int(Ev.PROC_STEAL)
@@ -113,5 +113,7 @@ def cut(events: Events, until: int) -> Events:
     """The same events, up to a time."""
     kept = events.time <= until
     before = np.concatenate([[0], np.cumsum(kept)])
-    columns = {f.name: getattr(events, f.name)[kept] for f in fields(Events) if f.name not in ("bounds", "generation")}
-    return Events(**columns, bounds=before[events.bounds], generation=events.generation)
+    columns = {f.name: getattr(events, f.name)[kept] for f in fields(Events) if f.name not in UNSIZED}
+    return Events(
+        **columns, bounds=before[events.bounds], goroutines=events.goroutines, generation=events.generation
+    )

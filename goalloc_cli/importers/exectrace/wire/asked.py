@@ -82,6 +82,8 @@ class Stacks:
         self._call: dict[Call, int] = {}
         self._by_pcs: dict[bytes, int] = {}
         self._used = np.zeros(0, np.bool_)
+        self.are_told = False
+        """Whether allocations have stacks."""
 
     @property
     def known(self) -> tuple[int, int]:
@@ -94,14 +96,29 @@ class Stacks:
             self._used = np.zeros(STACK_MASK + 1, np.bool_)
         if not mark_stacks(kind, b, self._used):
             return
+        self.are_told = True
         used = np.flatnonzero(self._used)
         number = np.zeros(int(used[-1]) + 1, np.int64)
         for stack in used.tolist():
-            number[stack] = self._number(tables, generation, stack)
+            number[stack] = self.number(tables, generation, stack)
         self._used[used] = False
         map_stacks(kind, b, number)
 
-    def _number(self, tables: Tables, generation: int, stack: int) -> int:
+    def outermost(self, tables: Tables, generation: int, stack: int) -> int:
+        """The number of the function that a stack begins with; 0: there is no such stack."""
+        frames = tables.frames(generation, stack)
+        if not len(frames):
+            return 0
+        return self.function(*(tables.string(generation, text) for text in frames[-1, 1:3].tolist()))
+
+    def function(self, name: str, file: str) -> int:
+        """The number of a function."""
+        if (name, file) not in self._function:
+            self.functions.append(Function(name, file))
+            self._function[name, file] = len(self.functions)
+        return self._function[name, file]
+
+    def number(self, tables: Tables, generation: int, stack: int) -> int:
         """The number of a stack. A process has one stack for the same PCs."""
         frames = tables.frames(generation, stack)
         pcs = frames[:, 0].tobytes()
@@ -118,10 +135,7 @@ class Stacks:
             del named[0]
         caller = 0
         for name, file, line in reversed(named):
-            if (name, file) not in self._function:
-                self.functions.append(Function(name, file))
-                self._function[name, file] = len(self.functions)
-            call = Call(self._function[name, file], min(max(line, 0), 0xFFFFFFFF), caller)
+            call = Call(self.function(name, file), min(max(line, 0), 0xFFFFFFFF), caller)
             if call not in self._call:
                 self.calls.append(call)
                 self._call[call] = len(self.calls)

@@ -8,7 +8,7 @@ Go: internal/trace/tracev2/events.go (arguments of every event), runtime/traceev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ class Ev(IntEnum):
     PROC_STOP = 11
     PROC_STEAL = 12
     PROC_STATUS = 13
+    GO_CREATE = 14
+    GO_CREATE_SYSCALL = 15
     GO_START = 16
     GO_DESTROY = 17
     GO_DESTROY_SYSCALL = 18
@@ -47,9 +49,14 @@ class Ev(IntEnum):
     GC_SWEEP_END = 33
     HEAP_ALLOC = 37
     HEAP_GOAL = 38
+    USER_TASK_BEGIN = 40
+    USER_TASK_END = 41
+    USER_REGION_BEGIN = 42
+    USER_REGION_END = 43
     USER_LOG = 44
     GO_SWITCH = 45
     GO_SWITCH_DESTROY = 46
+    GO_CREATE_BLOCKED = 47
     GO_STATUS_STACK = 48
     SPAN = 128
     SPAN_ALLOC = 129
@@ -89,6 +96,9 @@ PROC_START, PROC_STOP = int(Ev.PROC_START), int(Ev.PROC_STOP)
 PROC_STEAL, PROC_STATUS = int(Ev.PROC_STEAL), int(Ev.PROC_STATUS)
 GO_STATUS, GO_STATUS_STACK = int(Ev.GO_STATUS), int(Ev.GO_STATUS_STACK)
 GO_SYSCALL_BEGIN, USER_LOG = int(Ev.GO_SYSCALL_BEGIN), int(Ev.USER_LOG)
+GO_CREATE, GO_CREATE_BLOCKED, USER_TASK_BEGIN = int(Ev.GO_CREATE), int(Ev.GO_CREATE_BLOCKED), int(Ev.USER_TASK_BEGIN)
+STATUS_BITS = 8
+"""Of `b` of a goroutine's state, until its stack, above it, has been taken out."""
 SPAN, SPAN_ALLOC, OBJECT_ALLOC = int(Ev.SPAN), int(Ev.SPAN_ALLOC), int(Ev.OBJECT_ALLOC)
 
 
@@ -106,7 +116,9 @@ class Events:
     """First argument."""
     b: NDArray[np.int64]
     """Second argument. Of a goroutine's state, the third (the state). Of a message, the second and the third (ids of two
-    strings, 32 bits each). Of a span, its pages and its class (`CLASS_BITS`)."""
+    strings, 32 bits each). Of a goroutine that is made, likewise (the stack that it begins with, that of its maker),
+    and then its kind (`who/owners`). Of a user task, the third (its name). Of a span, its pages and its class
+    (`CLASS_BITS`)."""
     m: NDArray[np.int32]
     p: NDArray[np.int16]
     """-1: none."""
@@ -114,6 +126,8 @@ class Events:
     """Where there is no P: the one that this M started next, -1 where it did not."""
     bounds: NDArray[np.int64]
     """First event of every M, and the end."""
+    goroutines: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    """(goroutine, stack it waits at; 0: not told) of those whose state is told, shape (n, 2)."""
     generation: int = 0
     """Index into the generations."""
 
@@ -140,9 +154,11 @@ def second(ev, args):
     if ev in (SPAN, SPAN_ALLOC):
         # A class that cannot be stays one that cannot be.
         return args[1] << CLASS_BITS | (args[2] if 0 <= args[2] < 1 << CLASS_BITS else 3)
-    if ev in (GO_STATUS, GO_STATUS_STACK):
+    if ev == GO_STATUS_STACK:
+        return args[2] & 0xFF | (args[3] << STATUS_BITS if args[3] >> 32 == 0 else 0)
+    if ev in (GO_STATUS, USER_TASK_BEGIN):
         return args[2]
-    if ev == USER_LOG:
+    if ev in (USER_LOG, GO_CREATE, GO_CREATE_BLOCKED):
         return (args[1] << 32 | args[2]) if max(args[1], args[2]) >> 32 == 0 and min(args[1], args[2]) >= 0 else 0
     return args[1]
 
@@ -250,10 +266,11 @@ def decode(wire: Wire, generation: int, streams: Streams, room: Events) -> Event
         )
     )  # fmt: skip
     events = Events(
-        **{f.name: getattr(room, f.name)[:count] for f in fields(Events) if f.name not in ("bounds", "generation")},
+        **{f.name: getattr(room, f.name)[:count] for f in fields(Events) if f.name not in UNSIZED},
         bounds=room.bounds,
         generation=generation,
     )
+    events.goroutines = _goroutines(events)
     find_next_p(events.kind, events.m, events.p, events.a, events.next_p)
     events.bounds[:] = np.searchsorted(events.m, np.arange(len(wire.m_ids) + 1))
     if NO_M in wire.m_ids:
@@ -263,6 +280,19 @@ def decode(wire: Wire, generation: int, streams: Streams, room: Events) -> Event
     if len(events) and int(events.time.min()) < 0:
         raise TraceError(f"an event at {int(events.time.min())} ticks: the recording is damaged")
     return events
+
+
+UNSIZED = ("bounds", "goroutines", "generation")
+"""What is no column."""
+
+
+def _goroutines(events: Events) -> NDArray[np.int64]:
+    """The goroutines whose state is told, with the stacks, which are taken out of the column."""
+    told = np.flatnonzero(np.isin(events.kind, (GO_STATUS, GO_STATUS_STACK)))
+    stack = np.where(events.kind[told] == GO_STATUS_STACK, events.b[told] >> STATUS_BITS, 0)
+    with_stack = told[events.kind[told] == GO_STATUS_STACK]
+    events.b[with_stack] &= (1 << STATUS_BITS) - 1
+    return np.stack([events.a[told], stack], axis=1)
 
 
 @kernel

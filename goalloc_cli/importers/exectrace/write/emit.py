@@ -41,6 +41,7 @@ K_SWEEP_CREDIT, K_RECLAIM_BYTES = int(Kind.SWEEP_CREDIT), int(Kind.RECLAIM_BYTES
 K_SWEEP_PAID, K_SWEPT_NEXT = int(Kind.SWEEP_PAID), int(Kind.SWEPT_NEXT)
 K_HEAP_GOAL, K_SCAVENGE, FREE_OS_MEMORY = int(Kind.HEAP_GOAL), int(Kind.SCAVENGE), int(Kind.FREE_OS_MEMORY)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH, K_CHECKPOINT = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH), int(Kind.CHECKPOINT)
+WORKS_FOR, K_GOROUTINES = int(Kind.WORKS_FOR), int(Kind.GOROUTINES)
 MANUAL_ALLOC, MANUAL_FREE, SAW_HEAP_LIVE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE), int(Kind.SAW_HEAP_LIVE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
 PROC_START, GO_STOP, GO_BLOCK, STW_END = int(Ev.PROC_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK), int(Ev.STW_END)
@@ -60,6 +61,8 @@ SCAVENGED, SCAVENGED_NOTHING, GC_FREE_OS = int(Code.SCAVENGED), int(Code.SCAVENG
 SILENT = np.zeros(256, np.bool_)
 """Events that change nothing here. (A call of `control` costs 300 ns: what it gets is passed by value.)"""
 SILENT[[Ev.PROC_STOP, Ev.PROC_STEAL, Ev.PROC_STATUS, Ev.PROCS_CHANGE, Ev.GO_SYSCALL_BEGIN, Ev.USER_LOG, Ev.STW_BEGIN]] = True
+SILENT[[Ev.GO_CREATE, Ev.GO_CREATE_BLOCKED, Ev.GO_CREATE_SYSCALL, Ev.USER_TASK_BEGIN, Ev.USER_TASK_END]] = True
+SILENT[[Ev.USER_REGION_BEGIN, Ev.USER_REGION_END]] = True
 
 
 @bare
@@ -84,6 +87,15 @@ def numbered(st, held, u):
 
 
 @bare
+def put_owner(out, st, src, held, owner, p):
+    """Write for whom P works, if that is another than before."""
+    at = p if p != NO_P else len(held.works_for) - 1
+    if held.works_for[at] != owner:
+        held.works_for[at] = owner
+        put(out, st, WORKS_FOR, p, 0, 0, owner, 0)
+
+
+@bare
 def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write the alloc of event `i` by P `p`."""
     r = src.row[i]
@@ -92,6 +104,7 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     told = src.b[i] >> TYPE_BITS != 0
     arg = numbered(st, held, u)
     noscan = NOSCAN if span.spc & 1 else 0
+    put_owner(out, st, src, held, src.owners[-1 - held.handle[i]] if held.handle[i] < 0 else 0, p)
     if src.owner[i] != i:
         size = asked_size(src.b[i], span.spc, span.npages) if told else src.type_bytes[u]
         known = 0 < size < 16
@@ -251,6 +264,7 @@ def control(out, st, src, held, i, ns, several_ps):
         held.context[m] = 0
     elif k == GC_END:
         put_time(out, st, ns, 1)
+        put(out, st, K_GOROUTINES, NO_P, 0, src.b[i], 0, 0)
         put(out, st, K_GC_END, p, 0, 0, src.explicit[st.ends], 0)
         st.ends += 1
         st.stop_m = m

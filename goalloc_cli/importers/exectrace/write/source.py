@@ -73,6 +73,8 @@ class Source(NamedTuple):
     """Per span: row of a span under it whose free was lost, -1."""
     lost_next: NDArray[np.int64]
     """Per span: the next such row."""
+    owners: NDArray[np.int64]
+    """The owner of each number that stands at an alloc for who did it (`who/owners`)."""
 
 
 class Held(NamedTuple):
@@ -82,7 +84,7 @@ class Held(NamedTuple):
     middle: NDArray[np.uint64]
     top: NDArray[np.uint64]
     handle: NDArray[np.int32]
-    """Per event of the window: handle of the object; -1."""
+    """Per event of the window: handle of the object; -1; -1 - the number of who allocates, until an alloc is written."""
     told: NDArray[np.uint8]
     """Per handle: the death of its object has been written."""
     span_low: NDArray[np.uint64]
@@ -106,6 +108,8 @@ class Held(NamedTuple):
     """Per P and span class: the span in its mcache, -1."""
     flushed: NDArray[np.int64]
     """Per P: cycles ended when its mcache was last flushed."""
+    works_for: NDArray[np.int64]
+    """Per P, and for no P: the owner that it was last said to work for."""
     goroutine: NDArray[np.int64]
     context: NDArray[np.int64]
     """Per M: the sweep it is in."""
@@ -117,7 +121,7 @@ class Held(NamedTuple):
 
 def make_source(
     window: Window, cycles: Cycles, late: Array, moved: Array, swept_next: Array, sweepers: Array,
-    sweep: NDArray[np.uint8], type_bytes: Array, whole: bool,
+    sweep: NDArray[np.uint8], type_bytes: Array, owners: Array, whole: bool,
 ) -> Source:  # fmt: skip
     """Everything that the walk in `write/emit` reads of a window; `whole` where the recording ends with it."""
     actions = [*cycles.actions, *((q, int(Act.LATE_ALLOC), i, p) for i, q, p in late.tolist())]
@@ -132,7 +136,7 @@ def make_source(
         spans=window.spans, actions=np.array(actions, np.int64).reshape(-1, 4),
         ends=np.append(cycles.ends, [len(window)] if whole else []).astype(np.int64),
         explicit=np.array(cycles.explicit, np.int64), type_bytes=type_bytes, slot_of=SLOT_OF, sweepers=sweepers, sweep=sweep,
-        lost_by=lost_by, lost_next=lost_next,
+        lost_by=lost_by, lost_next=lost_next, owners=owners,
     )  # fmt: skip
 
 
@@ -151,7 +155,8 @@ def make_held(survey: Survey, ms: int, types: int) -> Held:
         stack_low=stacks.low, stack_middle=stacks.middle, stack_top=stacks.top,
         stack_at=np.zeros(survey.pages * 4, np.int32), dying=np.zeros(0, np.int64), swept=np.full(spans, -1, np.int64),
         sweep_number=np.zeros(spans, np.int64), cached_by=np.full(spans, -1, np.int64),
-        current=np.full(ps * CLASSES, -1, np.int64), flushed=np.zeros(ps, np.int64), goroutine=np.full(ms, -1, np.int64),
+        current=np.full(ps * CLASSES, -1, np.int64), flushed=np.zeros(ps, np.int64), works_for=np.zeros(ps + 1, np.int64),
+        goroutine=np.full(ms, -1, np.int64),
         context=np.zeros(ms, np.int64), number=np.full(types, -1, np.int64), fresh=np.zeros(types, np.int64),
     )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Who allocates: which goroutine each M runs, and in which user task and region."""

@@ -1,0 +1,1 @@
+"""Tables of who allocated, and who holds the heap."""
