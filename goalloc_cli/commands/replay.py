@@ -47,10 +47,9 @@ from goalloc_cli.report.documents.names import REPLAY_REPORTS, WHO_REPORTS
 @output_options
 @click.pass_context
 def replay(
-    ctx: click.Context, /, traces: tuple[str, ...], reports: tuple[str, ...], group_by: str, focus: str | None,
-    every: str, go_version: str | None,
-    knobs: tuple[str, ...], size_classes: str | None, check: bool, lenient: bool, gc: int | None, partial: bool,
-    pictures: bool, with_pace: bool, load_state: str | None, save_state: str | None, rules: tuple[str, ...],
+    ctx: click.Context, /, traces: tuple[str, ...], reports: tuple[str, ...], group_by: str, focus: str | None, every: str,
+    go_version: str | None, knobs: tuple[str, ...], size_classes: str | None, check: bool, lenient: bool, gc: int | None,
+    partial: bool, pictures: bool, with_pace: bool, load_state: str | None, save_state: str | None, rules: tuple[str, ...],
     baseline: str | None, **options: Any,
 ) -> int:  # fmt: skip
     """Replay TRACE ("-" is the standard input) and report where its memory goes.
@@ -98,18 +97,13 @@ def replay(
     watch = Watch(found, design) if who else None
     with progress_line("replay", found.events, options["quiet"]) as progress:
         outcome = run_replay(
-            watch.trace if watch else found,
-            design,
-            design_name=name,
-            every=step,
-            check=check,
-            hints=hints,
-            progress=progress,
+            watch.trace if watch else found, design, design_name=name,
+            every=step, check=check, hints=hints, progress=progress,
             begin_with=begin_with,
             save=None if save_state is None else state_writer(save_state, options["force"]),
             pictures=pictures,
             at_end=watch.look if watch else None,
-        )
+        )  # fmt: skip
     who_at_end = (watch.found, None, sites(watch.found, group_by, focus)) if watch and watch.found else ()
     show(ctx, gate.judge(document(outcome, found.size_bytes, *who_at_end)), reports, **options)
     return gate.end()
