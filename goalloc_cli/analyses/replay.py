@@ -348,7 +348,8 @@ class Run:
         heap, album = self.heap, self.album
         taken = np.concatenate([*self.samples, *(album.samples if album else ()), np.array([heap.peak], SAMPLE)])
         self.tracer.take_out(taken, self.design.page_size)
-        samples, even = taken[: len(self.samples)], taken[len(self.samples) : -1]
+        own = sum(map(len, self.samples))
+        samples, even = taken[:own], taken[own:-1]
         peak = samples[-1:] if heap.stats.peak_open else taken[-1:]
         samples = with_peak(samples, peak)
         spans = survey.spans(heap)

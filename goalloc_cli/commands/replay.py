@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from goalloc_cli.commands.several import Job, opened, refuse, replay_several, ve
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
 from goalloc_cli.report.documents.names import REPLAY_REPORTS, WHO_REPORTS
+
+if TYPE_CHECKING:
+    from goalloc_cli.trace.trace import Trace
 
 
 @click.command(short_help="Replay a trace and report where its memory goes.")
@@ -81,32 +84,40 @@ def replay(
         return gate.end()
     if save_state is not None:
         refuse_early({"output": save_state, "force": options["force"], "form": "msgpack"})
+    begin_with = None if load_state is None else state_of(load_state)
+    found = opened(first)
+    _, _, hints = choose_design(found.header, go_version, knobs, size_classes)
+    alone = load_state is None and save_state is None and Path(traces[0]).is_file()
+    if alone and (who or (found.header.hints and not hints)):
+        replay_several(ctx, with_bases([first], 1), 1, reports, gate.judge, **options)
+        return gate.end()
+    save = None if save_state is None else state_writer(save_state, options["force"])
+    document = replay_here(replace(first, pictures=pictures), found, begin_with, save, options["quiet"])
+    show(ctx, gate.judge(document), reports, **options)
+    return gate.end()
+
+
+def replay_here(
+    job: Job, found: Trace, begin_with: tuple[str, bytes] | None, save: Callable[[bytes], None] | None, quiet: bool
+) -> dict[str, Any]:
+    """The document of one replay in this process: of a trace that can be read only once, or with a state."""
     from goalloc_cli.analyses.replay import replay as run_replay
     from goalloc_cli.analyses.who.moment import Watch
     from goalloc_cli.analyses.who.sites import sites
     from goalloc_cli.host.progress import progress_line
     from goalloc_cli.report.documents.replay import document
 
-    begin_with = None if load_state is None else state_of(load_state)
-    found = opened(first)
-    design, name, hints = choose_design(found.header, go_version, knobs, size_classes)
-    alone = load_state is None and save_state is None and Path(traces[0]).is_file()
-    if alone and (who or (found.header.hints and not hints)):
-        replay_several(ctx, with_bases([first], 1), 1, reports, gate.judge, **options)
-        return gate.end()
-    watch = Watch(found, design) if who else None
-    with progress_line("replay", found.events, options["quiet"]) as progress:
+    design, name, hints = choose_design(found.header, job.go_version, job.knobs, job.size_classes)
+    watch = Watch(found, design) if job.who else None
+    with progress_line("replay", found.events, quiet) as progress:
         outcome = run_replay(
-            watch.trace if watch else found, design, design_name=name,
-            every=step, check=check, hints=hints, progress=progress,
-            begin_with=begin_with,
-            save=None if save_state is None else state_writer(save_state, options["force"]),
-            pictures=pictures,
+            watch.trace if watch else found, design, design_name=name, every=job.every, check=job.check, hints=hints,
+            progress=progress, begin_with=begin_with, save=save, pictures=job.pictures,
             at_end=watch.look if watch else None,
         )  # fmt: skip
-    who_at_end = (watch.found, None, sites(watch.found, group_by, focus)) if watch and watch.found else ()
-    show(ctx, gate.judge(document(outcome, found.size_bytes, *who_at_end)), reports, **options)
-    return gate.end()
+    if watch is None or not watch.found or job.who is None:
+        return document(outcome, found.size_bytes)
+    return document(outcome, found.size_bytes, watch.found, None, sites(watch.found, *job.who))
 
 
 def state_of(path: str) -> tuple[str, bytes]:

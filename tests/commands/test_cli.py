@@ -304,4 +304,4 @@ def test_the_choices_of_an_option_that_is_missing_stand_on_the_same_line(
     trace: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, said = failure(capsys, "export", trace, "-o", "-")
-    assert "'--to'. Choose from: jsonl, csv, rows (see" in said
+    assert "'--to'. Choose from: jsonl, csv, rows, pprof, " in said

@@ -19,6 +19,7 @@ def give_every_alloc_a_stack(stacks: Stacks, kind: np.ndarray, b: np.ndarray, *_
     if not stacks.calls:
         stacks.functions.append(Function("main.main", "main.go"))
         stacks.calls.append(Call(1, 1, 0))
+    stacks.are_told = True
     b[kind == Ev.OBJECT_ALLOC] |= 1 << STACK_AT
 
 

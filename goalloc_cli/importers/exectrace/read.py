@@ -80,6 +80,7 @@ def _open(recording: Bytes, name: str, partial: bool) -> Reader:
     where = f"{wire.broken}; before that: " if wire.broken else ""
     try:
         reader = Reader(wire, inline_marks=wire.release == "1.26")
+        events, seconds = reader.usable() if wire.broken and not partial else (0, 0.0)
     except TraceError as error:
         raise TraceError(f"{name}: {where}{error}") from None
     if wire.damaged and not partial:
@@ -88,7 +89,6 @@ def _open(recording: Bytes, name: str, partial: bool) -> Reader:
             f"(there: {reader.lost.batches}), infers what must have been, and says how much that is"
         )
     if wire.broken and not partial:
-        events, seconds = reader.usable()
         raise TruncatedTrace(
             f"{name}: {wire.broken}. {events:,} events of {seconds:.2f} s before it can be read: --partial takes them",
             chunks=len(wire.generations) - wire.open,
