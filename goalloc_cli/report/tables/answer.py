@@ -34,7 +34,7 @@ def replay(document: Document) -> list[Block]:
         *notes(document),
         Text(
             "More: --report fragmentation, classes, spans, released, timeline, large, tiny, mcaches, central, "
-            "arenas, locks, marks, or all; --format json, csv or markdown.",
+            "arenas, locks, marks, who, live, sites, or all; --format html, json, csv or markdown.",
             "note",
         ),
     ]
