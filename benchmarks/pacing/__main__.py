@@ -1,9 +1,10 @@
-"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--each] [PROGRAM:SCALE ...]`
+"""`python -m benchmarks.pacing --work DIR [--bin DIR] [--go VERSION --real DIR] [--free N] [--each] [PROGRAM:SCALE ...]`
 
 How near `goalloc pace` comes to real programs: prints the table of docs/pace.md. Each program runs under every setting with
 GODEBUG=gcstoptheworld=1 and GOMAXPROCS=1, where a run can be repeated; is recorded with GOGC=10 and with GOGC=100; and from
 each recording every setting is predicted, in the case where marking takes no time. Only settings in which the limit leaves
-half of the live heap are counted. What was run before is kept in DIR.
+half of the live heap are counted. What was run before is kept in DIR. With --free each program runs N times as it is, on
+one P and on four, beside nothing else; and the printed range is held against that.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.pacing import concurrent
 from benchmarks.pacing.real import Program, Setting
 from goalloc_cli.analyses.pace.events import load
 from goalloc_cli.analyses.pace.pace import Pacer
@@ -108,19 +110,40 @@ def main() -> None:
     parser.add_argument("--go", help="predict for this release, from the same recordings")
     parser.add_argument("--real", type=Path, help="where its real runs are kept; WORK by default")
     parser.add_argument("--recorded", nargs="*", default=RECORDED, metavar="GOGC", help="which recordings")
+    parser.add_argument("--free", type=int, metavar="N", help="how many of N concurrent runs the range holds")
     parser.add_argument("--each", action="store_true", help="print every setting, too")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     folder = args.bin or build(args.work)
+    named = [words.partition(":") for words in args.programs or PROGRAMS]
+    programs = [Program(folder / name, int(scale or 1)) for name, _, scale in named]
+    if args.free:
+        freely(programs, args)
+    else:
+        alone(programs, args)
+
+
+def freely(programs: list[Program], args: argparse.Namespace) -> None:
+    """The table of concurrent runs."""
+    print(concurrent.HEADER)
+    for program in programs:
+        for procs in (1, 4):
+            for recorded in args.recorded:
+                found = concurrent.ranges(program, args.work, recorded, procs, args.free)
+                print(concurrent.row(program, recorded, procs, found), flush=True)
+                if args.each:
+                    print(*(f"    {setting!s:20} GCs {gcs}; HeapInuse {inuse}" for setting, gcs, inuse in found), sep="\n")
+
+
+def alone(programs: list[Program], args: argparse.Namespace) -> None:
+    """The table of runs that can be repeated."""
     print("| program | recorded with GOGC | collections within 5 % or 1 | peak HeapInuse within 5 % | mean error | worst "
           "| mapped, mean error | the recorded setting off by |")
     print("|---|---|---|---|---|---|---|---|")
-    for words in args.programs or PROGRAMS:
-        name, _, scale = words.partition(":")
-        program = Program(folder / name, int(scale or 1))
+    for program in programs:
         for recorded in args.recorded:
             found, self_check = compared(program, args.real or args.work, args.work, recorded, args.go)
-            print(row(name, recorded, found, self_check), flush=True)
+            print(row(program.path.name, recorded, found, self_check), flush=True)
             if args.each:
                 print(*found, sep="\n")
 

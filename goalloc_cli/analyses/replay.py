@@ -30,6 +30,7 @@ from goalloc_cli.model.tables.limits import OBJECTS, PS, full
 from goalloc_cli.model.tables.newheap import new_heap
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.results.outcome import SAMPLE, Checkpoint, Outcome, Reason
+from goalloc_cli.results.pacing import Case
 from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TypeInfo
 from goalloc_cli.trace.longer import longer
@@ -251,16 +252,16 @@ class Run:
             refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
         return int(done)
 
-    def take_over_pacing(self, trigger_share: float, end_share: float, began: tuple[int, int] | None) -> None:
+    def take_over_pacing(self, case: Case, began: tuple[int, int] | None) -> None:
         """From here on the model's own pacer starts and ends cycles, and `run_to` also stops where one has ended.
 
         Args:
-            trigger_share, end_share: where a cycle starts and ends, from the marked heap (0) to the goal (1).
             began: the marked heap and heapLive now, in bytes, where the model cannot know them.
         """
         paced, gc = self.heap.paced, self.heap.gc
         paced.on = 1
-        paced.trigger_share, paced.end_share = trigger_share, end_share
+        paced.trigger_share, paced.end_share = case.trigger_share, case.end_share
+        paced.end_goals, paced.end_ns = case.end_goals, case.end_ns
         if began is not None:
             gc.heap_marked, gc.heap_live = began
 

@@ -185,8 +185,9 @@ def take_turn(heap, p):
         paced.began_limited = gc.limited
         gc_start(heap, p)
         paced.end_at = gc.heap_marked + int(paced.end_share * (gc.goal - gc.heap_marked))
-        paced.end_at = max(paced.end_at, paced.began_live + paced.end_bytes)
-        if heap.fault or gc.heap_live < paced.end_at:
+        paced.end_at = max(paced.end_at, paced.began_live + paced.end_bytes, int(paced.end_goals * gc.goal))
+        paced.end_not_before = heap.time_ns + paced.end_ns
+        if heap.fault or gc.heap_live < paced.end_at or paced.end_ns > 0:
             return False
     end_own(heap, p)
     return not heap.fault

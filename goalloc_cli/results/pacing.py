@@ -39,17 +39,28 @@ class Case:
     """0: marking takes no allocation."""
     black: tuple[int, ...] = ()
     """Bytes that the program allocates while marking, of one cycle after the other; whatever the goal."""
+    end_goals: float = 0.0
+    """Where marking ends at the earliest, as a multiple of the goal,"""
+    end_ns: int = 0
+    """and in time, as the recording tells it."""
 
 
 BEST = Case("best", 1.0, 0.0)
 """As late as can be, and marking takes nothing: what GODEBUG=gcstoptheworld=1 does."""
 EARLY = Case("early", 0.0, 0.0)
 """As early as can be, and marking takes nothing."""
-BLACK = Case("black", 0.0, 1.0)
-"""As early as can be, and marking lasts until the goal is reached: most floating garbage."""
+MOST_PAST = 1.1
+"""So far beyond its goal the pacer lets a heap grow before assists do all that is left. (Go: mgcpacer.go, maxOvershoot)"""
+WAITS_NS = 20_000_000
+"""So long the program may run before marking has its turn and comes to its end: two slices. (Go: proc.go, forcePreemptNS)"""
+BLACK = Case("black", 0.0, 1.0, end_goals=MOST_PAST)
+"""As early as can be, and marking lasts until the goal is passed by as much as the pacer allows: most floating garbage."""
+WAITS = Case("waits", 0.0, 0.0, end_ns=WAITS_NS)
+"""As early as can be, and in every cycle marking waits while the program runs: no cycle is longer in a program that is not
+starved. No program is so in all cycles: this is for the ends of the ranges alone."""
 AS_RECORDED = Case("recorded", 1.0, 0.0)
 """While a cycle marks, the program allocates what it allocated then in the recording."""
-BRACKET = (BEST, EARLY, BLACK)
+BRACKET = (BEST, EARLY, BLACK, WAITS)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,11 @@ class Prediction:
     cases: dict[str, Figures]
     overshoot: int = 0
     """What the program allocated at most while a recorded cycle marked."""
+
+    @property
+    def usual(self) -> dict[str, Figures]:
+        """Without the case in which every cycle waits."""
+        return {name: figures for name, figures in self.cases.items() if name != WAITS.name}
 
     def span(self, name: str) -> tuple[int, int]:
         """The lowest and the highest of a figure, of the cases that came to an end."""
@@ -136,7 +152,7 @@ class Prediction:
         """ "thrashing" where no figure can be trusted, "doubtful" near it, else who rules."""
         if not self.first.ended or (self.ruler == "limit" and self.room is not None and self.room < THRASHING):
             return "thrashing"
-        broken_off = not all(figures.ended for figures in self.cases.values())
+        broken_off = not all(figures.ended for figures in self.usual.values())
         if broken_off or (self.ruler == "limit" and self.room is not None and self.room < DOUBTFUL):
             return "doubtful"
         return self.ruler
@@ -162,6 +178,10 @@ class Observed:
     """Bytes allocated between cycles by bytes live at their ends, the median: how finely deaths are known."""
     last_is_swept: bool
     """Whether all that died before the last cycle is known."""
+    cpu_seconds: float | None
+    """How long mark workers and assists ran, on Ps, in all cycles together; None where nothing tells."""
+    cpu_ns_per_byte: tuple[float, float] | None
+    """The same by byte marked: the lower and the upper quartile of the cycles."""
 
 
 @dataclass(frozen=True)
@@ -194,9 +214,14 @@ class Pacing:
     drawn_at_end: int
     """Of these, after the last cycle that tells."""
     advice: Advice | None = None
-    cpu_ns_per_byte: tuple[float, float] | None = None
+    traced_ns_per_byte: tuple[float, float] | None = None
     """CPU time of the collector by byte marked, of a gctrace: the lower and the upper quartile of its cycles."""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def cpu_ns_per_byte(self) -> tuple[float, float] | None:
+        """CPU time of the collector by byte marked: of a run without tracing where there is one, else of the recording."""
+        return self.traced_ns_per_byte or self.observed.cpu_ns_per_byte
 
     @property
     def off(self) -> float | None:

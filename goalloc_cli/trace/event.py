@@ -76,6 +76,8 @@ class Kind(IntEnum):
     """from here on `p` allocates for owner `arg` (0: not known), until it is said again"""
     GOROUTINES = 14
     """`size` goroutines exist now"""
+    GC_CPU = 15
+    """for the cycle that ends next, mark workers (`arg` 0) or assists (`arg` 1) ran `size` nanoseconds in all, on Ps"""
 
     # The heap as it was when the recording started. All SNAP events come before all others.
     SNAP_RANGE = 16

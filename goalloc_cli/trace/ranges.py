@@ -52,7 +52,7 @@ FLAGS = {
 
 _TYPED = (Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD)
 _STACKED = (Kind.ALLOC, Kind.TINY)
-_YES_NO = (Kind.GC_START, Kind.GC_END, Kind.SET_GOGC, Kind.MANUAL_ALLOC, Kind.SCAVENGE)
+_YES_NO = (Kind.GC_START, Kind.GC_END, Kind.SET_GOGC, Kind.MANUAL_ALLOC, Kind.SCAVENGE, Kind.GC_CPU)
 _SPAN_CLASSED = (Kind.SNAP_SPAN, Kind.MCACHE_FLUSH, Kind.REFILL, Kind.SAW_SPAN_ALLOC)
 _SIZED_IN_PAGES = (
     Kind.SNAP_RANGE,
@@ -63,7 +63,7 @@ _SIZED_IN_PAGES = (
     Kind.MANUAL_ALLOC,
     Kind.SAW_SPAN_ALLOC,
 )
-_COUNTED = (Kind.TIME, Kind.SWEEP_COUNT, Kind.GOROUTINES)
+_COUNTED = (Kind.TIME, Kind.SWEEP_COUNT, Kind.GOROUTINES, Kind.GC_CPU)
 _BY_OWNER = (Kind.SNAP_SPAN, Kind.SNAP_PAGE_CACHE)
 """Kinds whose `p` is a P of the snapshot: one of those that the header counts. All others may name a later one."""
 _IN_SLOT = (Kind.SNAP_OBJECT, Kind.SNAP_DEAD)

@@ -66,7 +66,14 @@ STACKED = [
         new_calls=[Call(3, 0, 2)],
     ),
     replace(
-        batch([(Kind.WORKS_FOR, 0, 0, 0, 2, 0), (Kind.GOROUTINES, NO_P, 0, 7, 0, 0), (Kind.WORKS_FOR, NO_P, 0, 0, 0, 0)]),
+        batch(
+            [
+                (Kind.WORKS_FOR, 0, 0, 0, 2, 0),
+                (Kind.GOROUTINES, NO_P, 0, 7, 0, 0),
+                (Kind.GC_CPU, NO_P, 0, 7_000, 1, 0),
+                (Kind.WORKS_FOR, NO_P, 0, 0, 0, 0),
+            ]
+        ),
         new_owners=[Owner(0, 0, "", "", 1), Owner(2, 3, '=a "task", b', "7", 0)],
     ),
 ]

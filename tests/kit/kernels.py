@@ -24,14 +24,14 @@ HANDLES = 1 << 16
 class Kernels:
     """One heap and its Ps, driven one event at a time."""
 
-    def __init__(self, design: Design, nprocs: int, shares: tuple[float, float, int] | None = None) -> None:
+    def __init__(self, design: Design, nprocs: int, shares: tuple[float, float, int, float, int] | None = None) -> None:
         """With `shares` the heap starts and ends cycles by itself: so far from what is marked to the goal,
-        and marking takes so many bytes."""
+        and marking takes so many bytes, lasts until so many times the goal, and so many nanoseconds."""
         self.heap = new_heap(design, nprocs)
         if shares is not None:
             self.heap.paced.on = 1
             paced = self.heap.paced
-            paced.trigger_share, paced.end_share, paced.end_bytes = shares
+            paced.trigger_share, paced.end_share, paced.end_bytes, paced.end_goals, paced.end_ns = shares
         begin(self.heap)
         self.objects = np.zeros(HANDLES, OBJECT)
         self.stacks = np.zeros((HANDLES, 2), np.int64)

@@ -48,7 +48,7 @@ def cycles(events: Batch, design: Design, case: Case) -> list[Cycle]:
     """The cycles that a design's own pacer makes of a program."""
     run = Run(Trace("a program", Header(), iter(())), design, False, 1 << 60, False)
     run.tables.fit(*run.note(events))
-    run.take_over_pacing(case.trigger_share, case.end_share, None)
+    run.take_over_pacing(case, None)
     run.run_to(set_gogc(design.gogc), 0, 1)
     found, at, paced = [], 0, run.heap.paced
     while at < len(events):

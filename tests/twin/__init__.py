@@ -24,7 +24,7 @@ SpanRow = tuple[int, int, int, int, int, int]
 class Naive:
     """One heap and its Ps."""
 
-    def __init__(self, design: Design, nprocs: int, shares: tuple[float, float, int] | None = None) -> None:
+    def __init__(self, design: Design, nprocs: int, shares: tuple[float, float, int, float, int] | None = None) -> None:
         self.heap = Heap(design, nprocs)
         self.heap.shares = shares
         preset(self.heap)

@@ -134,8 +134,9 @@ def take_turn(h: Heap, p: int) -> None:
         h.cycles.append((h.heap_live, 0))
         gc_start(h, p)
         h.end_at = h.heap_marked + int(h.shares[1] * (h.goal - h.heap_marked))
-        h.end_at = max(h.end_at, h.cycles[-1][0] + h.shares[2])
-        if h.heap_live < h.end_at:
+        h.end_at = max(h.end_at, h.cycles[-1][0] + h.shares[2], int(h.shares[3] * h.goal))
+        h.ends_from = h.pages.now + h.shares[4]
+        if h.heap_live < h.end_at or h.pages.now < h.ends_from:
             return
     h.cycles[-1] = (h.cycles[-1][0], h.heap_live)
     gc_end(h, p, explicit=False)

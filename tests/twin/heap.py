@@ -141,12 +141,12 @@ class Heap:
         self.percent_trigger = 0
         self.limited = False
         """Whether the memory limit sets the goal."""
-        self.shares: tuple[float, float, int] | None = None
+        self.shares: tuple[float, float, int, float, int] | None = None
         """Where the heap starts and ends cycles by itself: how far from what is marked to the goal; and how many bytes
         marking takes at least."""
         self.due = False
         self.asked_for = False
-        self.end_at = 0
+        self.end_at = self.ends_from = 0
         self.ended_at = 0
         """When the last cycle ended."""
         self.has_ended = False

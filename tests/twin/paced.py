@@ -20,4 +20,7 @@ def look(h: Heap) -> None:
         return
     if not h.marking:
         choose_goal(h)
-    h.due = h.due or h.heap_live >= (h.end_at if h.marking else h.trigger)
+    if h.marking:
+        h.due = h.due or (h.heap_live >= h.end_at and h.pages.now >= h.ends_from)
+    else:
+        h.due = h.due or h.heap_live >= h.trigger

@@ -187,6 +187,8 @@ def plain(run: Run, change: Change, kind: Kind, size: int, arg: int) -> list[str
         return [f"It is {size:,} ns since the start of the trace."]
     if kind is Kind.GOROUTINES:
         return [f"There are {size:,} goroutines. It changes nothing."]
+    if kind is Kind.GC_CPU:
+        return [f"In the cycle that ends next {'assists' if arg else 'mark workers'} ran {size:,} ns. It changes nothing."]
     if kind is not Kind.SET_GOGC:
         return ["What it did to the heap stands below."]
     set_to = "off" if arg else f"{size} percent"

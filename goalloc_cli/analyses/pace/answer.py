@@ -58,5 +58,5 @@ def answer(
     pacing = pacer.pace([Setting(*each) for each in asked.settings], progress)
     if asked.gctrace is not None:
         few = f"{asked.gctrace.name} holds too few collections to tell when they start and end."
-        pacing = replace(pacing, cpu_ns_per_byte=cpu_of(asked.gctrace), notes=[] if cases else [few])
+        pacing = replace(pacing, traced_ns_per_byte=cpu_of(asked.gctrace), notes=[] if cases else [few])
     return pacing if asked.budget is None else replace(pacing, advice=advise(pacer, pacing, asked.budget))

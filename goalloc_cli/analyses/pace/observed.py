@@ -20,6 +20,8 @@ LITTLE = 64 << 10
 """Stacks and globals are the same in each cycle, but for so much, by the marked heap and in bytes;"""
 MOST_CYCLES = 0.8
 """in so many of the cycles at least."""
+ENOUGH = 5
+"""Cycles that tell what the collector costs."""
 
 
 def observe(events: Events, design: Design, told: int | None = None) -> Observed:
@@ -31,6 +33,7 @@ def observe(events: Events, design: Design, told: int | None = None) -> Observed
     clock = np.cumsum(np.where(events.kind == Kind.ALLOC, events.columns["size"], 0))
     gogc, scanned = inferred(events, design, marked, goals, told)
     between = np.diff(clock[ends]) if len(ends) > 1 else np.zeros(0)
+    cpu = cpu_of_cycles(events)
     finely = between / np.maximum(marked[:-1], 1) if len(marked) == len(ends) and len(between) else np.zeros(0)
     return Observed(
         gogc=gogc,
@@ -42,7 +45,31 @@ def observe(events: Events, design: Design, told: int | None = None) -> Observed
         black=black,
         resolution=quantile(finely, 0.5),
         last_is_swept=last_is_swept(events),
+        cpu_seconds=float(cpu.sum()) / 1e9 if len(cpu) else None,
+        cpu_ns_per_byte=cpu_by_byte(cpu, marked),
     )
+
+
+def cpu_of_cycles(events: Events) -> NDArray[np.int64]:
+    """Nanoseconds that mark workers and assists ran in each cycle that ended; empty where the trace does not tell."""
+    told, ends = events.at(Kind.GC_CPU), events.at(Kind.GC_END)
+    cycle = np.searchsorted(ends, told)
+    known = cycle < len(ends)
+    if not known.any():
+        return np.zeros(0, np.int64)
+    ns = np.bincount(cycle[known], events.columns["size"][told[known]], minlength=len(ends))
+    return ns.astype(np.int64)
+
+
+def cpu_by_byte(cpu_ns: NDArray[np.int64], marked: NDArray[np.int64]) -> tuple[float, float] | None:
+    """The lower and the upper quartile; None where few cycles tell."""
+    if len(cpu_ns) != len(marked):
+        return None
+    told = (cpu_ns > 0) & (marked > 0)
+    if told.sum() < ENOUGH:
+        return None
+    low, high = np.quantile(cpu_ns[told] / marked[told], (0.25, 0.75))
+    return float(low), float(high)
 
 
 def quantile(values: NDArray[np.float64], part: float) -> float | None:

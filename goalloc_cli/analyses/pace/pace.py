@@ -29,6 +29,9 @@ LEAST_CYCLES, TIMES_RECORDED = 2_000, 100
 """A setting that comes to more cycles, in all and by those recorded, is broken off."""
 
 
+SELDOM_NS = 4_000_000
+"""A recording that tells the time no more often is no clock."""
+
 Progress = Callable[[int], None] | None
 """Is told how many events all runs together have done."""
 
@@ -84,7 +87,7 @@ class Pacer:
         self.under = Under(
             design=replace(design, globals_scan_bytes=self.observed.scanned_beside),
             overhead=OTHER_BYTES if overhead is None else overhead,
-            cases=cases or (*BRACKET, *self.recorded_cases),
+            cases=cases or (*(case for case in BRACKET if not case.end_ns or tells_time(events)), *self.recorded_cases),
             most_cycles=max(LEAST_CYCLES, TIMES_RECORDED * self.observed.num_gc),
         )
         self.program = program(events, self.deaths, self.observed, events.tracer())
@@ -149,6 +152,12 @@ class Pacer:
             deaths=len(self.deaths.moments),
             drawn_at_end=len(self.deaths.late_objects),
         )
+
+
+def tells_time(events: Events) -> bool:
+    """Whether a recording tells the time often enough to be a clock."""
+    times = events.columns["size"][events.at(Kind.TIME)]
+    return len(times) > 1 and int(np.ptp(times)) <= SELDOM_NS * len(times)
 
 
 def as_trace(events: Events) -> Trace:

@@ -78,7 +78,7 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
     at = 0
     while at < program.snapshot_events:
         at = run.run_to(program.batch, at, program.snapshot_events)
-    run.take_over_pacing(case.trigger_share, case.end_share, program.began)
+    run.take_over_pacing(case, program.began)
     run.run_to(set_gogc(design.gogc), 0, 1)
     least_goal = design.heap_minimum * max(design.gogc, 0) // 100 + (64 << 10)
     cycles, ended = Cycles([], [], []), 0

@@ -25,6 +25,7 @@ from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
 from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
 from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
+from goalloc_cli.importers.exectrace.who.marking import new_marking, tell_marking
 from goalloc_cli.importers.exectrace.who.owners import Owners
 from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events, decode, lost_numbers, new_events, new_streams
@@ -75,6 +76,7 @@ class Reader:
         self.survey = survey(wire)
         ms, ps, most = len(wire.m_ids), self.survey.ps, int(self.survey.events.max())
         self._streams = new_streams(ms)
+        self._marking = new_marking(ms)
         self._room: Events | None = new_events(most, ms)
         self._coming: Callable[[], Decoded] | None = None
         """Waits for the next generation, once it is being decoded."""
@@ -170,6 +172,7 @@ class Reader:
         events = decode(self.wire, generation, self._streams, self._room)
         if self.wire.open and generation == len(self.wire.generations) - 1:
             events = self._certain(events)
+        tell_marking(events, self.wire.ticks_per_second, self._marking)
         begin_at_snapshot(events)
         self.lost.numbers += lost_numbers(events)
         self.lost.types += self.types.translate(events)

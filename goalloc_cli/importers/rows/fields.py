@@ -67,6 +67,7 @@ NEEDED_FIELDS = {
     Kind.SWEEP_TO: (ID,), Kind.SWEEP_RECLAIM: (ID,), Kind.SWEPT_NEXT: (ID,), Kind.SNAP_RANGE: (ID, SIZE),
     Kind.SNAP_SPAN: (ID, SIZE, ARG), Kind.SNAP_STACK_SPAN: (ID, SIZE, ARG), Kind.SNAP_PAGE_CACHE: (ID, SIZE, ARG),
     Kind.SNAP_PADDING: (ID, SIZE), Kind.WORKS_FOR: (ARG,), Kind.GOROUTINES: (SIZE,),
+    Kind.GC_CPU: (SIZE,),
 }  # fmt: skip
 """What a row cannot do without."""
 NEEDED = np.zeros(64, np.int64)

@@ -2,14 +2,15 @@
 
 Go looks where heapLive grows: after a refill and after a large object. What it decides is done once that allocation is
 complete (`gccycle.take_turn`). How long marking takes, and how early it therefore starts, is a matter of time, which a trace
-does not tell; so both are given: as shares of the way from the marked heap to the goal, and as the bytes that marking takes
-at least.
+does not tell; so both are given: as shares of the way from the marked heap to the goal, as a multiple of the goal that
+marking reaches at least, and as the bytes and the time that it takes at least.
 
 The table PACED: on, whether cycles are the model's own; due, that one starts or ends behind this allocation (1), or, where
 they are not, that sweeping has ended and is to be told once this event is over (TELL_SWEPT); requested, that the program
-asked for the one under way; end_at, the heap_live at which it ends; began_live, began_goal, began_marked,
-began_limited and ended_live, what there was when the last one started and ended; ended_ns, when; peak_mapped, the most that
-was mapped and not given back; trigger_share, end_share and end_bytes, what is given.
+asked for the one under way; end_at, the heap_live at which it ends, and end_not_before, the time before which it does not;
+began_live, began_goal, began_marked, began_limited and ended_live, what there was when the last one started and ended;
+ended_ns, when; peak_mapped, the most that was mapped and not given back; trigger_share, end_share, end_goals, end_bytes and
+end_ns, what is given.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def look(heap):
     if paced.requested:
         return
     if gc.marking:
+        if heap.time_ns < paced.end_not_before:
+            return
         at = paced.end_at
     else:
         keep_to_limit(heap)

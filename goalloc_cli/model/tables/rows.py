@@ -17,9 +17,10 @@ PACED_BEGAN = ("began_live", "began_goal", "began_marked", "began_limited")
 PACED = table(  # see paced.py
     "PACED",
     **dict.fromkeys(("on", "due", "requested", "end_at", *PACED_BEGAN), "<i8"),
-    **dict.fromkeys(("end_bytes", "ended_live", "ended_ns", "peak_mapped"), "<i8"),
+    **dict.fromkeys(("end_bytes", "end_ns", "end_not_before", "ended_live", "ended_ns", "peak_mapped"), "<i8"),
     trigger_share="<f8",
     end_share="<f8",
+    end_goals="<f8",
 )
 
 EVIDENCE = table(  # see evidence.py

@@ -7,7 +7,7 @@ from typing import Any
 
 from goalloc_cli import __version__
 from goalloc_cli.report.documents.replay import MODEL_VERSION, SCHEMA_VERSION, trace_identity
-from goalloc_cli.results.pacing import OFF, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import OFF, WAITS, Pacing, Prediction, Setting
 
 Document = dict[str, Any]
 
@@ -78,12 +78,12 @@ def row(pacing: Pacing, found: Prediction, with_tracer: bool = False) -> Documen
 
 
 def work(pacing: Pacing, found: Prediction) -> list[float] | None:
-    """Bytes scanned by those of the recorded setting: from the least to the most of the cases."""
+    """Bytes scanned by those of the recorded setting: from the least to the most of the usual cases."""
     if pacing.base is None:
         return None
     shares = [
         figures.scan_work / base.scan_work
-        for name, figures in found.cases.items()
+        for name, figures in found.usual.items()
         if (base := pacing.base.cases.get(name)) is not None and base.scan_work
     ]
     return [min(shares), max(shares)] if shares else None
@@ -102,11 +102,16 @@ def mark_pareto(rows: list[Document]) -> None:
     known = [r for r in rows if not r["with_tracer"] and r["gc_work"] is not None]
     for each in rows:
         each["pareto"] = each in known and not any(
-            other["peak_mapped"][1] <= each["peak_mapped"][1]
+            high(other) <= high(each)
             and other["gc_work"][1] <= each["gc_work"][1]
-            and (other["peak_mapped"][1], other["gc_work"][1]) != (each["peak_mapped"][1], each["gc_work"][1])
+            and (high(other), other["gc_work"][1]) != (high(each), each["gc_work"][1])
             for other in known
         )
+
+
+def high(row: Document) -> int:
+    """The most that a setting maps, where no cycle waits: that it depends on the setting is what matters here."""
+    return max(int(figures["peak_mapped"]) for name, figures in row["cases"].items() if name != WAITS.name)
 
 
 def advice(pacing: Pacing) -> Document | None:

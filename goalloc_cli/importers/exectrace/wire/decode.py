@@ -47,8 +47,12 @@ class Ev(IntEnum):
     GC_END = 30
     GC_SWEEP_BEGIN = 32
     GC_SWEEP_END = 33
+    GC_MARK_ASSIST_ACTIVE = 34
+    GC_MARK_ASSIST_BEGIN = 35
+    GC_MARK_ASSIST_END = 36
     HEAP_ALLOC = 37
     HEAP_GOAL = 38
+    GO_LABEL = 39
     USER_TASK_BEGIN = 40
     USER_TASK_END = 41
     USER_REGION_BEGIN = 42
@@ -113,7 +117,7 @@ class Events:
     """Every event of the M since the one before in these columns is stamped at most one tick after the last: the stamp may
     have been pushed, and real time may be behind it (runtime/traceevent.go, event)."""
     a: NDArray[np.int64]
-    """First argument."""
+    """First argument. Of the end of a cycle, what marking took (`who/marking`)."""
     b: NDArray[np.int64]
     """Second argument. Of a goroutine's state, the third (the state). Of a message, the second and the third (ids of two
     strings, 32 bits each). Of a goroutine that is made, likewise (the stack that it begins with, that of its maker),

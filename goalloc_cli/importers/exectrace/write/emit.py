@@ -22,6 +22,8 @@ from goalloc_cli.importers.exectrace.infer.sweepers import (
     EXPLICIT,
 )
 from goalloc_cli.importers.exectrace.slots.sizes import request
+from goalloc_cli.importers.exectrace.who.marking import ASSISTS, WORKS
+from goalloc_cli.importers.exectrace.who.marking import BITS as MARKING_BITS
 from goalloc_cli.importers.exectrace.wire.asked import STACK_AT, TYPE_BITS, TYPE_MASK, asked_size
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.write.put import flush_once, put, uncache
@@ -41,7 +43,7 @@ K_SWEEP_CREDIT, K_RECLAIM_BYTES = int(Kind.SWEEP_CREDIT), int(Kind.RECLAIM_BYTES
 K_SWEEP_PAID, K_SWEPT_NEXT = int(Kind.SWEEP_PAID), int(Kind.SWEPT_NEXT)
 K_HEAP_GOAL, K_SCAVENGE, FREE_OS_MEMORY = int(Kind.HEAP_GOAL), int(Kind.SCAVENGE), int(Kind.FREE_OS_MEMORY)
 MCACHE_FLUSH, PAGE_CACHE_FLUSH, K_CHECKPOINT = int(Kind.MCACHE_FLUSH), int(Kind.PAGE_CACHE_FLUSH), int(Kind.CHECKPOINT)
-WORKS_FOR, K_GOROUTINES = int(Kind.WORKS_FOR), int(Kind.GOROUTINES)
+WORKS_FOR, K_GOROUTINES, K_GC_CPU = int(Kind.WORKS_FOR), int(Kind.GOROUTINES), int(Kind.GC_CPU)
 MANUAL_ALLOC, MANUAL_FREE, SAW_HEAP_LIVE = int(Kind.MANUAL_ALLOC), int(Kind.MANUAL_FREE), int(Kind.SAW_HEAP_LIVE)
 SAW_SPAN_ALLOC, SAW_SPAN_FREE = int(Kind.SAW_SPAN_ALLOC), int(Kind.SAW_SPAN_FREE)
 PROC_START, GO_STOP, GO_BLOCK, STW_END = int(Ev.PROC_START), int(Ev.GO_STOP), int(Ev.GO_BLOCK), int(Ev.STW_END)
@@ -265,6 +267,8 @@ def control(out, st, src, held, i, ns, several_ps):
     elif k == GC_END:
         put_time(out, st, ns, 1)
         put(out, st, K_GOROUTINES, NO_P, 0, src.b[i], 0, 0)
+        put(out, st, K_GC_CPU, NO_P, 0, 1000 * (src.a[i] >> MARKING_BITS), WORKS, 0)
+        put(out, st, K_GC_CPU, NO_P, 0, 1000 * (src.a[i] & ((1 << MARKING_BITS) - 1)), ASSISTS, 0)
         put(out, st, K_GC_END, p, 0, 0, src.explicit[st.ends], 0)
         st.ends += 1
         st.stop_m = m
