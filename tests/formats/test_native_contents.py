@@ -41,7 +41,7 @@ def test_what_a_newer_minor_version_adds_is_skipped():
     [
         ({"columns": {"id": {"width": 1, "at": 0, "bytes": 0, "xor": True}}}, "unknown keys {'xor'}"),
         ({"head": {"codec": "lzma"}}, "codec 'lzma' is not known"),
-        ({"columns": {"kind": {"value": 15}}}, r"chunk 0: event 0 \(event 0 of the trace\): unknown kind 15"),
+        ({"columns": {"kind": {"value": 31}}}, r"chunk 0: event 0 \(event 0 of the trace\): unknown kind 31"),
         ({"columns": {"kind": {"value": Kind.FREE | NOSCAN}}}, "unknown kind 2 with NOSCAN"),
     ],
 )
