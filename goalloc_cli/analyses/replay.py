@@ -18,7 +18,8 @@ from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.books import survey
-from goalloc_cli.model.books.pagemap import Seen
+from goalloc_cli.model.books.pagemap import Mapper
+from goalloc_cli.model.books.series import new_series
 from goalloc_cli.model.books.tally import tally
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.proof.check import check as check_heap
@@ -40,6 +41,8 @@ MIN_TABLE = 1 << 16
 """Handles that every table has room for from the start."""
 ROOM = 1 << 24
 """Objects that there is room for once these are too few; so many are never copied to a longer table."""
+NO_SERIES = new_series()
+"""Of a replay without pictures: no sample is due."""
 
 
 def refuse(trace_name: str, number: int, batch: Batch, index: int, fault: int) -> NoReturn:
@@ -110,7 +113,9 @@ def replay(
     if begin_with is not None:
         run.load(*begin_with)
     if pictures:
-        run.album = Album(trace.events)
+        run.album = Album(new_series(), Mapper(), trace, run.events)
+        run.album.watch(run.tracer)
+        run.trace = run.album.beside(run.trace)
     for batch in ahead(run.trace.batches):
         run.feed(batch)
         if progress:
@@ -151,7 +156,6 @@ class Run:
         self.samples: list[NDArray[np.void]] = []
         self.told = 0  # the event of the last sample of those that the kernel takes in cycles
         self.album: Album | None = None
-        self.seen = Seen()
         self.checkpoints: list[Checkpoint] = []
         self.tracer = TracerBuffers()
         self.types: list[TypeInfo] = [TypeInfo("", 0, 0)]
@@ -169,13 +173,11 @@ class Run:
             stop = end
             if isinstance(self.every, int):
                 stop = min(stop, at + self.every - (first + at) % self.every)
-            if self.album is not None:
-                stop = min(stop, at + self.album.wait(first + at))
             at = self.run_to(batch, at, stop)
             self.events = first + at
             self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
             if self.album is not None:
-                self.take_pictures(self.album, Kind(kinds[at - 1]))
+                self.take_frame(self.album, Kind(kinds[at - 1]))
         if end < len(batch):
             refuse(self.trace.name, first + end, batch, end, misplaced)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
@@ -247,7 +249,10 @@ class Run:
     def run_to(self, batch: Batch, at: int, stop: int) -> int:
         """Apply events from `at` on, up to `stop` or a point where a sample is due."""
         columns = [np.ascontiguousarray(c[:stop]) for c in (batch.kind, batch.p, batch.id, batch.size, batch.arg)]
-        done = replay_batch(self.heap, self.tables.handles, Columns(*columns), at)
+        series = NO_SERIES if self.album is None else self.album.series
+        done = replay_batch(self.heap, self.tables.handles, Columns(*columns), at, series)
+        if self.album is not None:
+            self.album.born.note(Columns(*columns), at, done, len(self.tables.objects))
         if self.heap.fault:
             refuse(self.trace.name, int(self.heap.event) + done, batch, done, int(self.heap.fault))
         return int(done)
@@ -289,6 +294,8 @@ class Run:
             npages = sum(int(heap.spans[int(objects[handle]["loc"]) >> 16]["npages"]) for handle in tags)
             locs = [int(objects[handle]["loc"]) for handle in (*tags, *data)]
             self.tracer.begin(self.events, locs, npages << int(heap.knobs.page_shift))
+            if self.album is not None:
+                self.album.watch(self.tracer)
         if not self.trace.header.from_start:
             # All that was idle then is taken to be released, and none of it need be.
             heap.scavenge.less = heap.stats.released
@@ -314,10 +321,9 @@ class Run:
     def end(self) -> None:
         """Take the last sample, and the last frame."""
         self.tell_cycle()
-        self.sample(Reason.END)
+        row = self.sample(Reason.END)
         if self.album is not None:
-            objects = self.tables.objects
-            self.album.paste(self.seen.frame(self.heap, objects, self.events, "end", len(objects)))  # type: ignore[no-untyped-call]
+            self.album.take_frame(self.heap, self.tables.objects, row, "end")
 
     def sample(self, reason: Reason, name: int = 0) -> np.void:
         """Take a sample of the heap now."""
@@ -334,20 +340,18 @@ class Run:
         row["event"], row["reason"], row["name"] = self.events, reason, name
         return row
 
-    def take_pictures(self, album: Album, last: Kind) -> None:
-        """Take the sample and the frame that are due behind this event."""
-        if last in SNAP_KINDS and last is not Kind.SNAP_END:
-            return
-        if album.wants_sample(self.events):
-            album.add(self.sampled(Reason.EVERY))
+    def take_frame(self, album: Album, last: Kind) -> None:
+        """Take the frame that is due behind this event."""
         if why := album.why_now(self.events, last):
-            most = album.looked_at(self.events)
-            album.paste(self.seen.frame(self.heap, self.tables.objects, self.events, why, most))  # type: ignore[no-untyped-call]
+            row = album.samples[-1] if why == "every" else self.samples[-1][0]
+            album.take_frame(self.heap, self.tables.objects, row, why)
 
     def outcome(self, design_name: str, seconds: float) -> Outcome:
         """Everything that was found out."""
         heap, album = self.heap, self.album
-        taken = np.concatenate([*self.samples, *(album.samples if album else ()), np.array([heap.peak], SAMPLE)])
+        taken = np.concatenate([*self.samples, *([album.samples] if album else ()), np.array([heap.peak], SAMPLE)])
+        if album is not None:
+            self.tracer.until = max(self.tracer.until, int(album.series.buffers_until))
         self.tracer.take_out(taken, self.design.page_size)
         own = sum(map(len, self.samples))
         samples, even = taken[:own], taken[own:-1]

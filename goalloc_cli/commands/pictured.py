@@ -1,4 +1,4 @@
-"""A replay with all that its page shows: pictures, lifetimes, other releases, other settings of the pacer."""
+"""A replay with all that its page shows: pictures, other releases, other settings of the pacer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Part:
 
     job: Job
     kind: str = "replay"
-    """"replay", "lifetimes" or "pace"."""
+    """"replay" or "pace"."""
 
     def __str__(self) -> str:
         return str(self.job)
@@ -76,7 +76,7 @@ def parts_of(job: Job, versions: list[str | None], with_pace: bool) -> list[Part
         one, *base = with_bases([replace(job, go_version=versions[0])], 1)
         parts = [Part(one), *(Part(replace(each, pictures=False)) for each in base)]
     own = replace(job, go_version=None, pictures=False)
-    return [*parts, Part(own, "lifetimes"), *([Part(own, "pace")] if with_pace else [])]
+    return [*parts, *([Part(own, "pace")] if with_pace else [])]
 
 
 def told(results: Iterator[Any], parts: list[Part]) -> Iterator[Any]:
@@ -89,17 +89,7 @@ def told(results: Iterator[Any], parts: list[Part]) -> Iterator[Any]:
 
 def made(part: Part, tick: Tick) -> Document | None:
     """Make one part."""
-    if part.kind == "replay":
-        return replayed(part.job, tick)
-    return lifetimes(part.job) if part.kind == "lifetimes" else paced(part.job)
-
-
-def lifetimes(job: Job) -> Document:
-    """How long objects live, by GC cycles."""
-    from goalloc_cli.analyses.describe import describe
-    from goalloc_cli.report.documents.trace import lifetimes_document
-
-    return lifetimes_document(describe(opened(job)))
+    return replayed(part.job, tick) if part.kind == "replay" else paced(part.job)
 
 
 def paced(job: Job) -> Document:

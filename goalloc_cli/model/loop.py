@@ -7,6 +7,7 @@ import numpy as np
 from goalloc_cli.compiled.jit import apart, inner, kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.model.books.ledger import take_sample
+from goalloc_cli.model.books.series import take_due
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, rest, take_turn, tell_swept
 from goalloc_cli.model.malloc import free, malloc, pack_told
 from goalloc_cli.model.mcache import prepare_for_sweep
@@ -66,23 +67,41 @@ NEAR = 24
 
 
 @kernel
-def replay_batch(heap, handles, columns, start):
+def replay_batch(heap, handles, columns, start, series):
     """Apply events start, start+1, ... of a batch, up to and including the next GC_END, CHECKPOINT or SNAP_END.
 
-    Where the model's own pacer ends cycles, also up to where it ends one.
+    Where the model's own pacer ends cycles, also up to where it ends one; where maps are wanted, to where one is due.
 
     Args:
         heap: HEAP record.
         handles, columns: tables/columns.py.
         start: index of the first event to apply.
+        series: SERIES record (books/series.py): the samples that are taken on the way.
 
     Returns:
         Index of the first event not applied; after a fault, of the event that could not be applied.
     """
+    n = len(columns.kind)
+    at = start
+    while at < n:
+        at, stops = replay_until(heap, handles, columns, at, min(n, series.due - heap.event))
+        if heap.fault:
+            return at
+        if heap.event + at == series.due:
+            take_due(heap, handles.objects, series.due, columns.kind[at - 1] & KIND_MASK, series)
+        if stops or series.wants_frame:
+            return at
+    return n
+
+
+@inner
+def replay_until(heap, handles, columns, start, end):
+    """Apply events start to end - 1, or up to one behind which Python has something to do. Returns the index of the first
+    event not applied, and whether there is something to do."""
     kind, p, handle, size, arg = columns
     objects = handles.objects
     n = len(kind)
-    for i in range(start, n):
+    for i in range(start, end):
         heap.event_in_batch = i
         if i + FAR < n:
             prefetch(objects, handle[i + FAR])
@@ -99,7 +118,7 @@ def replay_batch(heap, handles, columns, start):
             noscan, bound = kind[i] & NOSCAN != 0, kind[i] & BOUND != 0
             malloc(heap, objects, np.int64(handle[i]), who, size[i], noscan, bound, np.int64(arg[i]))
             if heap.paced.due and not heap.fault and take_turn(heap, who):
-                return i + 1
+                return i + 1, True
         elif k == FREE:
             free(heap, objects, np.int64(handle[i]))
         else:
@@ -107,10 +126,10 @@ def replay_batch(heap, handles, columns, start):
             if heap.paced.due == TELL_SWEPT:
                 tell_swept(heap, 1)
             if k in (GC_END, CHECKPOINT, SNAP_END) and not heap.fault:
-                return i + 1
+                return i + 1, True
         if heap.fault:
-            return i
-    return len(kind)
+            return i, True
+    return end, False
 
 
 @inner

@@ -50,6 +50,19 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class Lifetimes:
+    """How long objects lived, as `analyses.pictures.born` counted it beside a replay."""
+
+    cycles: list[Bucket]
+    """By GC cycles that ended between birth and death; the last counts everything longer."""
+    live_objects: int
+    """At the end."""
+    live_bytes: int
+    dead_of_unknown_age: int
+    """Objects that were there when the trace began and died in it."""
+
+
+@dataclass(frozen=True)
 class Stacks:
     """Goroutine stacks."""
 

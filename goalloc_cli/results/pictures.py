@@ -5,10 +5,12 @@ However long a trace is, there are no more of either; so a page made from them h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from goalloc_cli.results.description import Lifetimes
 
 MOST_SAMPLES = 600
 MOST_FRAMES = 48
@@ -27,6 +29,8 @@ PLANES = ("kind", "occupancy", "dead", "spanclass", "age", "type", "live")
 """Bytes of a cell: one of KINDS, that of most of its pages; per cent of its slots that hold a live object (1 at least where
 any does), and per cent that hold a dead one; span class; age in GC cycles; the place of a type in `types`, 0 unknown; live
 objects. Where a cell holds several spans, class, age and type are those of the first with anything live."""
+WHO = "who"
+"""One more where the trace tells who allocates: the place in `who`, 0 unknown."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,11 @@ class Frame:
     """A cell is 1 << shift pages."""
     planes: NDArray[np.uint8]
     """PLANES, but for the type; shape (6, cells)."""
-    types: NDArray[np.int64]
+    types: NDArray[np.int32]
     """Type ids, shape (cells,): 0 unknown, -1 where nothing lives."""
+    owners: NDArray[np.int32]
+    """Who allocated the object that the type is of: owners (`results/who.py`), 0 unknown; shape (cells,), or (0,) where the
+    trace does not tell."""
     pages: tuple[int, ...]
     """Pages by KINDS, exact; then those of spans of small objects that are less than half live."""
 
@@ -63,6 +70,8 @@ class PageMap:
     frames: list[Frame]
     type_names: list[str]
     """By type id."""
+    owner_names: list[str] = field(default_factory=list)
+    """By owner + 1, for the first lived before the recording; "": not known. Empty where the trace tells none."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,8 @@ class Pictures:
     cycles_kept: int = 1
     """Of so many GC cycles the start, end and sweep end of one is among the samples."""
     pages: PageMap | None = None
+    lifetimes: Lifetimes | None = None
+    """None where the replay went on from a saved state: of the objects in it nobody knows when they were born."""
 
 
 def shift_for(first_page: int, end_page: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Scavenger
 
+Sample = np.void | Mapping[str, int]
+"""A SAMPLE row, or its columns by name."""
 GIVEN_BACK = ("released_background", "released_growth", "released_limit", "released_forced", "released_idle")
 """The fields of a sample that count what was ever given back."""
 STRAY_PAGES = 64
@@ -28,7 +31,7 @@ class Range:
     high: int
 
 
-def heap_released(sample: np.void, design: Design, ps: int, recorded: bool) -> Range:
+def heap_released(sample: Sample, design: Design, ps: int, recorded: bool) -> Range:
     """HeapReleased.
 
     Where no recording tells when the background scavenger ran, it may have come down to its goal by now. With several Ps the
@@ -49,7 +52,7 @@ def stray(design: Design, ps: int) -> int:
     return ps * STRAY_PAGES * design.page_size
 
 
-def resident(sample: np.void, design: Design, ps: int, recorded: bool) -> dict[str, Range]:
+def resident(sample: Sample, design: Design, ps: int, recorded: bool) -> dict[str, Range]:
     """The rows that sum to the resident memory.
 
     What is counted as used is resident at most. What of it was perhaps never touched is a row of its own, below 0.
@@ -83,7 +86,7 @@ def exactly(nbytes: int) -> Range:
     return Range(nbytes, nbytes, nbytes)
 
 
-def others(sample: np.void, design: Design) -> Range:
+def others(sample: Sample, design: Design) -> Range:
     """What is not modelled: code and data of the program, threads, and tables of the runtime that grow with the heap."""
     used = int(sample["heap_sys"] - sample["heap_released"] + sample["stack_inuse"])
     return Range(

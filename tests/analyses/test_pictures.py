@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.pictures.album import Album, on_one_grid
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.commands.choose import choose_design
 from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.model.books.pagemap import Mapper
+from goalloc_cli.model.books.series import new_series
 from goalloc_cli.report.documents.replay import document
 from goalloc_cli.report.pictures.heapmap import unpacked
+from goalloc_cli.results.description import Lifetimes
 from goalloc_cli.results.outcome import LEDGER, SAMPLE, Outcome, Place, Reason
 from goalloc_cli.results.pictures import CACHED, FREE, LARGE, PLANES, RELEASED, SMALL, STACK, WORKBUF, Frame, Pictures
 from goalloc_cli.synth.make import synthesize
-from goalloc_cli.trace.event import Kind
+from goalloc_cli.trace.event import Batch, Kind
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.root import ROOT
 
+OWN = ("series", "map", "lifetimes")
+"""What a replay's document has with pictures alone."""
 ORDERS = str(ROOT / "traces" / "orders-go1.27.msgpack")
 
 
@@ -41,28 +48,47 @@ def pictures(outcome: Outcome) -> Pictures:
 def frame(event: int = 0, first: int = 0, shift: int = 0, cells: int = 4, kind: int = SMALL) -> Frame:
     planes = np.full((6, cells), 10, np.uint8)
     planes[0] = kind
-    return Frame(event, 0, 0, "every", first, shift, planes, np.ones(cells, np.int64), (0,) * 9)
+    return Frame(event, 0, 0, "every", first, shift, planes, np.ones(cells, np.int32), np.zeros(0, np.int32), (0,) * 9)
 
 
 # How many.
 
 
+def quiet(events: int, at_once: int = 1 << 16) -> Iterator[Batch]:
+    """An object, and then nothing that the heap would notice."""
+    for start in range(0, events, at_once):
+        n = min(at_once, events - start)
+        kind, size = np.full(n, Kind.SAW_HEAP_LIVE, np.uint8), np.full(n, 48, np.int64)
+        if not start:
+            kind[0] = Kind.ALLOC
+        yield Batch(kind, np.zeros(n, np.uint16), np.zeros(n, np.uint32), size, np.zeros(n, np.uint32))
+
+
 @pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize("events", [1, 100, 9_600, 100_000, 3_000_000])
+@pytest.mark.parametrize("events", [1, 100, 9_600, 9_620, 100_000, 3_000_000])
 def test_there_are_few_samples_and_frames_however_long_a_trace_is(events: int, known: bool) -> None:
-    album = Album(events if known else None)
-    event = most = 0
-    while event < events:
-        event += album.wait(event)
-        row = np.zeros(1, SAMPLE)
-        row["event"], row["reason"] = event, Reason.EVERY
-        album.add(row)
-        if album.why_now(event, Kind.ALLOC):
-            album.paste(frame(event))
-        most = max(most, len(album.samples))
-        assert len(album.frames) < 48
-    assert most <= 600
-    assert len(album.samples) >= min(250, events // 16)
+    found = pictures(taken(Trace("quiet", Header(), quiet(events), events=events if known else None), pictures=True))
+    assert min(250, events // 16) <= len(found.series) <= 600
+    assert found.pages is not None
+    assert min(14, events // 160) <= len(found.pages.frames) <= 48
+    assert [one.event for one in found.pages.frames] == sorted({one.event for one in found.pages.frames})
+
+
+@pytest.mark.parametrize("at_once", [1000, 4096, 131_071])
+def test_what_is_taken_does_not_depend_on_batches(orders: Outcome, at_once: int) -> None:
+    """Of a recording with a snapshot, and of more frames than are kept."""
+    trace = open_trace(ORDERS)
+    parts = replace(trace, batches=in_parts(trace.batches, at_once), events=None)
+    whole = replace(open_trace(ORDERS), events=None)
+    ours, theirs = (document(replace(taken(one, pictures=True), seconds=0)) for one in (parts, whole))
+    assert {name: ours[name] for name in OWN} == {name: theirs[name] for name in OWN}
+
+
+def in_parts(batches: Iterator[Batch], at_once: int) -> Iterator[Batch]:
+    for batch in batches:
+        for start in range(0, len(batch), at_once):
+            part = batch.part(start, start + at_once)
+            yield part.without_news() if start else part
 
 
 def test_a_replay_with_many_cycles_keeps_every_so_many() -> None:
@@ -71,7 +97,8 @@ def test_a_replay_with_many_cycles_keeps_every_so_many() -> None:
     samples["reason"][-1] = Reason.END
     samples["heap_inuse"] = 1
     heap = np.rec.array([(0, (13,))], [("base_addr", "<i8"), ("knobs", [("page_shift", "<i8")])])[0]
-    found = Album(3001).pictures(samples[:0], samples, samples[1500:1501], heap, [""])
+    album = Album(new_series(), Mapper(), Trace("", Header(), iter(())))
+    found = album.pictures(samples[:0], samples, samples[1500:1501], heap, [""])
     assert len(found.series) <= 600
     assert found.cycles_kept == 16
     assert found.series["event"].tolist() == sorted(found.series["event"].tolist())
@@ -99,7 +126,7 @@ def test_nothing_is_sampled_before_the_snapshot_is_complete(orders: Outcome) -> 
 def test_pictures_change_nothing_else(orders: Outcome) -> None:
     plain = taken(open_trace(ORDERS))
     ours, theirs = document(replace(orders, seconds=0)), document(replace(plain, seconds=0))
-    assert {name: part for name, part in ours.items() if name not in ("series", "map")} == theirs
+    assert {name: part for name, part in ours.items() if name not in OWN} == theirs
 
 
 def test_a_map_counts_every_page_once(orders: Outcome) -> None:
@@ -151,7 +178,7 @@ def test_no_type_is_told_where_nothing_lives() -> None:
 
 
 def test_frames_of_a_heap_that_grew_lie_on_one_grid() -> None:
-    found = on_one_grid([frame(1, first=8, cells=4), frame(2, first=0, shift=2, cells=8)], 0, 8192, [""])
+    found = on_one_grid([frame(1, first=8, cells=4), frame(2, first=0, shift=2, cells=8)], 0, 8192, [""], [])
     assert found is not None
     assert (found.shift, found.first_cell, found.cells) == (2, 0, 8)
     assert found.frames[0].planes[0].tolist() == [0, 0, SMALL, 0, 0, 0, 0, 0]
@@ -161,7 +188,7 @@ def test_frames_of_a_heap_that_grew_lie_on_one_grid() -> None:
 def test_of_two_unlike_cells_the_one_in_use_is_told() -> None:
     mixed = frame(1, first=1, cells=2, kind=FREE)
     mixed.planes[0, 1] = SMALL
-    found = on_one_grid([mixed, frame(2, first=0, shift=1, cells=2)], 0, 8192, [""])
+    found = on_one_grid([mixed, frame(2, first=0, shift=1, cells=2)], 0, 8192, [""], [])
     assert found is not None
     assert found.frames[0].planes[0].tolist() == [FREE, SMALL]
 
@@ -195,3 +222,23 @@ def test_once_sweeping_has_ended_no_garbage_that_was_found_is_left(orders: Outco
     swept = orders.samples[orders.samples["reason"] == Reason.SWEPT]
     assert len(swept) > 3
     assert not swept["dead_unswept"].any()
+
+
+# Lifetimes.
+
+
+@pytest.mark.parametrize("name", ["steady", "generational", "lru"])
+def test_lifetimes_are_those_of_the_description(name: str) -> None:
+    made = list(synthesize(name, 60_000, 3, {}).batches)
+    ours = pictures(taken(Trace(name, Header(), iter(made)), pictures=True)).lifetimes
+    theirs = describe(Trace(name, Header(), iter(made)))
+    assert ours == Lifetimes(theirs.lifetimes_cycles, theirs.live_objects, theirs.live_bytes, theirs.dead_of_unknown_age)
+
+
+def test_lifetimes_of_a_recording_are_those_of_the_description(orders: Outcome) -> None:
+    """It has a snapshot: of its objects nobody knows the age."""
+    theirs = describe(open_trace(ORDERS))
+    assert theirs.dead_of_unknown_age > 0
+    assert pictures(orders).lifetimes == Lifetimes(
+        theirs.lifetimes_cycles, theirs.live_objects, theirs.live_bytes, theirs.dead_of_unknown_age
+    )

@@ -8,6 +8,7 @@ import numpy as np
 
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central
+from goalloc_cli.model.books.series import new_series
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.tables.columns import Columns, Handles
 from goalloc_cli.model.tables.faults import FAULTS
@@ -19,6 +20,7 @@ from goalloc_cli.trace.trace import Header
 
 DTYPES = (np.uint8, np.uint16, np.uint32, np.int64, np.uint32)
 HANDLES = 1 << 16
+NO_SERIES = new_series()
 
 
 class Kernels:
@@ -54,6 +56,7 @@ class Kernels:
             Handles(self.objects, self.stacks, self.manual_spans, self.cursor),
             Columns(*(np.array([value], dtype) for value, dtype in zip((kind, p, id, size, arg), DTYPES, strict=True))),
             0,
+            NO_SERIES,
         )
         if self.heap.fault:
             raise AssertionError(FAULTS[int(self.heap.fault)])

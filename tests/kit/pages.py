@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from goalloc_cli.commands.pictured import lifetimes
 from goalloc_cli.commands.several import Job, replayed
 from goalloc_cli.report.forms.html.page import page
 from tests.kit.root import ROOT
@@ -22,7 +21,7 @@ def document_of(path: str | Path) -> Document:
     job = Job(str(path), None, (), None, "gc", False, False, False, pictures=True)
     found = replayed(job, lambda _: None)
     assert found is not None
-    return {**found, "lifetimes": lifetimes(job)}
+    return found
 
 
 def page_of(path: str | Path) -> str:

@@ -106,14 +106,18 @@ def document(
 
 
 def pictures(outcome: Outcome) -> dict[str, Any]:
-    """The samples and maps that were taken along for pictures."""
+    """The samples, maps and lifetimes that were taken along for pictures."""
     taken = outcome.pictures
     if taken is None:
         return {}
     from goalloc_cli.report.pictures.heapmap import heap_map
     from goalloc_cli.report.pictures.series import series
 
-    return {"series": series(outcome, taken)} | ({} if taken.pages is None else {"map": heap_map(taken.pages)})
+    return {
+        "series": series(outcome, taken),
+        **({} if taken.pages is None else {"map": heap_map(taken.pages)}),
+        **({} if taken.lifetimes is None else {"lifetimes": plain(asdict(taken.lifetimes))}),
+    }
 
 
 def trace_identity(name: str, header: Header, trace_bytes: int | None, events: dict[str, int]) -> dict[str, Any]:

@@ -13,16 +13,6 @@ from goalloc_cli.results.description import TraceStats
 SCHEMA = "goalloc stats"
 
 
-def lifetimes_document(stats: TraceStats) -> dict[str, Any]:
-    """The part about lifetimes, as the page of a replay has it."""
-    return {
-        "cycles": [asdict(bucket) for bucket in stats.lifetimes_cycles],
-        "live_objects": stats.live_objects,
-        "live_bytes": stats.live_bytes,
-        "dead_of_unknown_age": stats.dead_of_unknown_age,
-    }
-
-
 def trace_document(stats: TraceStats, remarks: Sequence[str] = ()) -> dict[str, Any]:
     """Everything `describe` found, in plain lists, dicts and numbers."""
     found = asdict(stats)

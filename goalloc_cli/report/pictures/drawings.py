@@ -64,7 +64,7 @@ def map_at_the_end(document: Document) -> list[Block]:
     if "map" not in document:
         return []
     found = document["map"]
-    last = dict(zip(PLANES, unpacked(found)[-1].tolist(), strict=True))
+    last = dict(zip(PLANES, unpacked(found)[-1].tolist(), strict=False))  # there may be one more, of who
     kinds = [
         LARGE if kind == LARGE else len(KINDS) + fill(full) if kind == SMALL else kind
         for kind, full in zip(last["kind"], last["occupancy"], strict=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.report.pictures.layers import LAYERS
-from goalloc_cli.results.outcome import LEDGER, Outcome, Reason
+from goalloc_cli.results.outcome import LEDGER, SAMPLE, Outcome, Reason
 from goalloc_cli.results.pictures import MOST_SAMPLES, Pictures
 from goalloc_cli.results.resident import resident, total
 
@@ -34,12 +34,13 @@ def series(outcome: Outcome, taken: Pictures) -> Document:
     columns["idle_backed"] = (rows["heap_idle"] - rows["heap_released"]).tolist()
     columns["records"] = records.tolist()
     columns["not_modelled"] = [outcome.design.other_bytes] * len(rows)
-    ranges = [residence(outcome, row) for row in rows]
+    # A row of a table is slow to ask, column by column.
+    ranges = [residence(outcome, dict(zip(SAMPLE.names or (), row, strict=True))) for row in rows.tolist()]
     columns["rss_low"], columns["rss_high"] = [low for low, _ in ranges], [high for _, high in ranges]
     return {"columns": columns, "reasons": list(REASONS), "cycles_kept": taken.cycles_kept}
 
 
-def residence(outcome: Outcome, row: np.void) -> tuple[int, int]:
+def residence(outcome: Outcome, row: dict[str, int]) -> tuple[int, int]:
     """In what range the RSS lies."""
     found = total(resident(row, outcome.design, outcome.header.gomaxprocs, bool(outcome.hints)))
     return found.low, found.high

@@ -12,7 +12,7 @@ from goalloc_cli.report.pictures.heapmap import shortened, unpacked
 from goalloc_cli.report.pictures.layers import mixed
 from goalloc_cli.report.tables.objects import spc_name
 from goalloc_cli.report.units import iec, percent, short_size
-from goalloc_cli.results.pictures import KINDS, LARGE, PLANES, SMALL
+from goalloc_cli.results.pictures import KINDS, LARGE, PLANES, SMALL, WHO
 
 Document = dict[str, Any]
 Frames = NDArray[np.uint8]
@@ -59,7 +59,7 @@ def mapped(document: Document) -> Document | None:
             {"key": kind, "name": NAMES[kind], "size": iec(pages * found["page_bytes"])}
             for kind, pages in zip(KINDS, end["pages"], strict=True)
         ],
-        "has_who": "who" in found["planes"],
+        "has_who": WHO in found["planes"],
     }
 
 
@@ -95,8 +95,9 @@ def data(document: Document) -> Document | None:
     unpacked(found)
     return {
         **{name: int(found[name]) for name in ("cells", "cell_pages", "page_bytes", "first_addr")},
-        "planes": [str(name) for name in found["planes"]],
+        "planes": [*PLANES, WHO][: len(found["planes"])],
         "types": [shortened(str(name)) for name in found["types"]],
+        "who": [shortened(str(name)) for name in found.get(WHO, ())],
         "names": [NAMES[kind] for kind in KINDS],
         "frames": [
             {
