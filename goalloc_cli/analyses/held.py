@@ -18,11 +18,11 @@ from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.results.exported.held import HOLDING, LIVES, OF_TRACER, Held
 from goalloc_cli.results.outcome import Reason
 from goalloc_cli.results.who import BEFORE
-from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner
+from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind, Owner
 from goalloc_cli.trace.longer import longer
 from goalloc_cli.trace.trace import Trace
+from goalloc_cli.trace.works import NOT_SAID, WorksFor
 
-NOT_SAID = -1
 MOST_NAMES = 8
 """Checkpoints that are listed where one is not found."""
 
@@ -129,6 +129,17 @@ def refuse_beyond(run: Run, moment: Moment) -> None:
         raise EventError(f"{there}; it has {known}" if names else f"{there}; it has none; peak, end, gc:N and event:N go")
 
 
+def last_explicit_cycle(trace: Trace) -> int:
+    """The number of the last GC cycle that the program asked for (runtime.GC), 0 where there is none."""
+    cycles = found = 0
+    for batch in trace.batches:
+        asked = batch.arg[batch.kind & np.uint8(KIND_MASK) == Kind.GC_END]
+        if asked.any():
+            found = cycles + int(np.flatnonzero(asked)[-1]) + 1
+        cycles += len(asked)
+    return found
+
+
 NOBODY = Owner(0, 0, "", "", 0)
 BIRTH = np.dtype([("stack", "<u4"), ("owner", "<i4")])
 
@@ -139,8 +150,7 @@ class Births:
     def __init__(self) -> None:
         self.of = np.zeros(0, BIRTH)
         """By handle; 0 where it is not known."""
-        self.works_for = np.zeros(NO_P + 1, np.int32)
-        """The owner that each P works for now."""
+        self.works_for = WorksFor()
         self.functions = [Function("", "")]
         self.calls = [Call(0, 0, 0)]
         self.owners = [NOBODY]
@@ -157,7 +167,7 @@ class Births:
         kinds = kinds[at]
         born = np.zeros(len(at), BIRTH)
         said = np.where(kinds == Kind.WORKS_FOR, batch.arg[at].astype(np.int64), NOT_SAID)
-        born["owner"] = self.owners_of(batch.p[at], said)
+        born["owner"] = self.works_for.owners(batch.p[at], said)
         born["owner"][kinds == Kind.SNAP_OBJECT] = BEFORE
         if batch.stack is not None:
             born["stack"] = batch.stack[at]
@@ -168,21 +178,6 @@ class Births:
             self.of = longer(self.of, max(2 * highest, 1 << 16))
         # Of a handle that is used twice in a batch the last allocation counts: NumPy assigns in order.
         self.of[handles] = born[is_object]
-
-    def owners_of(self, p: NDArray[np.uint16], said: Numbers) -> Numbers:
-        """Whom each event's P works for: who was `said` last for it, at the event or before."""
-        order = np.argsort(p, kind="stable")
-        begins = np.flatnonzero(np.append(True, p[order][1:] != p[order][:-1])) if len(p) else np.zeros(0, np.intp)
-        lengths = np.diff(begins, append=len(p))
-        place = np.where(said[order] != NOT_SAID, np.arange(len(p)), -1)
-        last = np.maximum.accumulate(place) if len(p) else place
-        here = last >= np.repeat(begins, lengths)
-        ordered = np.where(here, said[order][last], self.works_for[p[order]])
-        out = np.zeros(len(p), np.int64)
-        out[order] = ordered
-        ends = begins + lengths - 1
-        self.works_for[p[order][ends]] = ordered[ends]
-        return out
 
     def at(self, handles: NDArray[np.intp]) -> NDArray[np.void]:
         """The BIRTH rows of these handles."""

@@ -63,6 +63,8 @@ def detail(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("--max-size", callback=size, default=MAX_SIZE, show_default=True,
               metavar="SIZE", help="Largest recording of a server.")  # fmt: skip
 @click.option("--keep", metavar="FILE", type=FILE, callback=named, help="Keep the execution trace, for go tool trace.")
+@click.option("--heap-profile", metavar="FILE", type=FILE, callback=named,
+              help="Of a server: keep its heap profile, too, for goalloc export --to pprof --stacks.")  # fmt: skip
 @click.option("--full", is_flag=False, flag_value="stacks", metavar="[=sizes]", callback=detail,
               help="Record the size asked for and the call stack of every allocation; =sizes: no stacks.")  # fmt: skip
 @click.option("--fine", is_flag=True, help="Record with GOGC=10, for goalloc pace: it tells finer when objects die.")
@@ -131,11 +133,14 @@ def check(output: str | None, options: dict[str, Any]) -> None:
         raise click.UsageError("--seconds goes with --url; a command is recorded as long as it runs")
     if options["url"] is not None and options["trace"] is not None:
         raise click.UsageError("--trace goes with a command, not with --url")
-    for file in (output, options["keep"]):
+    if options["url"] is None and options["heap_profile"] is not None:
+        raise click.UsageError("--heap-profile goes with --url; a program writes its own, right after a runtime.GC")
+    for file in (output, options["keep"], options["heap_profile"]):
         if file is not None:
             refuse_early({"output": file, "force": options["force"], "form": "msgpack"})
-    if options["keep"] == "-":
-        raise click.UsageError("--keep takes the name of a file")
+    for option in ("keep", "heap_profile"):
+        if options[option] == "-":
+            raise click.UsageError(f"--{option.replace('_', '-')} takes the name of a file")
 
 
 def from_command(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
@@ -212,13 +217,17 @@ def write_overlay(options: dict[str, Any]) -> int:
 
 def from_server(ctx: click.Context, temporary: Path, output: str | None, options: dict[str, Any]) -> int:
     """Record a server, and take in what it sent."""
+    from goalloc_cli.recording.profile import Taken
     from goalloc_cli.recording.server import StoppedError, download, request
 
     seconds = options["seconds"] or SECONDS
     try:
         asked = request(options["url"], seconds, options["timeout"], options["max_size"])
+        profile = None if options["heap_profile"] is None else Taken(asked)
     except ValueError as error:
         raise click.UsageError(f"--url: {error}") from None
+    if profile is not None:
+        profile.start()
     with temporary.open("wb") as file, progress(seconds, options["quiet"]) as tick:
         try:
             download(asked, file, tick)
@@ -228,7 +237,23 @@ def from_server(ctx: click.Context, temporary: Path, output: str | None, options
             shutil.copyfile(temporary, kept)
             return stopped(ctx, kept, asked.url, output, options)
     take_in(ctx, temporary, asked.url, output, options)
+    if profile is not None:
+        keep_profile(profile.data(), profile.asked.url, output, options)
     return 0
+
+
+def keep_profile(data: bytes, url: str, output: str | None, options: dict[str, Any]) -> None:
+    """Write the heap profile of a server, and say of which moment of the recording it is."""
+    from goalloc_cli.analyses.held import last_explicit_cycle
+    from goalloc_cli.host.sink import write_file
+    from goalloc_cli.importers.heapprofile import packed_heap_profile
+    from goalloc_cli.importers.sniff import open_trace
+
+    packed_heap_profile(url, data)
+    path = options["heap_profile"]
+    write_file(path, options["force"], lambda file: file.write(data))
+    if output not in (None, "-") and not options["quiet"] and (cycle := last_explicit_cycle(open_trace(output))):
+        say(f"{path}: the heap at GC {cycle}; goalloc export {output} --to pprof --at gc:{cycle} --stacks {path}")
 
 
 def stopped(ctx: click.Context, kept: Path, url: str, output: str | None, options: dict[str, Any]) -> int:

@@ -68,7 +68,8 @@ def replay(
     gate.load()
     versions = versions_of(go_version)
     who = following(reports, group_by, focus)
-    first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc, who=who)
+    at_peak = not AT_PEAK.isdisjoint(reports)
+    first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc, who=who, at_peak=at_peak)
     pictures = pictures or with_pace or options["form"] == "html"
     if pictures and load_state is None and save_state is None and len(traces) == 1:
         if len(versions) > 1:
@@ -88,13 +89,17 @@ def replay(
     found = opened(first)
     _, _, hints = choose_design(found.header, go_version, knobs, size_classes)
     alone = load_state is None and save_state is None and Path(traces[0]).is_file()
-    if alone and (who or (found.header.hints and not hints)):
+    if alone and (at_peak or (found.header.hints and not hints)):
         replay_several(ctx, with_bases([first], 1), 1, reports, gate.judge, **options)
         return gate.end()
     save = None if save_state is None else state_writer(save_state, options["force"])
     document = replay_here(replace(first, pictures=pictures), found, begin_with, save, options["quiet"])
     show(ctx, gate.judge(document), reports, **options)
     return gate.end()
+
+
+AT_PEAK = {"who", "live"}
+"""Reports that show the peak, too, where they are asked for by name: with "all", one replay is enough."""
 
 
 def replay_here(

@@ -39,6 +39,8 @@ class Job:
     """Samples and maps are taken along."""
     who: tuple[str, str | None] | None = None
     """Follow who allocates; call sites are counted so (--group-by, --focus)."""
+    at_peak: bool = False
+    """Find who holds the heap at its peak, too: by a second replay, for the first one finds where the peak is."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
     own: bool = False
@@ -178,8 +180,7 @@ def replayed(job: Job, tick: Tick) -> Document | None:
     )  # fmt: skip
     if watch is None or watch.found is None or job.who is None:
         return document(outcome, found.size_bytes)
-    # The moment of the peak is known only now.
-    peak = who_at(opened(job), design, int(outcome.peak["event"][0]), hints=hints)
+    peak = who_at(opened(job), design, int(outcome.peak["event"][0]), hints=hints) if job.at_peak else None
     return document(outcome, found.size_bytes, watch.found, peak, sites(watch.found, *job.who))
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.results.outcome import Outcome, Reason
-from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Call, Function, Kind
+from goalloc_cli.results.who import goroutine, task
+from goalloc_cli.trace.event import KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner
+from goalloc_cli.trace.works import NOT_SAID, WorksFor
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,6 +105,10 @@ def event_tables(batches: Iterable[Batch]) -> Iterator[pa.Table]:
     yield names.table(held, first)
 
 
+WHO = ("goroutine", "made_by", "task", "region")
+"""Columns that say who allocated."""
+
+
 class Names:
     """The texts that events name by number, as the batches bring them."""
 
@@ -111,6 +117,8 @@ class Names:
         self.names = [""]
         self.functions = [Function("", "")]
         self.calls = [Call(0, 0, 0)]
+        self.owners = [Owner(0, 0, "", "", 0)]
+        self.works_for = WorksFor()
         self.time_ns = 0
 
     def learn(self, batch: Batch) -> None:
@@ -118,6 +126,7 @@ class Names:
         self.names += batch.new_names
         self.functions += batch.new_functions
         self.calls += batch.new_calls
+        self.owners += batch.new_owners
 
     def table(self, batches: list[Batch], first: int) -> pa.Table:
         """A table of these batches, the first event of which has this number."""
@@ -128,19 +137,20 @@ class Names:
         arg, size = _joined(batches, "arg", np.uint32), _joined(batches, "size", np.int64)
         p, stack = _joined(batches, "p", np.uint16), _joined(batches, "stack", np.uint32)
         addr = _joined(batches, "addr", np.int64)
-        typed = np.isin(kind, [Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD])
+        typed = TYPED[kind]
         columns = {
             "event": pa.array(np.arange(first, first + len(kind), dtype=np.int64)),
             "time_ns": pa.array(self._times(kind, size)),
-            "kind": _dictionary([_KIND_NAMES.get(i, "") for i in range(KIND_MASK + 1)], kind),
+            "kind": _dictionary(KIND_NAMES.__getitem__, len(KIND_NAMES), kind),
             "p": pa.array(p, mask=p == NO_P),
             "id": pa.array(_joined(batches, "id", np.uint32)),
             "size": pa.array(size),
             "arg": pa.array(arg, mask=typed | (kind == Kind.CHECKPOINT)),
-            "flags": _dictionary(FLAG_NAMES, flagged >> FLAG_SHIFT),
-            "type": _dictionary(self.types, arg, ~typed | (arg == 0)),
-            "name": _dictionary(self.names, arg, kind != Kind.CHECKPOINT),
+            "flags": _dictionary(FLAG_NAMES.__getitem__, len(FLAG_NAMES), flagged >> FLAG_SHIFT),
+            "type": _dictionary(self.types.__getitem__, len(self.types), arg, ~typed | (arg == 0)),
+            "name": _dictionary(self.names.__getitem__, len(self.names), arg, kind != Kind.CHECKPOINT),
             "stack": self._stacks(stack),
+            **self._owners(kind, p, arg),
             "addr": pa.array(addr, mask=addr == 0),
         }
         return pa.table(columns)
@@ -154,10 +164,21 @@ class Names:
             self.time_ns = int(times[-1])
         return times
 
+    def _owners(self, kind: NDArray[np.uint8], p: NDArray[np.uint16], arg: NDArray[np.uint32]) -> dict[str, Any]:
+        """Who made each allocation: where the goroutine began, what made it, its user task and region; null if not known."""
+        at = np.flatnonzero(ALLOCATES[kind] | IS_WORKS_FOR[kind])
+        says = IS_WORKS_FOR[kind[at]]
+        owner = np.zeros(len(kind), np.int64)
+        if len(self.owners) > 1:
+            owner[at] = self.works_for.owners(p[at], np.where(says, arg[at].astype(np.int64), NOT_SAID))
+            owner[at[says]] = 0
+        told = [(*goroutine(self, number)[:2], *task(self, number)) for number in range(len(self.owners))]
+        columns = zip(*told, strict=True)
+        return {name: _named([*texts], owner) for name, texts in zip(WHO, columns, strict=True)}
+
     def _stacks(self, stack: NDArray[np.uint32]) -> Any:
         """main.main;main.f: the outermost call first, as flame graphs have it."""
-        used, at = np.unique(stack, return_inverse=True)
-        return _dictionary([self._folded(int(number)) for number in used], at, stack == 0)
+        return _dictionary(self._folded, len(self.calls), stack, stack == 0)
 
     def _folded(self, stack: int) -> str:
         calls: list[str] = []
@@ -168,7 +189,12 @@ class Names:
         return ";".join(reversed(calls))
 
 
-_KIND_NAMES = {int(kind): kind.name.lower() for kind in Kind}
+KIND_NAMES = [next((kind.name.lower() for kind in Kind if kind == number), "") for number in range(KIND_MASK + 1)]
+TYPED, ALLOCATES, IS_WORKS_FOR = (
+    np.isin(np.arange(KIND_MASK + 1), kinds)
+    for kinds in ([Kind.ALLOC, Kind.TINY, Kind.SNAP_OBJECT, Kind.SNAP_DEAD], [Kind.ALLOC, Kind.TINY], [Kind.WORKS_FOR])
+)
+"""By kind: whether `arg` is a type, whether it has an owner, whether it says one."""
 
 
 def _joined(batches: list[Batch], name: str, dtype: Any) -> NDArray[Any]:
@@ -178,16 +204,26 @@ def _joined(batches: list[Batch], name: str, dtype: Any) -> NDArray[Any]:
     return np.concatenate(filled).astype(dtype, copy=False) if filled else np.zeros(0, dtype)
 
 
-def _dictionary(texts: list[str], numbers: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
-    """A column of texts, as numbers of those that occur; null where `missing`."""
+def _dictionary(
+    text_of: Callable[[int], str], texts: int, numbers: NDArray[Any], missing: NDArray[np.bool_] | None = None
+) -> Any:
+    """A column of texts, as numbers of those that occur; null where `missing`. All others are below `texts`."""
     import pyarrow as pa
 
-    there = np.ones(len(numbers), np.bool_) if missing is None else ~missing
-    used = np.unique(numbers[there])
-    values = pa.array([whole(texts[int(i)]) for i in used], pa.string())
+    is_used = np.zeros(texts, np.bool_)
+    is_used[numbers if missing is None else numbers[~missing]] = True
+    place = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
     # Under a null, too, some readers want an index that there is.
-    indices = np.where(there, np.searchsorted(used, numbers), 0).astype(np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=~there), values)
+    indices = np.maximum(place[numbers if missing is None else np.where(missing, 0, numbers)], 0)
+    values = pa.array([whole(text_of(number)) for number in np.flatnonzero(is_used).tolist()], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(indices, mask=missing), values)
+
+
+def _named(texts: list[str], owner: NDArray[np.int64]) -> Any:
+    """A column of the text of each owner; null of who is not known, and where there is none."""
+    named: dict[str, int] = {"": 0}
+    number = np.array([named.setdefault(text if owner else "", len(named)) for owner, text in enumerate(texts)])
+    return _dictionary([*named].__getitem__, len(named), number[owner], number[owner] == 0)
 
 
 def sample_tables(outcome: Outcome) -> Iterator[pa.Table]:

@@ -6,6 +6,9 @@ files each by its stack and the size of its slot (label "bytes").
 
 from __future__ import annotations
 
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePath
 
@@ -17,6 +20,7 @@ from goalloc_cli.trace.ranges import MAX_BYTES, MAX_STACKS
 
 MOST_BYTES = 256 << 20
 """Of a profile, unpacked."""
+TOO_MUCH = f"unpacks to more than {MOST_BYTES >> 20} MiB, which no heap profile does"
 MOST_OBJECTS = 1 << 40
 """In a sample."""
 
@@ -37,7 +41,7 @@ def read_heap_profile(path: str) -> HeapProfile:
     finally:
         source.close()
     if data is None:
-        raise TraceError(f"{path}: unpacks to more than {MOST_BYTES >> 20} MiB, which no heap profile does")
+        raise TraceError(f"{path}: {TOO_MUCH}")
     return heap_profile(path, data)
 
 
@@ -47,6 +51,17 @@ def heap_profile(name: str, data: bytes) -> HeapProfile:
         return _Reader(name, memoryview(data)).profile()
     except _DamagedError as error:
         raise TraceError(f"{name}: is no heap profile, or is damaged: {error}; take it from /debug/pprof/heap") from None
+
+
+def packed_heap_profile(name: str, data: bytes) -> HeapProfile:
+    """The profile in some bytes, as Go packs them; raise TraceError as `read_heap_profile`."""
+    try:
+        unpacked = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise TraceError(f"{name}: is no heap profile, or is damaged: {error}") from None
+    if len(unpacked) > MOST_BYTES:
+        raise TraceError(f"{name}: {TOO_MUCH}")
+    return heap_profile(name, unpacked)
 
 
 class _DamagedError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import re
 import signal
 import socket
@@ -19,12 +20,14 @@ import pytest
 import zstandard
 
 from goalloc_cli import cli
+from goalloc_cli.exporters import protobuf as pb
 from goalloc_cli.native.native import read_native
 from goalloc_cli.recording.http import without_password
 from goalloc_cli.recording.server import request
 from tests.kit.batches import SMALL, written
 from tests.kit.root import DATA, ROOT
 
+PROFILE = DATA / "held" / "plain-go1.27.pb.gz"
 TRACE = written(SMALL)
 """What the good server answers. A Go server answers with an execution trace; test_record.py has one."""
 
@@ -45,6 +48,16 @@ class Handler(BaseHTTPRequestHandler):
     def good(self) -> None:
         self.server.asked.append((self.path, self.headers["Authorization"]))  # type: ignore[attr-defined]
         self.answer(TRACE)
+
+    def beside(self) -> None:
+        """A recording; beside it, once it is asked for, a heap profile."""
+        self.answer(TRACE if self.path.partition("?")[0].endswith("/trace") else PROFILE.read_bytes())
+
+    def sampled(self) -> None:
+        """The same; the profile holds samples: of fields that stand twice the last counts."""
+        more = pb.number(12, 524_288)
+        whole = gzip.compress(gzip.decompress(PROFILE.read_bytes()) + more)
+        self.answer(TRACE if "/trace" in self.path else whole)
 
     def missing(self) -> None:
         self.answer(b"404 page not found\n", 404)
@@ -180,6 +193,25 @@ def test_a_recording_is_taken_in(address: str, tmp_path: Path, capsys: pytest.Ca
 
 def test_a_redirect_to_http_is_followed(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert Told(tmp_path, capsys, f"http://{address}/to_good").code == 0
+
+
+def test_the_heap_profile_is_kept_beside_it(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/beside/trace", "--heap-profile", str(tmp_path / "heap.pb.gz"))
+    assert (told.code, sorted(told.files)) == (0, ["heap.pb.gz", "t.msgpack"]), told.said
+    assert (tmp_path / "heap.pb.gz").read_bytes() == PROFILE.read_bytes()
+
+
+def test_a_heap_profile_of_samples_is_not_kept_and_the_recording_is(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/sampled/trace", "--heap-profile", str(tmp_path / "heap.pb.gz"))
+    assert (told.code, told.files) == (3, ["t.msgpack"])
+    assert "was sampled every 524,288 bytes" in told.said
+
+
+def test_where_a_heap_profile_is_must_be_known(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = Told(tmp_path, capsys, f"http://{address}/good", "--heap-profile", str(tmp_path / "heap.pb.gz"))
+    assert (told.code, told.files) == (2, [])
 
 
 @pytest.mark.parametrize(

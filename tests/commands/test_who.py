@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from goalloc_cli import cli
+from tests.kit.root import DATA
 
 ROWS = [
     {"op": "function", "name": "main.main", "file": "main.go"},
@@ -93,6 +94,20 @@ def test_a_focus_keeps_the_stacks_in_which_a_function_matches(trace: str, capsys
 def test_packages_sum_up(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
     sites = document(capsys, "replay", trace, "--report", "sites", "--group-by", "package")["sites"]["rows"]
     assert [(row["function"], row["flat"]["alloc_bytes"]) for row in sites] == [("main", 2050 + 48 + (1 << 20))]
+
+
+def test_text_of_allocfreetrace_has_call_sites_too(capsys: pytest.CaptureFixture[str]) -> None:
+    text = str(DATA / "allocfree" / "small-go1.19.txt.zst")
+    sites = document(capsys, "replay", text, "--report", "sites")["sites"]["rows"]
+    flat = {row["line"]: row["flat"] for row in sites if row["function"] == "main.main"}
+    mine = {line: (row["allocs"], row["alloc_bytes"]) for line, row in flat.items()}
+    # Line 15: six nodes, and the slice of them, which grew four times.
+    assert (mine[15], mine[19]) == ((6 + 4, 6 * 16 + 8 + 16 + 32 + 64), (1, 80_000))
+
+
+def test_one_replay_is_enough_for_all_reports(trace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It does not find the peak of who holds what: where that is shows at the end."""
+    assert set(document(capsys, "replay", trace, "--report", "all")["who"]["moments"]) == {"end"}
 
 
 def test_no_regular_expression_is_a_mistake(trace: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.exporters.columns import event_tables, write_parquet
-from goalloc_cli.trace.event import COLUMNS, KIND_MASK, Kind
+from goalloc_cli.exporters.columns import WHO, event_tables, write_parquet
+from goalloc_cli.trace.event import COLUMNS, KIND_MASK, Call, Function, Kind, Owner
 from tests.analyses.test_samples import SAMPLES, outcome_of, trace_of
-from tests.kit.batches import SMALL, STACKED, TWO_PS, WITH_STACKS, written
+from tests.kit.batches import NODE, SMALL, STACKED, TWO_PS, WITH_STACKS, batch, written
 from tests.kit.consumers import consumer
 from tests.kit.root import ROOT
 
@@ -71,6 +72,20 @@ def test_names_stand_in_the_rows(form, tmp_path):
     assert [row["name"] for row in rows if row["kind"] == "checkpoint"] == ["done"]
     (time,) = [number for number, row in enumerate(rows) if row["kind"] == "time"]
     assert [row["time_ns"] for row in rows] == [0] * time + [5_000_000_000] * (len(rows) - time)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_allocation_says_who_made_it(form, tmp_path):
+    """P 0 works for goroutines of main.f, made in main.main, within a task and region, and then for nobody known."""
+    rows = [(Kind.ALLOC, 0, 0, 24, 1, 0), (Kind.WORKS_FOR, 0, 0, 0, 1, 0), (Kind.ALLOC, 0, 1, 24, 1, 0)]
+    rows += [(Kind.ALLOC, 1, 2, 24, 1, 0), (Kind.FREE, 0xFFFF, 1, 0, 0, 0), (Kind.WORKS_FOR, 0, 0, 0, 0, 0)]
+    tables = {"new_functions": [Function("main.f", "7"), Function("main.main", "a.go")], "new_calls": [Call(2, 9, 0)]}
+    first = replace(batch(rows, [NODE], addr=False), **tables, new_owners=[Owner(1, 1, "order", "pay", 0)])
+    last = batch([(Kind.ALLOC, 0, 3, 24, 1, 0)], addr=False)
+    (tmp_path / "t").write_bytes(written([first, last], replace(TWO_PS, owners=True)))
+    found = table(exported(tmp_path / "t", tmp_path, form)).select(WHO).to_pylist()
+    assert [row for row in found if any(row.values())] == [found[2]]
+    assert list(found[2].values()) == ["main.f", "main.main:9", "order", "pay"]
 
 
 @pytest.mark.parametrize("name", SAMPLES)

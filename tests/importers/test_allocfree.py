@@ -1,6 +1,7 @@
 """The text of GODEBUG=allocfreetrace=1: real recordings of Go 1.19, and small ones that say one thing each."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from goalloc_cli.importers.allocfree import read as allocfree
 from goalloc_cli.importers.allocfree.scan import NO_POINTERS, POINTERS, UNKNOWN
 from goalloc_cli.importers.allocfree.types import pointers_in
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Kind
+from goalloc_cli.trace.event import BOUND, KIND_MASK, NOSCAN, Call, Function, Kind
 from goalloc_cli.trace.trace import Trace
 from tests.kit.root import DATA as TEST_DATA
 
@@ -141,6 +142,53 @@ def test_a_site_is_the_first_frame_outside_the_runtime():
 def test_one_type_at_two_sites_is_told_apart():
     text = alloc(0xC000010000, 48, "*main.T", "0x30", line=7) + alloc(0xC000010030, 48, "*main.T", "0x30", line=8)
     assert [event[4][-11:] for event in told(text)] == ["(main.go:7)", "(main.go:8)"]
+
+
+# Call stacks.
+
+
+def stacks(text: str | bytes) -> list[list[tuple[str, str, int]]]:
+    """The calls of each allocation, the innermost first."""
+    functions, calls, found = [Function("", "")], [Call(0, 0, 0)], []
+    for batch in read(text).batches:
+        functions += batch.new_functions
+        calls += batch.new_calls
+        for at in batch.stack[batch.kind & KIND_MASK == Kind.ALLOC].tolist():
+            frames = []
+            while at:
+                call = calls[at]
+                frames.append((functions[call.function].name, functions[call.function].file, call.line))
+                at = call.caller
+            found.append(frames)
+    return found
+
+
+def test_an_allocation_has_the_calls_that_are_printed_with_it():
+    calls = "strings.(*Builder).grow(0xc000012345?, 0x10)\n\tstrings/builder.go:68 +0x3f fp=0x1 sp=0x2 pc=0x3\n"
+    made = "created by main.start\n\tmain.go:3 +0x1d\n"
+    text = alloc(0xC000010000, 48, "", "0x30", before=calls).rstrip() + "\n" + made + "\n"
+    assert stacks(text) == [[("strings.(*Builder).grow", "strings/builder.go", 68), ("main.main", "main.go", 7)]]
+
+
+def test_the_same_calls_with_other_arguments_are_the_same_stack():
+    frame = "main.f({}, {{0x1, 0x2}})\n\tmain.go:5 +0x1d\n".format
+    text = "".join(alloc(0xC000010000 + 48 * i, 48, "", "0x30", before=frame(hex(i))) for i in range(3))
+    assert sum(len(batch.new_calls) for batch in read(text).batches) == 2
+    assert len(set(map(tuple, stacks(text)))) == 1
+
+
+def test_a_record_without_calls_has_no_stack():
+    assert stacks(alloc(0xC000010000, 48).partition("goroutine")[0] + "\n") == [[]]
+
+
+@pytest.mark.parametrize("path", ["churn-go1.19.txt.zst", "small-go1.19.txt.zst"])
+def test_every_stack_of_a_real_recording_is_what_a_plain_parser_reads(path):
+    text = text_of(DATA / path)
+    plain = []
+    for record in re.findall(r"^tracealloc\(.*\n((?:.+\n)*)", text.decode(), re.MULTILINE):
+        frames = re.findall(r"^(\S.*)\([^(]*\)\n\t(.*):(\d+)(?: .*)?$", record, re.MULTILINE)
+        plain.append([(name, file, int(line)) for name, file, line in frames if name != "runtime.mallocgc"])
+    assert stacks(text) == plain
 
 
 # Cycles.

@@ -14,9 +14,9 @@ from goalloc_cli.results.who import goroutine, task
 from goalloc_cli.trace.event import KIND_MASK, Call, Function, Kind, Owner
 from tests.importers.test_exectrace_order import CLASS, NEW, begin, word
 
-MAIN, WORKER, ORDER, PAY, SWEEP, SPAWN = 2, 3, 4, 5, 6, 7
+MAIN, WORKER, ORDER, PAY, SWEEP, SPAWN, MAIL = 2, 3, 4, 5, 6, 7, 8
 """Texts; and stacks with one call of a function of that name, but for SPAWN, which main.main calls."""
-TEXTS = ("start trace", "main.main", "main.worker", "order", "pay", "runtime.bgsweep", "main.spawn")
+TEXTS = ("start trace", "main.main", "main.worker", "order", "pay", "runtime.bgsweep", "main.spawn", "mail")
 CREATE = event(Ev.GO_CREATE, 9, WORKER, SPAWN)
 START = event(Ev.GO_STOP, 1, MAIN) + event(Ev.GO_START, 9, 1)
 
@@ -113,6 +113,7 @@ def test_it_is_said_only_where_it_is_another() -> None:
 
 
 BEGIN_TASK, END_TASK = event(Ev.USER_TASK_BEGIN, 5, 0, ORDER, MAIN), event(Ev.USER_TASK_END, 5, MAIN)
+INNER_TASK, END_INNER = event(Ev.USER_TASK_BEGIN, 6, 5, MAIL, MAIN), event(Ev.USER_TASK_END, 6, MAIN)
 BEGIN_REGION, END_REGION = event(Ev.USER_REGION_BEGIN, 5, PAY, MAIN), event(Ev.USER_REGION_END, 5, PAY, MAIN)
 
 
@@ -128,8 +129,14 @@ BEGIN_REGION, END_REGION = event(Ev.USER_REGION_BEGIN, 5, PAY, MAIN), event(Ev.U
         (BEGIN_TASK + BEGIN_REGION + CREATE + START + alloc(0), ("order", "")),
         (BEGIN_TASK + CREATE + END_TASK + START + alloc(0), ("", "")),
         (CREATE + BEGIN_TASK + BEGIN_REGION + START + alloc(0), ("", "")),
+        (BEGIN_TASK + INNER_TASK + alloc(0), ("mail", "")),
+        (BEGIN_TASK + INNER_TASK + END_INNER + alloc(0), ("order", "")),
+        (BEGIN_TASK + INNER_TASK + END_TASK + alloc(0), ("mail", "")),
+        (BEGIN_TASK + INNER_TASK + END_TASK + END_INNER + alloc(0), ("", "")),
+        (BEGIN_TASK + CREATE + START + INNER_TASK + END_INNER + alloc(0), ("order", "")),
     ],
-    ids=["task", "ended", "region", "region left", "region alone", "end alone", "made in it", "made, ended", "made before"],
+    ids=["task", "ended", "region", "region left", "region alone", "end alone", "made in it", "made, ended", "made before",
+         "task in a task", "inner ended", "outer ended", "both ended", "maker's again"],
 )
 def test_the_task_and_the_region_that_a_goroutine_is_in(told: bytes, expected: tuple[str, str]) -> None:
     assert tasks(told) == [expected]

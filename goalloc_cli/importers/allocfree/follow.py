@@ -21,7 +21,7 @@ from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.common.ids import Ids
 from goalloc_cli.trace.event import BOUND, NOSCAN, Kind
 
-EVENT = np.dtype([("addr", "i8"), ("size", "i8"), ("id", "u4"), ("arg", "u4"), ("kind", "u1")], align=True)
+EVENT = np.dtype([("addr", "i8"), ("size", "i8"), ("id", "u4"), ("arg", "u4"), ("stack", "u4"), ("kind", "u1")], align=True)
 
 MOST_HELD = 1 << 22
 """Most events that are held back (128 MiB). In a longer cycle, what dies is freed where its free is printed."""
@@ -66,7 +66,7 @@ def follow(records, at, cycle, table, used, low, middle, top, born, dead, held, 
                 ndead += 1
             event.kind = FREE_KIND
             event.id = handle
-            event.size = event.arg = event.addr = 0
+            event.size = event.arg = event.stack = event.addr = 0
             give_handle(low, middle, top, handle)
             remove(table, slot)
             used[0] -= 1
@@ -97,6 +97,7 @@ def follow(records, at, cycle, table, used, low, middle, top, born, dead, held, 
                 event.size = TINY_BYTES
         event.id = handle
         event.arg = record.entry
+        event.stack = record.stack
         event.addr = record.addr
         counts[ALLOCS] += 1
         counts[SIZED] += event.kind & BOUND == 0

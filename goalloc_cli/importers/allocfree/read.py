@@ -1,7 +1,7 @@
 """Recordings of Go 1.20 and earlier: what GODEBUG=allocfreetrace=1 prints on the standard error.
 
 Read in one pass, `MOST_HELD` events in memory at most, beside a row for each live object. The steps, one file each:
-`scan` (text to records), `types` (types and sites), `follow` (handles, deaths).
+`scan` (text to records), `types` (types, sites and stacks), `follow` (handles, deaths).
 """
 
 from __future__ import annotations
@@ -31,17 +31,22 @@ from goalloc_cli.importers.allocfree.scan import (
     MOST_RECORD,
     NEED,
     NEW,
+    NEW_STACK,
     PAGES,
     PLACE,
     RECORD,
     SLACK,
+    STACK,
     TYPE,
+    Known,
+    Texts,
     scan,
 )  # fmt: skip
-from goalloc_cli.importers.allocfree.types import entry_name, pointers_in
+from goalloc_cli.importers.allocfree.types import entry_name, frames_of, pointers_in
+from goalloc_cli.importers.common.calls import CallTable
 from goalloc_cli.importers.common.unwrap import plainly
 from goalloc_cli.importers.rows.fields import enter
-from goalloc_cli.trace.event import BATCH, Batch, Kind, TypeInfo
+from goalloc_cli.trace.event import ALL_COLUMNS, BATCH, Batch, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 
 BLOCK = 1 << 20
@@ -51,7 +56,7 @@ BEGUN = re.compile(rb"(?<!\.)trace(?:alloc\(0x|free\(0x|gc\(\)\s)")
 FEW = 3
 """Records that may be torn without much ado: other output broke into them."""
 MOST_ENTRIES = 1 << 18
-"""Most types at different sites; what comes later has no type."""
+"""Most types at different sites, and most stacks; what comes later has no type, or no stack."""
 ARENA_BYTES = 64 << 20
 GO_VERSION = "1.19"
 """The text does not name the release; 1.20 is the last that has this option."""
@@ -87,6 +92,10 @@ def read_allocfree(stream: BinaryIO, name: str) -> Trace:
     return trace
 
 
+def _no_texts() -> Texts:
+    return Texts(np.zeros(4 * MOST_ENTRIES, np.uint64), np.zeros(4 * MOST_ENTRIES, np.int64))
+
+
 def _chained(first: Batch | None, others: Iterator[Batch]) -> Iterator[Batch]:
     if first is not None:
         yield first
@@ -103,16 +112,16 @@ class _Reader:
         self._stream = plainly(stream, BEGUN)
         self._name = name
         self._begun = self._whole = 0
-        self._entries = np.zeros(4 * MOST_ENTRIES, np.uint64)
-        self._entry_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
-        self._types = np.zeros(4 * MOST_ENTRIES, np.uint64)
-        self._type_numbers = np.zeros(4 * MOST_ENTRIES, np.int64)
-        self._learned = np.zeros(MOST_ENTRIES + 2, np.uint8)
-        self._pages = np.zeros((PAGES, 4), np.int64)
-        self._cycle = np.zeros(1, np.int64)
+        self._known = Known(
+            entries=_no_texts(), types=_no_texts(), stacks=_no_texts(), full=np.zeros(2, np.bool_),
+            learned=np.zeros(MOST_ENTRIES + 2, np.uint8), pages=np.zeros((PAGES, 4), np.int64),
+            cycle=np.zeros(1, np.int64), found=np.zeros(FOUND, np.int64),
+        )  # fmt: skip
         self._known_types: dict[str, int] = {}
-        self._count = 0
+        self._entries = self._stacks = 0
+        self._calls = CallTable()
         self._new: list[TypeInfo] = []
+        self._told = 0, 0
 
     def batches(self) -> Iterator[Batch]:
         """The events; those of a cycle are handed out when the next one begins."""
@@ -161,30 +170,37 @@ class _Reader:
     def _scan(self, text: bytes, at: int, end: int, final: bool, out: Any) -> tuple[int, int, int]:
         """Fill `out` as far as can be; return where that stopped, the number of records, and why."""
         data = np.frombuffer(text, np.uint8)
-        found = np.zeros(FOUND, np.int64)
         n, why = 0, NEW
-        while why == NEW:
-            full = self._count >= MOST_ENTRIES
-            at, n, why, type_hash, entry_hash = scan(
-                data, at, end, final, out, n, self._entries, self._entry_numbers, self._types, self._type_numbers,
-                self._learned, self._pages, self._cycle, full, found,
-            )  # fmt: skip
+        while why in (NEW, NEW_STACK):
+            at, n, why, type_hash, new_hash = scan(data, at, end, final, out, n, self._known)
             if why == NEW:
-                self._enter(text, found, type_hash, entry_hash)
+                self._enter(text, type_hash, new_hash)
+            elif why == NEW_STACK:
+                self._enter_stack(text, new_hash)
         return at, n, why
 
-    def _enter(self, text: bytes, found: Any, type_hash: int, entry_hash: int) -> None:
+    def _enter(self, text: bytes, type_hash: int, entry_hash: int) -> None:
         """Number a type at a site."""
+        known, found = self._known, self._known.found
         type_name, function, place = (
             text[found[part] : found[part + 1]].decode(errors="backslashreplace") for part in (TYPE, FUNCTION, PLACE)
         )
         if type_name not in self._known_types:
             number = self._known_types[type_name] = len(self._known_types) + 1
-            self._learned[number] = pointers_in(type_name)
-            enter(self._types, self._type_numbers, np.uint64(type_hash), number)
-        self._count += 1
-        enter(self._entries, self._entry_numbers, np.uint64(entry_hash), self._count)
+            known.learned[number] = pointers_in(type_name)
+            enter(*known.types, np.uint64(type_hash), number)
+        self._entries += 1
+        known.full[0] = self._entries >= MOST_ENTRIES
+        enter(*known.entries, np.uint64(entry_hash), self._entries)
         self._new.append(TypeInfo(entry_name(type_name, function, place), 0, 0))
+
+    def _enter_stack(self, text: bytes, stack_hash: int) -> None:
+        """Number a stack."""
+        known = self._known
+        number = self._calls.stack(frames_of(text[known.found[STACK] : known.found[STACK + 1]]))
+        self._stacks += 1
+        known.full[1] = self._stacks >= MOST_ENTRIES
+        enter(*known.stacks, np.uint64(stack_hash), number + 1)
 
     def _check(self) -> None:
         """Raise TraceError where frees do not fit the allocations."""
@@ -218,10 +234,11 @@ class _Reader:
         for start in range(0, len(events), BATCH):
             part = events[start : start + BATCH]
             new, self._new = self._new, []
-            kind, handle, size, arg, addr = (
-                np.ascontiguousarray(part[name]) for name in ("kind", "id", "size", "arg", "addr")
-            )
-            yield Batch(kind, np.zeros(len(part), np.uint16), handle, size, arg, addr, new)
+            functions, calls = self._calls.functions[self._told[0] :], self._calls.calls[self._told[1] :]
+            self._told = len(self._calls.functions), len(self._calls.calls)
+            columns: dict[str, Any] = {name: np.ascontiguousarray(part[name]) for name in ALL_COLUMNS if name != "p"}
+            p = np.zeros(len(part), np.uint16)
+            yield Batch(**columns, p=p, new_types=new, new_functions=functions, new_calls=calls)
 
 
 CYCLE = np.zeros(2, EVENT)

@@ -8,6 +8,8 @@ Go: runtime/mprof.go, tracealloc, tracefree, tracegc; runtime/traceback.go, prin
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +18,13 @@ from goalloc_cli.importers.rows.fields import FNV_START, FNV_STEP, look_up
 from goalloc_cli.importers.rows.json import starts
 
 RECORD = np.dtype(
-    [("addr", "i8"), ("slot", "i8"), ("request", "i8"), ("entry", "i8"), ("op", "u1"), ("pointers", "u1")], align=True
-)
-"""An event: `request` is 0 where it is not known, `entry` the number of its type and site."""
+    [
+        ("addr", "i8"), ("slot", "i8"), ("request", "i8"), ("entry", "i8"), ("stack", "i8"),
+        ("op", "u1"), ("pointers", "u1"),
+    ],
+    align=True,
+)  # fmt: skip
+"""An event: `request` is 0 where it is not known, `entry` the number of its type and site, `stack` that of its stack."""
 
 ALLOC, FREE, GC = 1, 2, 3
 """Ops of a RECORD."""
@@ -26,8 +32,9 @@ ALLOC, FREE, GC = 1, 2, 3
 UNKNOWN, POINTERS, NO_POINTERS = 0, 1, 2
 """Whether an object holds pointers."""
 
-NEED, FULL, NEW = 0, 1, 2
-"""Why the scanner stopped: the input goes on, there is no more room, or a type and site are met for the first time."""
+NEED, FULL, NEW, NEW_STACK = 0, 1, 2, 3
+"""Why the scanner stopped: the input goes on, there is no more room, a type and site are met for the first time, or a stack
+is."""
 
 MOST_RECORD = 1 << 18
 """Most bytes of one record; Go prints at most 100 frames of a stack."""
@@ -39,9 +46,36 @@ PAGES = 1 << 16
 """Rows in the table of pages; a page that comes later takes the place of another."""
 PAGE, CYCLE, SLOT, HOLDS = range(4)
 
-TYPE, FUNCTION, PLACE = 0, 2, 4
+TYPE, FUNCTION, PLACE, STACK = 0, 2, 4, 6
 """Where in `found` the bounds of these texts are."""
-FOUND = 6
+FOUND = 8
+
+
+class Texts(NamedTuple):
+    """Which texts are known: a hash table."""
+
+    hashes: NDArray[np.uint64]
+    numbers: NDArray[np.int64]
+    """From 1 on; 0 where there is none."""
+
+
+class Known(NamedTuple):
+    """What the scanner has learned so far."""
+
+    entries: Texts
+    """A type and a site together."""
+    types: Texts
+    stacks: Texts
+    """Their numbers are one more than those of the trace, where 0 is the empty stack."""
+    full: NDArray[np.bool_]
+    """Whether no more entries are taken, and no more stacks: what is new then has number 0."""
+    learned: NDArray[np.uint8]
+    """Whether the objects of each type hold pointers; scanning adds to it."""
+    pages: NDArray[np.int64]
+    cycle: NDArray[np.int64]
+    """What is known of pages, and the number of cycles so far (one row); scanning adds to both."""
+    found: NDArray[np.int64]
+    """Bounds of the texts that are new."""
 
 
 def _bytes(text: bytes) -> NDArray[np.uint8]:
@@ -148,27 +182,58 @@ def function_end(data, at, end):
 
 
 @bare
+def hash_of(data, at, end):
+    hashed = FNV_START
+    for i in range(at, end):
+        hashed = (hashed ^ np.uint64(data[i])) * FNV_STEP
+    return hashed
+
+
+@bare
+def begin(data, after, stop, record, found):
+    """An allocation: what its first line tells, behind the slot."""
+    found[:] = 0
+    record.op = ALLOC
+    record.request = record.entry = record.stack = 0
+    record.pointers = UNKNOWN
+    if data[after] == COMMA:
+        found[TYPE] = after + 2
+        found[TYPE + 1] = stop - 1
+    else:
+        record.pointers = NO_POINTERS
+
+
+@bare
 def read_stack(data, at, end, record, found):
-    """Read the lines of a record up to a blank one, or another record; return where it ends, `end` if it does not."""
+    """Read the lines of a record up to a blank one, or another record; return where it ends, `end` if it does not, and the
+    hash of its calls (0: it has none): what of a frame is the same at every visit, the function and the place."""
     function = function_stop = 0
-    after_mallocgc = False
+    hashed = np.uint64(0)
+    after_mallocgc = is_programs = False
     while at < end:
         stop = line_end(data, at, end)
         if stop in (at, end):
-            return stop
+            return stop, hashed
         if is_event(data, at):
-            return at
+            return at, hashed
         if data[at] == TAB:
-            if function_stop and not found[FUNCTION + 1]:
-                place = place_at(data, at + 1, stop)
-                if place > 0:
+            place = place_at(data, at + 1, stop) if function_stop else -1
+            if place > 0:
+                hashed = (hashed * FNV_STEP ^ hash_of(data, function, function_stop)) * FNV_STEP
+                hashed ^= hash_of(data, at + 1, place)
+                if is_programs and not found[FUNCTION + 1]:
                     found[FUNCTION] = function
                     found[FUNCTION + 1] = function_stop
                     found[PLACE] = at + 1
                     found[PLACE + 1] = place
             function_stop = 0
-        elif not found[FUNCTION + 1]:
-            if not record.request and starts(data, at, MALLOCGC):
+        else:
+            function = at
+            function_stop = max(function_end(data, at, stop), 0)
+            is_programs = False
+            if found[FUNCTION + 1]:
+                pass
+            elif not record.request and starts(data, at, MALLOCGC):
                 request, _ = hex_at(data, at + len(MALLOCGC))
                 if fits(request, record.slot):
                     record.request = request
@@ -180,18 +245,9 @@ def read_stack(data, at, end, record, found):
             elif starts(data, at, RUNTIME) or starts(data, at, INTERNAL) or starts(data, at, GOROUTINE):
                 after_mallocgc = False
             else:
-                function = at
-                function_stop = max(function_end(data, at, stop), 0)
+                is_programs = True
         at = stop + 1
-    return end
-
-
-@bare
-def hash_of(data, at, end):
-    hashed = FNV_START
-    for i in range(at, end):
-        hashed = (hashed ^ np.uint64(data[i])) * FNV_STEP
-    return hashed
+    return end, hashed
 
 
 @bare
@@ -225,24 +281,19 @@ def pointers_by_page(record, pages, cycle):
 
 
 @kernel
-def scan(data, at, end, final, out, n, entries, entry_numbers, types, type_numbers, learned, pages, cycle, full, found):
+def scan(data, at, end, final, out, n, known):
     """Find events from `at` on.
 
     Args:
         data: the text, and SLACK zeros behind its `end`.
         final: nothing follows.
         out: RECORD rows, `n` of which are filled.
-        entries, entry_numbers: the number of each type and site together.
-        types, type_numbers: the number of each type.
-        learned: whether the objects of each type hold pointers; scanning adds to it.
-        pages, cycle: what is known of pages, and the number of cycles so far (one row); scanning adds to both.
-        full: no more entries are taken; what is new has number 0.
-        found: bounds of the texts and (last) the hashes of the entry that is new.
+        known: `Known`; where something is new, its `found` says where that stands.
 
     Returns:
-        Where it stopped, the number of events, why, and the hashes of the new type and the new entry.
+        Where it stopped, the number of events, why, and the hashes of what is new: of a type and an entry, or of a stack.
     """
-    nothing = np.uint64(0)
+    nothing, found = np.uint64(0), known.found
     while n < len(out):
         at = next_event(data, at, end)
         if at >= end or not is_event(data, at):
@@ -250,7 +301,7 @@ def scan(data, at, end, final, out, n, entries, entry_numbers, types, type_numbe
         record = out[n]
         if starts(data, at, AT_GC):
             record.op = GC
-            cycle[0] += 1
+            known.cycle[0] += 1
             n += 1
             at += len(AT_GC)
             continue
@@ -267,35 +318,34 @@ def scan(data, at, end, final, out, n, entries, entry_numbers, types, type_numbe
             n += 1
             at = stop
             continue
-        found[:] = 0
-        record.op = ALLOC
-        record.request = 0
-        record.entry = 0
-        record.pointers = UNKNOWN
-        if data[after] == COMMA:
-            found[TYPE] = after + 2
-            found[TYPE + 1] = stop - 1
-        else:
-            record.pointers = NO_POINTERS
-        behind = read_stack(data, stop + 1, end, record, found)
+        begin(data, after, stop, record, found)
+        behind, stack_hash = read_stack(data, stop + 1, end, record, found)
         if behind == end and not final and end - at < MOST_RECORD:
             return at, n, NEED, nothing, nothing
+        if stack_hash:
+            record.stack = look_up(known.stacks.hashes, known.stacks.numbers, stack_hash) - 1
+            if record.stack < 0:
+                if not known.full[1]:
+                    found[STACK] = stop + 1
+                    found[STACK + 1] = behind
+                    return at, n, NEW_STACK, nothing, stack_hash
+                record.stack = 0
         type_hash = hash_of(data, found[TYPE], found[TYPE + 1])
         hashed = type_hash * FNV_STEP ^ hash_of(data, found[FUNCTION], found[FUNCTION + 1])
         hashed = hashed * FNV_STEP ^ hash_of(data, found[PLACE], found[PLACE + 1])
-        record.entry = look_up(entries, entry_numbers, hashed)
+        record.entry = look_up(known.entries.hashes, known.entries.numbers, hashed)
         if record.entry < 0:
-            if not full:
+            if not known.full[0]:
                 return at, n, NEW, type_hash, hashed
             record.entry = 0
-        number = look_up(types, type_numbers, type_hash)
+        number = look_up(known.types.hashes, known.types.numbers, type_hash)
         if record.pointers == UNKNOWN:
             record.pointers = pointers_by_size(record)
         if record.pointers == UNKNOWN and number >= 0:
-            record.pointers = learned[number]
-        record.pointers = pointers_by_page(record, pages, cycle[0])
+            record.pointers = known.learned[number]
+        record.pointers = pointers_by_page(record, known.pages, known.cycle[0])
         if number >= 0 and found[TYPE + 1]:
-            learned[number] = record.pointers
+            known.learned[number] = record.pointers
         n += 1
         at = behind
     return at, n, FULL, nothing, nothing

@@ -1,4 +1,4 @@
-"""Names what was allocated where, and says what a type's name tells about pointers."""
+"""Names what was allocated where, by which calls, and says what a type's name tells about pointers."""
 
 from __future__ import annotations
 
@@ -72,3 +72,18 @@ def entry_name(type_name: str, function: str, place: str) -> str:
     if not function:
         return what
     return f"{what} at {function} ({place.replace(BACKSLASH, '/').rpartition('/')[2]})"
+
+
+_FRAME = re.compile(rb"^([^\t\n][^\n]*)\([^(\n]*\)\n\t([^\n]*?):(\d+)(?: \+0x[^\n]*| fp=[^\n]*)?$", re.MULTILINE)
+HIDDEN = "runtime.mallocgc"
+"""The innermost call of every stack, which says nothing of the program."""
+
+
+def frames_of(stack: bytes) -> list[tuple[str, str, int]]:
+    """Function, file and line of each call in the text of a stack, the innermost first."""
+    found = [(_text(name), _text(file), int(line[:10])) for name, file, line in _FRAME.findall(stack)]
+    return found[1:] if found and found[0][0] == HIDDEN else found
+
+
+def _text(data: bytes) -> str:
+    return data.decode(errors="backslashreplace")

@@ -3,7 +3,8 @@
 Goroutines are told by GoCreate, whose two stacks name the function that a goroutine begins in and the place that makes it;
 those that were there before, by their state, with the stack they wait at. Of one that ran all the time a stack tells,
 by the outermost call. A goroutine is in the region that it began last, and in that region's task; without one, in the task
-that it began, or else in the one that its maker was in. (Go: internal/trace/summary.go goes by regions alone.)
+that it began last, or else in the one that its maker was in; once it has ended its task, in the one it was in before.
+(Go: internal/trace/summary.go goes by regions alone.)
 """
 
 # mypy: allow-untyped-defs
@@ -62,6 +63,8 @@ class State(NamedTuple):
     goroutines: NDArray[np.void]
     tasks: NDArray[np.int64]
     """Table of `compiled.keyed`: the text of each task under way."""
+    outer: NDArray[np.int64]
+    """The same: the task, 0 for none, that the goroutine was in which began it."""
     regions: NDArray[np.void]
     whos: NDArray[np.int64]
     """Table of `compiled.keyed`: the number of each (kind, task, region) that allocated."""
@@ -216,8 +219,15 @@ def follow_user(state, k, a, b, m):
         state.counts[TASKS] += state.tasks[slot, OWNER] == EMPTY
         state.tasks[slot, KEY], state.tasks[slot, OWNER] = a, b
         if row >= 0:
+            slot = find(state.outer, a)
+            state.outer[slot, KEY], state.outer[slot, OWNER] = a, max(state.goroutines[row].task, 0)
             state.goroutines[row].task = a
     elif k == TASK_END:
+        slot = find(state.outer, a)
+        if state.outer[slot, OWNER] != EMPTY:
+            if row >= 0 and state.goroutines[row].task == a:
+                state.goroutines[row].task = state.outer[slot, OWNER]
+            remove(state.outer, slot)
         slot = find(state.tasks, a)
         if state.tasks[slot, OWNER] != EMPTY:
             remove(state.tasks, slot)

@@ -85,7 +85,8 @@ class Owners:
         counts[[WHOS, KINDS]] = 1, 2
         self._state = State(
             rows=empty_table(_power(0)), goroutines=np.zeros(0, GOROUTINE), tasks=empty_table(_power(0)),
-            regions=np.zeros(0, REGION), whos=empty_table(_power(MAX_OWNERS)), who=np.zeros((MAX_OWNERS, 3), np.int64),
+            outer=empty_table(_power(0)), regions=np.zeros(0, REGION),
+            whos=empty_table(_power(MAX_OWNERS)), who=np.zeros((MAX_OWNERS, 3), np.int64),
             running=np.full(ms, NOT_KNOWN, np.int64), works_for=np.full(ms, STALE, np.int32),
             told=np.full(2, ENOUGH, np.uint8), asked=np.zeros((MOST_ASKED, 2), np.int64), counts=counts,
         )  # fmt: skip
@@ -130,7 +131,8 @@ class Owners:
         self._state = state._replace(
             told=longer(told.astype(np.uint8) * np.uint8(ENOUGH), min(len(told) + more, MOST_KINDS)),
             rows=_roomy(state.rows, rows), tasks=_roomy(state.tasks, tasks),
-            goroutines=_longer(state.goroutines, int(used[ROWS]) + more), regions=_longer(state.regions, regions),
+            outer=_roomy(state.outer, tasks), goroutines=_longer(state.goroutines, int(used[ROWS]) + more),
+            regions=_longer(state.regions, regions),
         )  # fmt: skip
 
     def _kind_of(self, tables: Tables, generation: int, stack: int, creator: int) -> int:

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.importers.common.calls import CallTable
 from goalloc_cli.importers.exectrace.wire.tables import Tables
-from goalloc_cli.trace.event import Call, Function
 
 TYPE_BITS, SIZE_BITS, STACK_BITS = 24, 16, 22
 SIZE_AT = TYPE_BITS + 1
@@ -72,14 +72,11 @@ def map_stacks(kind, b, number):
             b[i] = (b[i] & below) | number[b[i] >> STACK_AT] << STACK_AT
 
 
-class Stacks:
-    """All stacks of a recording, each call with what called it once, numbered in the order in which they come."""
+class Stacks(CallTable):
+    """All stacks of a recording."""
 
     def __init__(self) -> None:
-        self.functions: list[Function] = []
-        self.calls: list[Call] = []
-        self._function: dict[tuple[str, str], int] = {}
-        self._call: dict[Call, int] = {}
+        super().__init__()
         self._by_pcs: dict[bytes, int] = {}
         self._used = np.zeros(0, np.bool_)
         self.are_told = False
@@ -111,13 +108,6 @@ class Stacks:
             return 0
         return self.function(*(tables.string(generation, text) for text in frames[-1, 1:3].tolist()))
 
-    def function(self, name: str, file: str) -> int:
-        """The number of a function."""
-        if (name, file) not in self._function:
-            self.functions.append(Function(name, file))
-            self._function[name, file] = len(self.functions)
-        return self._function[name, file]
-
     def number(self, tables: Tables, generation: int, stack: int) -> int:
         """The number of a stack. A process has one stack for the same PCs."""
         frames = tables.frames(generation, stack)
@@ -133,11 +123,5 @@ class Stacks:
         named = [(text(name), text(file), line) for _pc, name, file, line in frames]
         while named and named[0][0].startswith(HIDDEN):
             del named[0]
-        caller = 0
-        for name, file, line in reversed(named):
-            call = Call(self.function(name, file), min(max(line, 0), 0xFFFFFFFF), caller)
-            if call not in self._call:
-                self.calls.append(call)
-                self._call[call] = len(self.calls)
-            caller = self._call[call]
-        return caller if caller <= STACK_MASK else 0
+        number = self.stack(named)
+        return number if number <= STACK_MASK else 0
