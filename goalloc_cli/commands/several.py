@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+BY_LINE = ("line", None)
+"""Call sites by line, all of them: how they are counted where nobody asks for more."""
+
 
 @dataclass(frozen=True)
 class Job:
     """One replay."""
 
     trace: str
-    go_version: str | None
-    knobs: tuple[str, ...]
-    size_classes: str | None
-    every: str | int
-    check: bool
-    lenient: bool
-    partial: bool
+    go_version: str | None = None
+    knobs: tuple[str, ...] = ()
+    size_classes: str | None = None
+    every: str | int = "gc"
+    check: bool = False
+    lenient: bool = False
+    partial: bool = False
     gc: int | None = None
     """GOGC of the cycles that are put in, if any are."""
     pictures: bool = False
@@ -161,7 +164,7 @@ def named(error: Exception, job: Job) -> Exception:
 def replayed(job: Job, tick: Tick) -> Document | None:
     """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
     from goalloc_cli.analyses.replay import replay
-    from goalloc_cli.analyses.who.moment import Watch, who_at
+    from goalloc_cli.analyses.who.moment import Watch, moments, whos_at
     from goalloc_cli.analyses.who.sites import sites
     from goalloc_cli.report.documents.replay import document
 
@@ -178,9 +181,10 @@ def replayed(job: Job, tick: Tick) -> Document | None:
     )  # fmt: skip
     if watch is None or watch.found is None or job.who is None:
         return document(outcome, found.size_bytes)
-    # The moment of the peak is known only now.
-    peak = who_at(opened(job), design, int(outcome.peak["event"][0]), hints=hints)
-    return document(outcome, found.size_bytes, watch.found, peak, sites(watch.found, *job.who))
+    # The moments are known only now.
+    events = moments(outcome)
+    before = dict(zip(events, whos_at(opened(job), design, [*events.values()], hints=hints), strict=True))
+    return document(outcome, found.size_bytes, watch.found, before, sites(watch.found, *job.who))
 
 
 def all_replayed(jobs: list[Job], quiet: bool) -> list[Document]:

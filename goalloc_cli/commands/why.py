@@ -117,8 +117,7 @@ def measured(
     def measure(sets: list[frozenset[int]]) -> list[Values]:
         tries = [Try(trace, design) for some in sets if (design := made(some)) is not None]
         assert len(tries) == len(sets)
-        first = Job(trace, None, (), None, "gc", check=False, lenient=False, partial=False)
-        found = list(in_order(figures_of, tries, tick, compiles([first]), QUICK_SECONDS))
+        found = list(in_order(figures_of, tries, tick, compiles([Job(trace)]), QUICK_SECONDS))
         failed = [result for result in found if isinstance(result, Exception)]
         if failed:
             raise failed[0]
