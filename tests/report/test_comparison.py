@@ -214,6 +214,21 @@ def test_the_sentence_says_who_has_more_alive() -> None:
     assert "Alive when a GC found most: main.leak +4.0 MiB; by type main.T +4.0 MiB." in shown
 
 
+def test_where_as_much_is_alive_and_one_side_collected_more_often_it_is_garbage_that_differs() -> None:
+    before, after = alive({"main.main": 200 * MIB}), alive({"main.main": 201 * MIB})
+    after["summary"]["end"]["memstats"]["NumGC"] *= 2
+    told = " ".join(text(compared([before], [after])).split())
+    assert "Alive when a GC found most is about the same: 201.0 MiB (+0.5%). A has 21 GC cycles, B 42 GC cycles" in told
+    assert "what died in between" in told
+    after["summary"]["end"]["memstats"]["TotalAlloc"] *= 2
+    assert "what died in between" not in " ".join(text(compared([before], [after])).split())
+
+
+def test_what_one_has_less_and_another_more_is_not_the_same() -> None:
+    before, after = alive({"main.a": 5 * MIB, "main.b": MIB}), alive({"main.a": MIB, "main.b": 5 * MIB})
+    assert "main.a -4.0 MiB, main.b +4.0 MiB" in " ".join(text(compared([before], [after])).split())
+
+
 def test_an_owner_that_was_made_at_two_places_is_one() -> None:
     before, after = alive({"main.work": 7}), alive({"main.work": 7})
     after["who"]["goroutines"] *= 2

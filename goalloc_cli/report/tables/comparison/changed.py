@@ -7,7 +7,7 @@ from typing import Any
 
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, called, text
 from goalloc_cli.report.tables.comparison.gate import signed
-from goalloc_cli.report.units import plural, short_size
+from goalloc_cli.report.units import iec, plural, short_size
 
 Document = dict[str, Any]
 
@@ -20,6 +20,12 @@ TITLES = {
     "goroutines": ("By first function of the goroutine", "first function"),
     "types": ("By type", "type"),
 }
+THE_SAME = 0.01
+"""Of what is alive: below it nothing has changed that a reader looks for."""
+OFTEN = 0.2
+"""From this difference of GC cycles on, where both did the same, they were paced otherwise."""
+OTHER_WORK = 0.02
+"""From this difference of TotalAlloc on the program did something else."""
 ALIVE = {
     "marked": "Slots of objects that the GC marked which found most alive. At the peak and the end what died counts, too, "
     "until a GC finds it.",
@@ -34,9 +40,35 @@ def sentence(document: Document) -> list[Block]:
     found = document["owners"]
     if not found:
         return []
+    when = WHEN[found["moments"][0]]
+    views = [found[name] for name in TITLES if name in found]
+    if all(is_the_same(view) for view in views):
+        whole = views[0]["all"]
+        share = 100 * whole["change"] / whole["a"]
+        return [Text(f"Alive {when} is about the same: {iec(whole['b'])} ({share:+.1f}%).{collected(document)}", "verdict")]
     told = {name: ", ".join(most(found[name]["rows"])) for name in TITLES if name in found}
     parts = [f"by type {part}" if name == "types" else part for name, part in told.items() if part]
-    return [Text(f"Alive {WHEN[found['moments'][0]]}: {'; '.join(parts)}.", "verdict")] if parts else []
+    return [Text(f"Alive {when}: {'; '.join(parts)}.", "verdict")] if parts else []
+
+
+def is_the_same(view: Document) -> bool:
+    """Whether nobody has much more or less alive, of one replay each."""
+    whole = view["all"]
+    if whole is None or not whole["a"]:
+        return False
+    return max((abs(row["change"]) for row in (*view["rows"], whole)), default=0) < THE_SAME * whole["a"]
+
+
+def collected(document: Document) -> str:
+    """That one side collected more often, where both allocated as much: then it is garbage that differs."""
+    rows = {row["key"]: row for row in document["figures"]}
+    cycles, total = rows.get("NumGC"), rows.get("TotalAlloc")
+    if cycles is None or total is None or not cycles["differs"] or not cycles["median_a"]:
+        return ""
+    if abs(cycles["share"]) < OFTEN or abs(total["share"] or 0) > OTHER_WORK:
+        return ""
+    a, b = (plural(cycles[f"median_{which}"], "GC cycle") for which in ("a", "b"))
+    return f" A has {a}, B {b}: what differs is what died in between, and waits for a GC."
 
 
 def most(rows: Sequence[Document]) -> list[str]:

@@ -19,8 +19,6 @@ PARTS = ("end_requested", "end_rounding", "end_fixed", "end_unused", "end_dead",
 """What HeapInuse at the end is the sum of; `end_unused` stands for dead and free where these cannot be compared."""
 NAMED = 3
 """Parts that the sentence names."""
-OTHER_WORK = 0.02
-"""From this difference of TotalAlloc on the program did something else."""
 AT_THE_END = " at the end"
 AS_MODELLED = ", as modelled"
 WHEN = "At the end, where no peak is named."
@@ -93,7 +91,7 @@ def at_the_peak(peak: Document) -> str:
 
 def other_work(total: Document | None) -> str:
     """That the two did not do the same, where TotalAlloc says so."""
-    if total is None or not total["differs"] or abs(total["share"] or 1) <= OTHER_WORK:
+    if total is None or not total["differs"] or abs(total["share"] or 1) <= changed.OTHER_WORK:
         return ""
     share = total["share"]
     how = "memory where A did not" if share is None else f"{100 * share:+.1f}% bytes"
