@@ -111,7 +111,7 @@ def test_the_file_says_how_it_was_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["table", "csv", "markdown", "json"])
 def test_every_format_has_every_table_and_recording(form: str) -> None:
     text = shown(form, ORDERS, "--against", WEB)
-    for wanted in ("Go's own", "0.25 span a class", "27.msgpack", "p4.msgpack", "512"):
+    for wanted in ("Go's own", "0.5 span a class", "27.msgpack", "p4.msgpack", "512"):
         assert wanted in text
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from goalloc_cli.analyses.optimize.occupied import WORD
-from goalloc_cli.analyses.optimize.optimize import OWN, Asked, Recording, one_layout, optimize, own_table, pooled
+from goalloc_cli.analyses.optimize.optimize import OWN, Asked, Recording, Replays, one_layout, optimize, own_table, pooled
 from goalloc_cli.design.releases import release
 from goalloc_cli.design.sizeclass import SizeClass, slots
 from goalloc_cli.errors import DesignError
 from goalloc_cli.results.optimizing import NO, ONLY_HERE, UNKNOWN, YES, Candidate, Figures, Optimizing, Seen
+from goalloc_cli.results.outcome import Outcome
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.fitting import GO, WORDS, recording, rows_of, sample, weights_of
 
@@ -29,6 +32,21 @@ def test_recordings_count_alike_whatever_their_size() -> None:
 def test_recordings_of_allocators_that_lay_spans_out_differently_make_no_table() -> None:
     with pytest.raises(DesignError, match=r"malloc_header.*--go"):
         one_layout([sample("orders-go1.27"), Recording(lambda: Trace("", Header(), iter(())), release("1.21"), "go1.21")])
+
+
+@pytest.mark.parametrize("name", ["orders-go1.27", "trees-go1.27"])
+def test_a_recording_is_replayed_six_times_at_most_and_another_twice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    replayed: list[int] = []
+    run = Replays.run
+
+    def counted(self: Replays, one: Recording, *args: Any) -> Outcome:
+        replayed.append(id(one))
+        return run(self, one, *args)
+
+    monkeypatch.setattr(Replays, "run", counted)
+    one, other = sample(name), sample("wordcount-go1.27")
+    optimize([one], [other], Asked())
+    assert (replayed.count(id(one)) <= 6, replayed.count(id(other)) <= 2) == (True, True)
 
 
 def test_a_program_of_sizes_just_above_go_s_classes_gains() -> None:
