@@ -54,7 +54,8 @@ def main() -> int:
         return 1 if broken + sum(lied(kind, asked.seconds, {"NUMBA_BOUNDSCHECK": "1"}) for kind in lies) else 0
     with ThreadPoolExecutor(asked.jobs) as pool:
         broken = sum(pool.map(lambda reader: fuzzed(reader, asked.seconds), readers))
-    return 1 if broken + sum(lied(kind, asked.seconds, {}) for kind in lies) else 0
+        broken += sum(pool.map(lambda kind: lied(kind, asked.seconds, {}), lies))
+    return 1 if broken else 0
 
 
 def lied(kind: str, seconds: int, environ: dict[str, str]) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,21 +90,35 @@ def settle(places, about, known, h, size, addr, gives_way):
     return before if before != NO_OWNER else NOBODY
 
 
+class Seen(NamedTuple):
+    """What the events so far have made of handles and addresses."""
+
+    objects: NDArray[np.uint8]
+    """By handle: NEVER, LIVE or DEAD; so are the next two. Longer than any handle below FREED_ID in the batch."""
+    stacks: NDArray[np.uint8]
+    spans: NDArray[np.uint8]
+    about: NDArray[np.int64]
+    """By handle, BYTES and ADDRESS of an object that lives; what lies behind its end is not known."""
+    places: NDArray[np.int64]
+    """A table of `compiled.keyed`, who lives at an address; with room for a batch."""
+    known: NDArray[np.int64]
+    """What else is known (MARKING, ...)."""
+
+
 @kernel
-def judge(kind, p, handle, size, arg, addr, objects, stacks, spans, about, places, known, wrong, ended):
+def judge(columns, addr, seen, wrong, ended):
     """Find the bad events of a batch.
 
     Args:
-        kind, p, handle, size, arg, addr: the batch's columns.
-        objects, stacks, spans: u1 by handle: NEVER, LIVE or DEAD; longer than any handle below FREED_ID in the batch.
-        about: i8 by handle, BYTES and ADDRESS of an object that lives; what lies behind its end is not known.
-        places: a table of `compiled.keyed`, who lives at an address; with room for a batch.
-        known: i8, what is known so far (MARKING, ...).
+        columns, addr: the batch's kind, p, id and size; and its addresses.
+        seen: what is known so far, a Seen; is changed.
         wrong: u1 by event: what is wrong with it already, and after this with any other. What is wrong changes nothing,
             but a birth where something lives: that is dead from here on.
         ended: i8 (n, 2), NOBODY before this: who had the handle (HANDLE) or the address (PLACE) in which it is born.
     """
     # In one piece: a table of kinds, a few lines for each; every event of a trace comes through here.
+    kind, p, handle, size = columns
+    objects, stacks, spans, about, places, known = seen
     for i in range(len(kind)):
         if wrong[i]:
             continue
@@ -279,11 +294,11 @@ class BadEvents(Findings):
         if len(self._about) < (rows := min(len(self._objects), MOST_ABOUT)):
             self._about = longer(self._about, rows)
         self._make_places(len(batch))
-        columns = [np.ascontiguousarray(getattr(batch, name)) for name in ("kind", "p", "id", "size", "arg")]
+        columns = tuple(np.ascontiguousarray(getattr(batch, name)) for name in ("kind", "p", "id", "size"))
         addr = np.zeros(len(batch), np.int64) if batch.addr is None else np.ascontiguousarray(batch.addr)
-        tables = (self._objects, self._stacks, self._spans, self._about, self._places, self._known)
+        seen = Seen(self._objects, self._stacks, self._spans, self._about, self._places, self._known)
         self._ended = np.full((len(batch), 2), NOBODY, np.int64)
-        judge(*columns, addr, *tables, wrong, self._ended)
+        judge(columns, addr, seen, wrong, self._ended)
         self.cycles, self.empty, self.highest_p = self._known[[CYCLES, EMPTY, HIGHEST_P]].tolist()
         if wrong.any():
             self._keep(batch, wrong)

@@ -10,7 +10,7 @@ import click
 from goalloc_cli.commands.choose import design_options
 from goalloc_cli.commands.gate import Gate, fail_on_option
 from goalloc_cli.commands.options import output_options, refuse_early
-from goalloc_cli.commands.several import Job, all_replayed
+from goalloc_cli.commands.several import BY_LINE, Job, all_replayed
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.sides import Asked, TwoSided, filled, opened, sides
 from goalloc_cli.commands.words import FILE
@@ -74,7 +74,10 @@ def compare(
     of_a, of_b = opened(a, b)
     if cross and (a.is_what_if or b.is_what_if or not all(isinstance(each, Job) for each in (*of_a, *of_b))):
         raise click.UsageError("--cross replays the traces of both sides: name traces, without --go and --set")
-    replays = all_replayed([each for each in (*of_a, *of_b) if isinstance(each, Job)], options["quiet"])
+    # Another allocator leaves alive what was alive: who has it is asked of two recordings, or where a limit is about it.
+    who = BY_LINE if a.inputs != b.inputs or gate.follows() else None
+    jobs = [replace(each, who=who) for each in (*of_a, *of_b) if isinstance(each, Job)]
+    replays = all_replayed(jobs, options["quiet"])
     now_a, now_b = filled(of_a, replays), filled(of_b, replays)
     from goalloc_cli.report.documents.comparison.comparison import Side, comparison
     from goalloc_cli.report.documents.saved import shown
@@ -97,9 +100,8 @@ def crossed_over(a: list[Document], b: list[Document], quiet: bool) -> Document:
     if any(len(found) > 1 for found in releases):
         raise click.UsageError("--cross: the recordings of a side are of different releases of Go")
     one, other = (found.pop() for found in releases)
-    first = Job("", None, (), None, "gc", check=False, lenient=False, partial=False, own=True)
     jobs = [
-        replace(first, trace=document["trace"]["name"], go_version=version)
+        Job(document["trace"]["name"], version, own=True)
         for version in (one, other) for side in (a, b) for document in side
     ]  # fmt: skip
     found = all_replayed(jobs, quiet)

@@ -71,12 +71,20 @@ class Gate:
 
             limits(self.rules, schema, self.baseline is not None)
 
+    def follows(self, schema: str = "goalloc replay") -> bool:
+        """Whether a limit is about who holds the memory: then a replay has to follow that."""
+        if not self.rules:
+            return False
+        from goalloc_cli.report.gate.judge import asked
+
+        return bool(asked(self.rules, schema))
+
     def load(self) -> None:
         """Read the baseline: what a replay is held against."""
         if self.baseline is not None:
             from goalloc_cli.commands.inputs import document_of
 
-            self.before = document_of(self.baseline, self.quiet)
+            self.before = document_of(self.baseline, self.quiet, self.follows())
 
     def judge(self, document: Document) -> Document:
         """The document with its verdicts in it, which are told on the standard error when the command ends."""

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from goalloc_cli.commands.printed import gctrace, memstats
-from goalloc_cli.commands.several import Job, replayed
+from goalloc_cli.commands.several import BY_LINE, Job, replayed
 
 Document = dict[str, Any]
 
 
-def document_of(path: str, quiet: bool) -> Document:
-    """The document of one input: a saved one as it is, a text read, a trace replayed."""
+def document_of(path: str, quiet: bool, follow: bool = False) -> Document:
+    """The document of one input: a saved one as it is, a text read, a trace replayed, and who allocates followed."""
     found = read_or_job(path)
     if not isinstance(found, Job):
         return found
     from goalloc_cli.host.progress import progress_line
 
     with progress_line("replay", None, quiet) as tick:
-        document = replayed(found, tick or (lambda _: None))
+        document = replayed(replace(found, who=BY_LINE) if follow else found, tick or (lambda _: None))
     assert document is not None
     return document
 
@@ -41,4 +42,4 @@ def read_or_job(path: str) -> Document | Job:
     source.close()
     if path == "-":
         raise click.UsageError("a trace on the standard input can be read only once: write it to a file first")
-    return Job(path, None, (), None, "gc", check=False, lenient=False, partial=False)
+    return Job(path)

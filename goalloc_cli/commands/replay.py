@@ -14,7 +14,7 @@ from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.gate import Gate, gate_options
 from goalloc_cli.commands.options import gc_option, output_options, partial_option, refuse_early
 from goalloc_cli.commands.pictured import replay_pictured
-from goalloc_cli.commands.several import Job, opened, refuse, replay_several, versions_of, with_bases
+from goalloc_cli.commands.several import BY_LINE, Job, opened, refuse, replay_several, versions_of, with_bases
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE, Near
 from goalloc_cli.report.documents.names import REPLAY_REPORTS, WHO_REPORTS
@@ -67,8 +67,8 @@ def replay(
     refuse_early(options)
     gate.load()
     versions = versions_of(go_version)
-    who = following(reports, group_by, focus)
-    at_peak = not AT_PEAK.isdisjoint(reports)
+    who = following(reports, group_by, focus) or (BY_LINE if gate.follows() else None)
+    at_peak = gate.follows() or not AT_PEAK.isdisjoint(reports)
     first = Job(traces[0], versions[0], knobs, size_classes, step, check, lenient, partial, gc, who=who, at_peak=at_peak)
     pictures = pictures or with_pace or options["form"] == "html"
     if pictures and load_state is None and save_state is None and len(traces) == 1:
@@ -122,7 +122,7 @@ def replay_here(
         )  # fmt: skip
     if watch is None or not watch.found or job.who is None:
         return document(outcome, found.size_bytes)
-    return document(outcome, found.size_bytes, watch.found, None, sites(watch.found, *job.who))
+    return document(outcome, found.size_bytes, watch.found, sites=sites(watch.found, *job.who))
 
 
 def state_of(path: str) -> tuple[str, bytes]:

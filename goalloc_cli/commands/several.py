@@ -20,27 +20,30 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+BY_LINE = ("line", None)
+"""Call sites by line, all of them: how they are counted where nobody asks for more."""
+
 
 @dataclass(frozen=True)
 class Job:
     """One replay."""
 
     trace: str
-    go_version: str | None
-    knobs: tuple[str, ...]
-    size_classes: str | None
-    every: str | int
-    check: bool
-    lenient: bool
-    partial: bool
+    go_version: str | None = None
+    knobs: tuple[str, ...] = ()
+    size_classes: str | None = None
+    every: str | int = "gc"
+    check: bool = False
+    lenient: bool = False
+    partial: bool = False
     gc: int | None = None
     """GOGC of the cycles that are put in, if any are."""
     pictures: bool = False
     """Samples and maps are taken along."""
     who: tuple[str, str | None] | None = None
     """Follow who allocates; call sites are counted so (--group-by, --focus)."""
-    at_peak: bool = False
-    """Find who holds the heap at its peak, too: by a second replay, for the first one finds where the peak is."""
+    at_peak: bool = True
+    """Where that is followed, find who holds the heap at its peak, too: by a second replay, for the first one finds where."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
     own: bool = False
@@ -163,7 +166,7 @@ def named(error: Exception, job: Job) -> Exception:
 def replayed(job: Job, tick: Tick) -> Document | None:
     """Do one job: the document of a replay; None for the base of a trace that has no hints to set aside."""
     from goalloc_cli.analyses.replay import replay
-    from goalloc_cli.analyses.who.moment import Watch, who_at
+    from goalloc_cli.analyses.who.moment import Watch, moments, whos_at
     from goalloc_cli.analyses.who.sites import sites
     from goalloc_cli.report.documents.replay import document
 
@@ -180,8 +183,10 @@ def replayed(job: Job, tick: Tick) -> Document | None:
     )  # fmt: skip
     if watch is None or watch.found is None or job.who is None:
         return document(outcome, found.size_bytes)
-    peak = who_at(opened(job), design, int(outcome.peak["event"][0]), hints=hints) if job.at_peak else None
-    return document(outcome, found.size_bytes, watch.found, peak, sites(watch.found, *job.who))
+    # The moments are known only now.
+    events = moments(outcome) if job.at_peak else {}
+    before = dict(zip(events, whos_at(opened(job), design, [*events.values()], hints=hints), strict=True)) if events else {}
+    return document(outcome, found.size_bytes, watch.found, before, sites(watch.found, *job.who))
 
 
 def all_replayed(jobs: list[Job], quiet: bool) -> list[Document]:

@@ -95,7 +95,7 @@ def stats(
 
     def tell(document: Document) -> int:
         if baseline is not None:
-            gate.before = baseline_of(baseline, document["schema"], options["quiet"])
+            gate.before = baseline_of(baseline, document["schema"], gate, options["quiet"])
         show(ctx, gate.judge(document), reports, **options)
         return gate.end()
 
@@ -128,16 +128,17 @@ def stats(
         refuse_unknown(reports, GCTRACE_REPORTS)
         return tell(gctrace(opened[0].source, beside, options["quiet"]))
     refuse_unknown(reports, STATS_REPORTS)
-    return tell(trace(with_cycles(opened[0], gc), options["quiet"], "who" in reports or "all" in reports))
+    follow = not {"who", "all"}.isdisjoint(reports) or gate.follows("goalloc stats")
+    return tell(trace(with_cycles(opened[0], gc), options["quiet"], follow))
 
 
-def baseline_of(path: str, schema: str, quiet: bool) -> Document:
+def baseline_of(path: str, schema: str, gate: Gate, quiet: bool) -> Document:
     """What changes are changes of: as a document like the one of the input, where a trace is described or was replayed."""
     if schema != "goalloc stats":
-        return document_of(path, quiet)
+        return document_of(path, quiet, gate.follows())
     from goalloc_cli.importers.sniff import open_trace
 
-    return trace(open_trace(path), quiet)
+    return trace(open_trace(path), quiet, gate.follows(schema))
 
 
 def every(paths: tuple[str, ...], first: Source, partial: bool) -> list[Any]:
@@ -192,7 +193,7 @@ def trace(opened: Trace, quiet: bool, who: bool = False) -> Document:
     with progress_line("stats", opened.events, quiet) as progress:
         found = describe(opened, progress, followed.add)
     end, peak = without_replay(followed, sum(found.events.values()), found.peak_event)
-    return trace_document(found, opened.remarks) | {"who": who_document(peak, end)}
+    return trace_document(found, opened.remarks) | {"who": who_document(end, {"peak": peak})}
 
 
 def is_piped() -> bool:

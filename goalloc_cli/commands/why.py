@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from goalloc_cli.commands.choose import choose_design, design_options
 from goalloc_cli.commands.options import output_options, refuse_early
-from goalloc_cli.commands.several import Job, compiles, versions_of
+from goalloc_cli.commands.several import Job, compiles, is_native, versions_of
 from goalloc_cli.commands.show import show
 from goalloc_cli.commands.words import FILE
 
 if TYPE_CHECKING:
     from goalloc_cli.design.allocator import Design
     from goalloc_cli.host.parallel import Tick
+    from goalloc_cli.trace.trace import Trace
 
 Values = tuple[int, ...]
 
@@ -72,15 +75,27 @@ def why(
 
     found = open_trace(trace)
     header = found.header
-    found.batches.close() if hasattr(found.batches, "close") else None
     before, name_before, _ = choose_design(header, versions[0] if len(versions) == 2 else None, ())
     after, name_after, _ = choose_design(header, versions[-1], knobs)
     names = design_diff(before, after)
     made = changes(before, after, names)
-    with progress_line("why", None, options["quiet"]) as tick:
-        attribution = attribute(names, lambda some: made(some) is not None, measured(trace, made, tick))
+    with progress_line("why", None, options["quiet"]) as tick, once_read(found) as path:
+        attribution = attribute(names, lambda some: made(some) is not None, measured(path, made, tick))
     between = Between(before, after, name_before, name_after, release_of(name_before), release_of(name_after))
     return show(ctx, why_document(trace, header, between, attribution), (), **options)
+
+
+@contextmanager
+def once_read(found: Trace) -> Iterator[str]:
+    """Where the trace is for replay after replay: a recording, which takes longer to read than to replay, as a trace."""
+    from goalloc_cli.native.kept import kept_file
+
+    if Path(found.name).is_file() and is_native(found.name):
+        found.batches.close() if hasattr(found.batches, "close") else None
+        yield found.name
+        return
+    with kept_file(found) as path:
+        yield path
 
 
 def release_of(name: str) -> str | None:
@@ -117,8 +132,7 @@ def measured(
     def measure(sets: list[frozenset[int]]) -> list[Values]:
         tries = [Try(trace, design) for some in sets if (design := made(some)) is not None]
         assert len(tries) == len(sets)
-        first = Job(trace, None, (), None, "gc", check=False, lenient=False, partial=False)
-        found = list(in_order(figures_of, tries, tick, compiles([first]), QUICK_SECONDS))
+        found = list(in_order(figures_of, tries, tick, compiles([Job(trace)]), QUICK_SECONDS))
         failed = [result for result in found if isinstance(result, Exception)]
         if failed:
             raise failed[0]

@@ -24,3 +24,12 @@ def kept(trace: Trace) -> Iterator[Callable[[], Trace]]:
             return replace(read_native(file, trace.name), header=header)
 
         yield again
+
+
+@contextmanager
+def kept_file(trace: Trace) -> Iterator[str]:
+    """The same as a file with a name, which several processes can read at once."""
+    with tempfile.NamedTemporaryFile(prefix="goalloc-", suffix=".msgpack") as file:
+        write_native(trace.header, trace.batches, file, witnesses=False)  # type: ignore[arg-type]
+        file.flush()
+        yield file.name

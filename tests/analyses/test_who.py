@@ -11,12 +11,14 @@ import pytest
 
 from goalloc_cli.analyses.replay import Run, replay
 from goalloc_cli.analyses.who.follow import Followed
-from goalloc_cli.analyses.who.moment import Watch, who_at, who_now, without_replay
+from goalloc_cli.analyses.who.moment import Watch, moments, who_at, who_now, whos_at, without_replay
 from goalloc_cli.design.releases import RELEASES
-from goalloc_cli.results.outcome import LEDGER
-from goalloc_cli.results.who import BEFORE, NO_OBJECT, Who, grouped, held
+from goalloc_cli.importers.sniff import open_trace
+from goalloc_cli.results.outcome import LEDGER, Reason
+from goalloc_cli.results.who import BEFORE, NO_OBJECT, OWN, Who, added, grouped, held
 from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
+from tests.kit.root import ROOT
 from tests.kit.strategies import MAX_PROCS, seeded
 
 OWNERS = [Owner(1, 0, "", "", 0), Owner(2, 1, "order", "", 0), Owner(0, 0, "", "", 1)]
@@ -133,6 +135,27 @@ def test_a_moment_in_the_middle_is_that_of_the_first_events_alone() -> None:
     replay(alone.trace, RELEASES["1.27"], design_name="", at_end=alone.look)
     assert alone.found is not None
     assert np.array_equal(np.sort(middle.rows), np.sort(alone.found.rows))
+
+
+def test_several_moments_in_one_replay_are_those_of_a_replay_each() -> None:
+    rows = program(7, 30)
+    events = [len(rows), len(rows) // 3, 0, len(rows) // 3, 2 * len(rows)]
+    found = whos_at(trace(rows), RELEASES["1.27"], events, hints=False)
+    for event, who in zip(events, found, strict=True):
+        alone = who_at(trace(rows, 100), RELEASES["1.27"], event, hints=False)
+        assert np.array_equal(np.sort(who.rows), np.sort(alone.rows))
+
+
+def test_the_gc_that_found_most_alive_is_one_that_was_swept_to_its_end() -> None:
+    recording = str(ROOT / "tests" / "data" / "lru-go1.23.trace.zst")
+    known = open_trace(recording)
+    design = RELEASES["1.23"]
+    outcome = replay(known, design, design_name="")
+    event = moments(outcome)["marked"]
+    (sample,) = outcome.samples[(outcome.samples["event"] == event) & (outcome.samples["reason"] == Reason.GC_START)]
+    assert sample["num_gc"] < outcome.samples["num_gc"].max()
+    who = who_at(open_trace(recording), design, event, hints=True)
+    assert added(who.rows, OWN).sum() == added(sample.reshape(1), OWN)[0]
 
 
 NODE = 1000

@@ -11,6 +11,7 @@ import pytest
 from goalloc_cli import cli
 from goalloc_cli.commands.compare import compare
 from goalloc_cli.commands.sides import Asked, sides
+from goalloc_cli.report.documents.saved import decoded
 from tests.kit.root import ROOT
 
 ORDERS = str(ROOT / "traces" / "orders-go1.27.msgpack")
@@ -18,6 +19,8 @@ OLDER = str(ROOT / "traces" / "orders-go1.25.msgpack")
 TREES = str(ROOT / "traces" / "trees-go1.27.msgpack")
 LOG = str(ROOT / "tests" / "data" / "gctrace" / "lru-go1.27.txt")
 OLD_LOG = str(ROOT / "tests" / "data" / "gctrace" / "lru-go1.23.txt")
+RECORDINGS = [str(ROOT / "tests" / "data" / f"orders-{name}.trace.zst") for name in ("go1.25", "go1.27-p4")]
+"""They tell who allocates."""
 MEMSTATS = str(ROOT / "tests" / "data" / "inhand" / "live-go1.27.3-expvar.json.zst")
 
 
@@ -89,6 +92,41 @@ def test_logs_are_compared_too(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_replay_and_memstats_are_compared_in_what_both_tell(saved: str, capfd: pytest.CaptureFixture[str]) -> None:
     compared = changes(found(capfd, saved, MEMSTATS))
     assert (compared["end_HeapInuse"] is not None, compared["end_requested"]) == (True, None)
+
+
+@pytest.fixture(scope="module")
+def who(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Replays of two recordings, saved with who allocates."""
+    paths = [str(tmp_path_factory.mktemp("who") / f"{number}.replay") for number in (1, 2)]
+    for recording, path in zip(RECORDINGS, paths, strict=True):
+        assert cli.run(["replay", recording, "--report", "live", "--format", "msgpack", "-o", path, "-q"]) == 0
+    return paths
+
+
+def test_who_has_more_alive_is_told_of_recordings_as_of_their_saved_replays(
+    who: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    compared = found(capfd, *RECORDINGS)["owners"]
+    assert compared == found(capfd, *who)["owners"]
+    by_view = {name: {row["name"]: row["change"] for row in compared[name]["rows"]} for name in ("goroutines", "types")}
+    assert ("main.main" in by_view["goroutines"], "main.order" in by_view["types"]) == (True, True)
+    assert {compared[name]["all"]["change"] for name in by_view} == {sum(
+        sum(row["marked"]["live_bytes"] for row in replay["who"]["types"]) * sign
+        for replay, sign in zip([saved_document(path) for path in who], (-1, 1), strict=True)
+    )}  # fmt: skip
+
+
+def saved_document(path: str) -> dict[str, Any]:
+    return decoded(path, Path(path).read_bytes())
+
+
+def test_who_allocates_is_not_followed_of_one_trace_twice(capfd: pytest.CaptureFixture[str]) -> None:
+    assert found(capfd, RECORDINGS[0], "--set", "page_cache=0")["owners"] is None
+
+
+def test_a_limit_on_an_owner_is_followed_all_the_same() -> None:
+    rule = ("--fail-on", "live[main.main]>+1GiB", "--fail-on", "live[main.main]>1KiB", "-q")
+    assert cli.run(["compare", RECORDINGS[0], "--set", "page_cache=0", *rule]) == 5
 
 
 def test_a_limit_that_b_crosses_ends_with_5(capfd: pytest.CaptureFixture[str]) -> None:

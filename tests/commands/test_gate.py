@@ -13,6 +13,7 @@ from tests.kit.root import ROOT
 ORDERS = str(ROOT / "traces" / "orders-go1.27.msgpack")
 OLDER = str(ROOT / "traces" / "orders-go1.25.msgpack")
 TREES = str(ROOT / "traces" / "trees-go1.27.msgpack")
+RECORDING = str(ROOT / "tests" / "data" / "orders-go1.25.trace.zst")
 MEMSTATS = str(ROOT / "tests" / "data" / "inhand" / "live-go1.27.3-expvar.json.zst")
 LOG = str(ROOT / "tests" / "data" / "gctrace" / "lru-go1.27.txt")
 
@@ -72,6 +73,35 @@ def test_each_of_several_traces_is_held_to_the_limits(capfd: pytest.CaptureFixtu
 
 def test_a_what_if_is_held_to_the_limits(saved: str) -> None:
     assert cli.run(["replay", ORDERS, "--set", "page_cache=0", "--baseline", saved, "--fail-on", "HeapInuse>+1%", "-q"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ("live[main.main]>64MiB", 0), ("live[main.main]>64KiB", 5), ("peak_live[main.main]>1.5MiB", 5),
+        ("marked_live[main.item]>1MiB", 0), ("held[main.main]>1MiB", 5),
+    ],
+)  # fmt: skip
+def test_who_holds_the_memory_of_a_recording_is_held_to_a_limit(limit: str, code: int) -> None:
+    """A recording that tells who allocates; that it is to be followed nobody has to say."""
+    assert cli.run(["replay", RECORDING, "--fail-on", limit, "-q"]) == code
+
+
+def test_a_name_that_no_recording_has_is_told_with_what_may_be_meant(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["stats", RECORDING, "--fail-on", "live[main.mian]>64MiB"]) == 0
+    assert "is 0 B, for nothing here has that name; did you mean 'main.main'?" in capfd.readouterr().err
+
+
+def test_a_change_of_who_holds_it_needs_a_baseline_that_tells(
+    tmp_path: Path, saved: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rule = ("--fail-on", "live[main.main]>+1KiB", "-q")
+    path = str(tmp_path / "who.replay")
+    assert cli.run(["replay", RECORDING, "--report", "who", "--format", "msgpack", "-o", path, "-q"]) == 0
+    assert cli.run(["replay", RECORDING, "--baseline", path, *rule]) == 0
+    assert cli.run(["replay", RECORDING, "--baseline", RECORDING, *rule]) == 0
+    assert cli.run(["replay", RECORDING, "--baseline", saved, *rule]) == 2
+    assert "not told here; goalloc replay --report live tells it" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_several_replays_cannot_do_is_one_line_and_exit_2(
 def test_the_first_replay_goes_alone_where_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from goalloc_cli.compiled import keeping
 
-    jobs = [Job(ORDERS, None, (), None, "gc", False, False, False)]
+    jobs = [Job(ORDERS)]
     assert not compiles(jobs)
     monkeypatch.setattr(keeping, "compiled_folder", lambda _: tmp_path)
     assert compiles(jobs)

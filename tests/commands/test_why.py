@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from goalloc_cli.importers.sniff import open_trace
 from tests.kit.root import ROOT
 
 TREES = str(ROOT / "traces" / "trees-go1.27.msgpack")
+RECORDING = str(ROOT / "tests" / "data" / "trees-go1.24.trace.zst")
 ORDERS = str(ROOT / "traces" / "orders-go1.27.msgpack")
 
 
@@ -67,6 +69,18 @@ def test_it_names_gos_change_and_the_section(capfd: pytest.CaptureFixture[str]) 
     shown = capfd.readouterr().out
     assert max(len(line) for line in shown.splitlines()) <= 80
     assert "golang/go#73581" in shown and "(3.2)" in shown
+
+
+def test_a_recording_and_a_pipe_are_read_once_and_split_as_their_trace_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = str(tmp_path / "app.msgpack")
+    assert cli.run(["import", RECORDING, "-o", imported, "-q"]) == 0
+    as_trace = found(capfd, imported, "--go", "1.26")
+    assert found(capfd, RECORDING, "--go", "1.26")["parts"] == as_trace["parts"]
+    with Path(imported).open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        assert found(capfd, "-", "--go", "1.26")["parts"] == as_trace["parts"]
 
 
 def test_csv_has_the_parts_in_bytes(capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ ORDERS = str(ROOT / "traces" / "orders-go1.27.msgpack")
 
 def document_of(path: str | Path) -> Document:
     """The document of a replay with what its page shows, made in this process."""
-    job = Job(str(path), None, (), None, "gc", False, False, False, pictures=True)
+    job = Job(str(path), pictures=True)
     found = replayed(job, lambda _: None)
     assert found is not None
     return found

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from goalloc_cli.report.documents.comparison.changed import MOMENTS
 from goalloc_cli.report.documents.comparison.comparison import Side, comparison
 from goalloc_cli.report.documents.comparison.cross import split
 from goalloc_cli.report.documents.replay import document
@@ -178,6 +179,148 @@ def test_program_allocator_and_sweeping_sum_to_the_change(a: int, b: int, aa: in
 def test_swapped_sides_have_the_opposite_parts(a: int, b: int, aa: int, ba: int, ab: int, bb: int) -> None:
     there, back = split((a, b), (aa, ba), (ab, bb)), split((b, a), (bb, ab), (ba, aa))
     assert all(there[key] == -back[key] for key in ("program", "allocator", "sweeping", "change"))
+
+
+# Who has more alive.
+
+
+def alive(goroutines: dict[str, int], types: dict[str, int] | None = None, moments: tuple[str, ...] = MOMENTS) -> Document:
+    """A replay that tells who had so many bytes alive: one more at each of these moments, of which the first comes last."""
+
+    def row(name: str, key: str, size: int) -> Document:
+        return {key: name, **{when: {"live_bytes": size + at} for at, when in enumerate(moments)}}
+
+    types = types or {"main.T": sum(goroutines.values())}
+    rows = {
+        "goroutines": [row(name, "entry", size) for name, size in goroutines.items()],
+        "types": [row(name, "type", size) for name, size in types.items()],
+    }
+    who = {"moments": dict.fromkeys(moments), **rows}
+    return {**copy.deepcopy(BASE), "who": who, "trace": {**BASE["trace"], "owners": True}}
+
+
+def test_the_owners_that_changed_most_come_first_and_the_rest_makes_the_sum() -> None:
+    many = {f"main.f{n}": n for n in range(20)}
+    found = compared([alive({"main.main": 10, **many})], [alive({"main.load": 5000, **{f: 2 * n for f, n in many.items()}})])
+    view = found["owners"]["goroutines"]
+    assert [row["name"] for row in view["rows"][:2]] == ["main.load", "main.f19"]
+    assert len(view["rows"]) == 12
+    assert [sum(row[key] for row in (*view["rows"], view["others"])) for key in ("a", "b", "change")] == [200, 5380, 5180]
+    assert [view["all"][key] for key in ("a", "b", "change")] == [200, 5380, 5180]
+
+
+def test_the_sentence_says_who_has_more_alive() -> None:
+    shown = " ".join(text(compared([alive({"main.main": MIB})], [alive({"main.main": MIB, "main.leak": 4 * MIB})])).split())
+    assert "Alive when a GC found most: main.leak +4.0 MiB; by type main.T +4.0 MiB." in shown
+
+
+def test_where_as_much_is_alive_and_one_side_collected_more_often_it_is_garbage_that_differs() -> None:
+    before, after = alive({"main.main": 200 * MIB}), alive({"main.main": 201 * MIB})
+    after["summary"]["end"]["memstats"]["NumGC"] *= 2
+    told = " ".join(text(compared([before], [after])).split())
+    assert "Alive when a GC found most is about the same: 201.0 MiB (+0.5%). A has 21 GC cycles, B 42 GC cycles" in told
+    assert "what died in between" in told
+    after["summary"]["end"]["memstats"]["TotalAlloc"] *= 2
+    assert "what died in between" not in " ".join(text(compared([before], [after])).split())
+
+
+def test_what_one_has_less_and_another_more_is_not_the_same() -> None:
+    before, after = alive({"main.a": 5 * MIB, "main.b": MIB}), alive({"main.a": MIB, "main.b": 5 * MIB})
+    assert "main.a -4.0 MiB, main.b +4.0 MiB" in " ".join(text(compared([before], [after])).split())
+
+
+def test_an_owner_that_was_made_at_two_places_is_one() -> None:
+    before, after = alive({"main.work": 7}), alive({"main.work": 7})
+    after["who"]["goroutines"] *= 2
+    (row,) = compared([before], [after])["owners"]["goroutines"]["rows"]
+    assert (row["name"], row["change"]) == ("main.work", 7)
+
+
+def test_who_has_the_same_alive_is_in_no_table() -> None:
+    found = compared([alive({"main.main": 7})], [alive({"main.main": 7})])
+    assert found["owners"]["goroutines"]["rows"] == []
+    assert "alive" not in text(found)
+
+
+def test_of_several_only_owners_that_differ_by_more_than_chance_are_told() -> None:
+    before = [alive({"main.main": n, "main.noise": n % 3}) for n in range(4)]
+    after = [alive({"main.main": 100 + n, "main.noise": (n + 1) % 3}) for n in range(4)]
+    found = compared(before, after)["owners"]["goroutines"]
+    assert [(row["name"], row["change"]) for row in found["rows"]] == [("main.main", 100)]
+    assert found["all"] is None
+
+
+def test_of_several_only_classes_that_differ_by_more_than_chance_are_told() -> None:
+    def with_spans(size: int) -> Document:
+        found = copy.deepcopy(BASE)
+        found["classes"][0]["span_bytes"] += size
+        return found
+
+    three = compared([with_spans(n) for n in range(3)], [with_spans(MIB + n) for n in range(3)])
+    four = compared([with_spans(n) for n in range(4)], [with_spans(MIB + n) for n in range(4)])
+    assert (three["classes"], [row["change"] for row in four["classes"]]) == ([], [MIB])
+
+
+@pytest.mark.parametrize("known", [("peak", "end"), ("end",)])
+def test_who_has_more_alive_is_asked_at_moments_that_both_looked_at(known: tuple[str, ...]) -> None:
+    found = compared([alive({"main.main": 9})], [alive({"main.main": 5}, moments=known)])
+    assert found["owners"]["moments"] == [*known]
+    assert [found["owners"]["goroutines"]["rows"][0][key] for key in ("a", "b")] == [9 + MOMENTS.index(known[0]), 5]
+
+
+def test_what_only_changed_where_garbage_counts_is_no_change() -> None:
+    before, after = alive({"main.main": 9}), alive({"main.main": 9})
+    after["who"]["goroutines"][0]["peak"]["live_bytes"] += MIB
+    assert compared([before], [after])["owners"]["goroutines"]["rows"] == []
+
+
+def test_a_replay_that_was_saved_without_who_is_told() -> None:
+    other = with_("trace", name="saved.replay")
+    found = compared([alive({"main.main": 9})], [other])
+    assert found["owners"] is None
+    assert any("saved.replay was saved without --report who" in note for note in found["notes"])
+
+
+def test_types_that_nobody_named_are_no_view() -> None:
+    found = compared([alive({"main.main": 9}, {"(no type given)": 9})], [alive({"main.main": 5}, {"(no type given)": 5})])
+    assert set(found["owners"]) == {"moments", "goroutines"}
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "markdown", "table", "html"])
+def test_every_form_has_the_owners(form: str) -> None:
+    shown = encoded(compared([alive({"main.main": MIB})], [alive({"main.leak": 4 * MIB})]), (), form).decode()
+    assert "main.leak" in shown
+    assert ("4194304" if form in ("json", "csv") else "+4.0 MiB") in shown
+
+
+def test_names_of_owners_that_would_be_markup_are_text_on_the_page() -> None:
+    name = "main.f[<img src=x onerror=alert(1)>]"
+    found = Elements(encoded(compared([alive({name: 9})], [alive({name: MIB})]), (), "html").decode())
+    assert [one for one in found.of("img") if not one.get("src", "").startswith("data:")] == []
+
+
+# The RSS is a range.
+
+
+def resident(low: int, high: int) -> Document:
+    found = copy.deepcopy(BASE)
+    found["released"]["end"] |= {"rss_low": low, "rss_high": high, "rss_sum": (low + high) // 2}
+    return found
+
+
+@pytest.mark.parametrize(("low", "differs"), [(20 * MIB, False), (30 * MIB, False), (31 * MIB, True)])
+def test_a_range_differs_from_another_where_they_do_not_meet(low: int, differs: bool) -> None:
+    found = compared([resident(10 * MIB, 30 * MIB)], [resident(low, low + 8 * MIB)])
+    assert rows(found)["end_rss"]["differs"] == differs
+    shown = next(line for line in text(found).splitlines() if line.startswith("  RSS  "))
+    assert "10.0 - 30.0 MiB" in shown
+    assert ("~" in shown) != differs
+
+
+def test_a_range_is_held_against_an_exact_figure() -> None:
+    log = {"schema": "goalloc memstats", "summary": {"RSS": 12 * MIB}, "values": {}, "text": {"name": "m.json"}}
+    assert not rows(compared([resident(10 * MIB, 30 * MIB)], [log]))["end_rss"]["differs"]
+    assert rows(compared([resident(13 * MIB, 30 * MIB)], [log]))["end_rss"]["differs"]
 
 
 # The page.

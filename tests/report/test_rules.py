@@ -131,7 +131,7 @@ def test_a_change_needs_something_to_be_a_change_of() -> None:
 
 
 def test_what_a_document_does_not_tell_cannot_hold() -> None:
-    with pytest.raises(RuleError, match="not told here; --report live"):
+    with pytest.raises(RuleError, match="not told here; goalloc replay --report live"):
         crossed("live[main.cache]>64MiB", BASE, BASE)
 
 

@@ -92,7 +92,7 @@ def test_one_process_without_dask_finds_the_same_bytes(
 def test_every_figure_is_that_of_replay(swept: Path, design: str, version: str | None) -> None:
     """What is compared is the document that `replay --format json` prints."""
     for trace in TRACES[1:3]:
-        told = replayed(Job(trace, version, (), None, "gc", False, False, False), lambda events: None)
+        told = replayed(Job(trace, version), lambda events: None)
         assert told is not None
         row = rows(swept)[trace, design]
         assert (row["events"], row["gc_cycles"], row["duration_ns"]) == (

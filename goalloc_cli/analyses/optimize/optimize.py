@@ -26,8 +26,8 @@ Sizes = Callable[[Iterator[Batch], Design], Iterator[Batch]]
 """What sizes bounded objects are given."""
 
 PARTS = (0.25, 0.5, 1.0, 2.0)
-"""How much of a span a class costs by being there: what is tried. 0, no more than what slots waste, made every program
-larger."""
+"""How much of a span a class costs by being there: the two in the middle are tried, and the one beside the better of them.
+0, no more than what slots waste, made every program larger."""
 LAYOUT = ("page_size", "max_small_size", "malloc_header", "header_above", "inline_mark_bytes", "tiny_size", "align_16_from")
 """The knobs that say what a slot costs."""
 
@@ -94,11 +94,8 @@ def optimize(trained: list[Recording], against: list[Recording], asked: Asked, t
     ]
     weights = pooled([spread(each.weights, r.design) for each, r in zip(held, trained, strict=True)])
     candidates = [Candidate(OWN, own, [figures(base) for base in bases], cost(weights, own, design))]
-    for name, table, part in wanted(weights, design, asked):
-        if part is not None and table in [known.table for known in candidates]:
-            continue
-        outcomes = [replays.run(recording, table) for recording in trained]
-        candidates.append(Candidate(name, table, [figures(o) for o in outcomes], cost(weights, table, design), part))
+    tables = Tables(replays, trained, weights, design, asked, candidates)
+    tables.try_all()
     best = min(range(len(candidates)), key=lambda n: objective(candidates[0], candidates[n]))
     chosen = candidates[best]
     others = [resized(replays, recording, each, chosen, best) for recording, each in zip(trained, held, strict=True)]
@@ -112,6 +109,41 @@ def optimize(trained: list[Recording], against: list[Recording], asked: Asked, t
         align=asked.align,
         most=asked.most,
     )
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables that are tried for some recordings."""
+
+    replays: Replays
+    trained: list[Recording]
+    weights: Floats
+    design: Design
+    asked: Asked
+    tried: list[Candidate]
+    """Go's own table first."""
+
+    def try_all(self) -> None:
+        """Try one that is given, the best ones for the two costs in the middle, and that for the cost beside the better."""
+        if self.asked.yours is not None:
+            self.judge(YOURS, self.asked.yours)
+        lowest, low, high, highest = PARTS
+        little, much = (objective(self.tried[0], self.fitted(part)) for part in (low, high))
+        self.fitted(highest if much < little else lowest)
+
+    def fitted(self, part: float) -> Candidate:
+        """The best table where a class costs so much of a span by being there."""
+        table = fit(self.weights, self.design, part, self.asked.most, self.asked.align)
+        table = stretched(table, self.weights, self.design, self.asked.align)
+        same = [known for known in self.tried if known.table == table]
+        return same[0] if same else self.judge(f"{part:g} span a class", table, part)
+
+    def judge(self, name: str, table: Table, part: float | None = None) -> Candidate:
+        """A table with what replays of all recordings say of it."""
+        outcomes = [self.replays.run(recording, table) for recording in self.trained]
+        told = [figures(outcome) for outcome in outcomes]
+        self.tried.append(Candidate(name, table, told, cost(self.weights, table, self.design), part))
+        return self.tried[-1]
 
 
 def one_layout(recordings: list[Recording]) -> Design:
@@ -139,15 +171,6 @@ def pooled(weights: list[Floats]) -> Floats:
     middle = sum(nbytes) / len(nbytes)
     parts = [each * (middle / size) for each, size in zip(weights, nbytes, strict=True) if size]
     found: Floats = np.sum(parts, axis=0) / max(len(parts), 1) if parts else weights[0]
-    return found
-
-
-def wanted(weights: Floats, design: Design, asked: Asked) -> list[tuple[str, Table, float | None]]:
-    """The tables to be tried beside Go's own: name, table, and what a class was said to cost."""
-    found: list[tuple[str, Table, float | None]] = [] if asked.yours is None else [(YOURS, asked.yours, None)]
-    for part in PARTS:
-        table = fit(weights, design, part, asked.most, asked.align)
-        found.append((f"{part:g} span a class", stretched(table, weights, design, asked.align), part))
     return found
 
 

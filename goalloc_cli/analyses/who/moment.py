@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,8 @@ from goalloc_cli.analyses.who.follow import COUNTED, Followed
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.model.books.holders import holders
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
-from goalloc_cli.results.outcome import SAMPLE, Reason
-from goalloc_cli.results.who import NO_OBJECT, ROW, TRACER, Who
+from goalloc_cli.results.outcome import SAMPLE, Outcome, Reason
+from goalloc_cli.results.who import NO_OBJECT, OWN, ROW, TRACER, Who, added
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.trace import Trace
 
@@ -45,16 +45,53 @@ def who_at(
     Raises:
         ReplayError, TraceError: as `replay`.
     """
+    return whos_at(trace, design, [event], hints=hints, progress=progress)[0]
+
+
+def whos_at(
+    trace: Trace, design: Design, events: Sequence[int], *, hints: bool, progress: Callable[[int], None] | None = None
+) -> list[Who]:
+    """The same of several moments, in one replay; in the order in which they are asked for."""
     run, followed = Run(trace, design, hints, "gc", check=False), Followed(design)
+    waiting = sorted(set(events))
+    found: dict[int, Who] = {}
     for batch in run.trace.batches:
-        fitting = batch if run.events + len(batch) <= event else batch.part(0, event - run.events)
-        run.feed(fitting)
-        followed.add(fitting)
+        at = 0
+        while waiting and waiting[0] <= run.events + len(batch) - at:
+            at = feed(run, followed, batch, at, at + waiting[0] - run.events)
+            found[waiting.pop(0)] = who_now(run, followed)
+        if not waiting:
+            break
+        feed(run, followed, batch, at, len(batch))
         if progress:
             progress(run.events)
-        if run.events >= event:
-            break
-    return who_now(run, followed)
+    found |= dict.fromkeys(waiting, who_now(run, followed)) if waiting else {}
+    return [found[event] for event in events]
+
+
+def feed(run: Run, followed: Followed, batch: Batch, at: int, stop: int) -> int:
+    """Have a part of a batch replayed and followed; return where it ends."""
+    part = batch if (at, stop) == (0, len(batch)) else batch.part(at, stop)
+    run.feed(part)
+    followed.add(part)
+    return stop
+
+
+def moments(outcome: Outcome) -> dict[str, int]:
+    """The moments at which a replay is looked at besides its end, by the number of events before them.
+
+    "peak" is that of HeapInuse. "marked" is the start of the GC that found most alive: nothing is garbage there that nobody
+    has found, so two replays are alike in it, while one peak lies before a GC and another behind it. A recording tells what
+    died by sweeping it, so in the last cycle, which may not be swept to its end, nobody knows.
+    """
+    found = {"peak": int(np.asarray(outcome.peak).reshape(-1)[0]["event"])}
+    samples = outcome.samples
+    starts = samples[samples["reason"] == Reason.GC_START]
+    if outcome.header.hints:
+        starts = starts[np.isin(starts["num_gc"], samples["num_gc"][samples["reason"] == Reason.SWEPT])]
+    if len(starts):
+        found["marked"] = int(starts["event"][added(starts, OWN).argmax()])
+    return found
 
 
 def who_now(run: Run, followed: Followed) -> Who:

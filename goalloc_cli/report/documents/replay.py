@@ -6,6 +6,7 @@ Go's names.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -51,7 +52,7 @@ OTHERS = ("peak_gc", "heap_live", "gc_workbufs", "page_cache_bytes", "spans", "r
 
 
 def document(
-    outcome: Outcome, trace_bytes: int | None = None, who: Who | None = None, who_at_peak: Who | None = None,
+    outcome: Outcome, trace_bytes: int | None = None, who: Who | None = None, who_before: Mapping[str, Who] | None = None,
     sites: Sites | None = None,
 ) -> Document:  # fmt: skip
     """All that a replay found out, in plain lists, dicts and numbers; `series` and `map` where pictures were taken, `who`
@@ -100,7 +101,7 @@ def document(
         "marks": marks(outcome),
         "timeline": [moment(outcome, row) | {"ledger": pick(row, LEDGER)} for row in outcome.samples],
         **pictures(outcome),
-        **({} if who is None else {"who": who_document(who_at_peak, who)}),
+        **({} if who is None else {"who": who_document(who, who_before or {})}),
         **({} if sites is None else {"sites": sites_document(sites)}),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,9 @@ Key = Callable[[Who, np.void], tuple[Any, ...]]
 NO_TYPE = "(no type given)"
 
 
-def who_document(peak: Who | None, end: Who) -> Document:
-    """Who holds the heap at its peak, if that was looked for, and at its end, and had allocated until then."""
-    moments = {"end": end} | ({} if peak is None else {"peak": peak})
+def who_document(end: Who, before: Mapping[str, Who]) -> Document:
+    """Who holds the heap at its end, and had allocated until then; and at moments before that, by name: "peak", "marked"."""
+    moments = {"end": end, **before}
     views: dict[str, Key] = {
         "goroutines": lambda who, row: goroutine(who, int(row["owner"])),
         "tasks": lambda who, row: task(who, int(row["owner"])),
@@ -47,7 +47,7 @@ def who_document(peak: Who | None, end: Who) -> Document:
     return {
         "moments": {when: moment(who) for when, who in moments.items()},
         **{name: rows_of(KEYS[name], key, moments) for name, key in views.items()},
-        "dead_goroutines": {when: dead_goroutines(who) for when, who in moments.items()},
+        "dead_goroutines": {when: dead_goroutines(who) for when, who in moments.items() if when in ("end", "peak")},
     }
 
 

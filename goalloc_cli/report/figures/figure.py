@@ -24,11 +24,20 @@ class Figure:
     get: Callable[[Document], Value]
     asked: str = ""
     """The report that has to be asked for, so that a document tells it."""
+    range: Callable[[Document], tuple[int, int]] | None = None
+    """Of what is bounded only: the least and the most that it may be."""
 
     def of(self, document: Document) -> Value:
         """The value, None where the document does not tell."""
         try:
             return self.get(document)
+        except (KeyError, IndexError, TypeError):
+            return None
+
+    def bounds(self, document: Document) -> tuple[int, int] | None:
+        """The least and the most that it may be; None where it is exact, or the document does not tell."""
+        try:
+            return None if self.range is None else self.range(document)
         except (KeyError, IndexError, TypeError):
             return None
 
@@ -47,6 +56,13 @@ class Owned:
     """The value of a name that the document does not have: 0 where it lists all of them."""
     asked: str = ""
     """As of a figure."""
+
+    def of(self, document: Document) -> Mapping[str, Value]:
+        """The value of each name; none where the document does not tell."""
+        try:
+            return self.values(document)
+        except (KeyError, IndexError, TypeError):
+            return {}
 
 
 @dataclass(frozen=True)

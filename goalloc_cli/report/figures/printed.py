@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from goalloc_cli.report.documents.printed.logs import figures as figures_of_log
 from goalloc_cli.report.documents.printed.logs import names as names_of_log
 from goalloc_cli.report.figures.figure import Catalogue, Document, Figure, Owned, Value
+from goalloc_cli.report.figures.owners import by_owner
 from goalloc_cli.report.tables.verdict import MEANING
 
 SUMMED = ("Sys", "HeapAlloc", "HeapInuse", "HeapIdle", "HeapReleased", "StackInuse", "NextGC")
@@ -85,6 +86,8 @@ TRACE = Catalogue(
         Owned("allocated", "bytes of {} allocated", "bytes", by_type("alloc_bytes"), 0),
         Owned("allocs", "allocations of {}", "count", by_type("allocs"), 0),
         Owned("allocated_by", "bytes that {} allocated", "bytes", by_site, 0),
+        Owned("live", "live bytes of {} at the end", "bytes", by_owner("end", "live_bytes"), 0, "who"),
+        Owned("peak_live", "live bytes of {} when most was alive", "bytes", by_owner("peak", "live_bytes"), 0, "who"),
     ),
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from goalloc_cli.report.documents.compared import FIGURES as SIDE_BY_SIDE
 from goalloc_cli.report.documents.ledger import LABELS
 from goalloc_cli.report.figures.figure import Catalogue, Document, Figure, Owned, Value
+from goalloc_cli.report.figures.owners import by_owner
 
 GROUPS = {
     "requested": ("requested by the program", ("requested",)),
@@ -44,6 +45,10 @@ def rss(when: str) -> Callable[[Document], Value]:
     return lambda document: document["released"][when]["rss_sum"]
 
 
+def rss_range(when: str) -> Callable[[Document], tuple[int, int]]:
+    return lambda document: (document["released"][when]["rss_low"], document["released"][when]["rss_high"])
+
+
 def backed(when: str) -> Callable[[Document], Value]:
     return lambda document: document["fragmentation"][when]["heap_sys"]["idle_backed"]
 
@@ -56,19 +61,6 @@ def named(key: str, name: str) -> str:
 def at_checkpoints(field: str) -> Callable[[Document], Mapping[str, Value]]:
     """A field of MemStats by the name of the point; the last of several points of a name."""
     return lambda document: {point["name"]: point["memstats"].get(field) for point in document["checkpoints"]}
-
-
-def by_owner(when: str, field: str) -> Callable[[Document], Mapping[str, Value]]:
-    """What is held at a moment, by type, and by the function that a goroutine began in, where the document tells who."""
-
-    def owners(document: Document) -> Mapping[str, Value]:
-        found: dict[str, Value] = {}
-        for section, name in (("goroutines", "entry"), ("types", "type")):
-            for row in document["who"][section]:
-                found[row[name]] = (found.get(row[name]) or 0) + row[when][field]
-        return found
-
-    return owners
 
 
 def pinned_by_type(document: Document) -> Mapping[str, Value]:
@@ -97,8 +89,8 @@ REPLAY = Catalogue(
             for row, label in LABELS.items()
             if row not in GROUPS
         ),
-        Figure("peak_rss", "RSS at the peak, as modelled", "bytes", rss("peak")),
-        Figure("end_rss", "RSS at the end, as modelled", "bytes", rss("end")),
+        Figure("peak_rss", "RSS at the peak, as modelled", "bytes", rss("peak"), range=rss_range("peak")),
+        Figure("end_rss", "RSS at the end, as modelled", "bytes", rss("end"), range=rss_range("end")),
         Figure("end_idle_backed", "idle and backed at the end", "bytes", backed("end")),
         Figure("TotalAlloc", "TotalAlloc", "bytes", lambda d: d["summary"]["end"]["memstats"]["TotalAlloc"]),
         Figure("duration", "time", "ns", lambda d: d["summary"]["duration_ns"]),
@@ -108,6 +100,7 @@ REPLAY = Catalogue(
     (
         Owned("live", "live bytes of {} at the end", "bytes", by_owner("end", "live_bytes"), 0, "live"),
         Owned("peak_live", "live bytes of {} at the peak", "bytes", by_owner("peak", "live_bytes"), 0, "live"),
+        Owned("marked_live", "live bytes of {} when a GC found most", "bytes", by_owner("marked", "live_bytes"), 0, "live"),
         Owned("held", "bytes that {} holds at the end", "bytes", by_owner("end", "held_bytes"), 0, "live"),
         Owned("pinned", "bytes in nearly empty spans that {} holds", "bytes", pinned_by_type, 0),
         *(

@@ -24,6 +24,12 @@ def limits(rules: Sequence[Rule], schema: str, has_baseline: bool) -> list[Limit
     return found
 
 
+def asked(rules: Sequence[Rule], schema: str) -> set[str]:
+    """The reports that have to be made so that a kind of document tells what the rules are about."""
+    owned = [CATALOGUES[schema].find_owned(rule.name) for rule in rules if rule.which is not None]
+    return {each.asked for each in owned if each is not None and each.asked}
+
+
 def refuse_unfit(bounds: Sequence[Limit], rows: Sequence[Document]) -> None:
     """Raise RuleError where a limit is about a change of what cannot be compared."""
     why = {row["key"]: row["why_not"] for row in rows if row["why_not"]}
@@ -48,6 +54,7 @@ def verdict(bound: Limit, now: Sequence[Document], before: Sequence[Document]) -
     found: Verdict = {
         "rule": rule.text, "figure": figure.key, "name": figure.name, "unit": figure.unit,
         "value": middle(values), "base": None, "change": None, "share": None, "p": None, "crossed": False,
+        "absent": bound.absent([*now, *before]),
     }  # fmt: skip
     if not values:
         return found
@@ -66,7 +73,7 @@ def told(bound: Limit, documents: Sequence[Document]) -> list[int | float]:
     """The figure in each document; raise RuleError where one does not tell it, but for a row without a case."""
     values = [bound.figure.of(document) for document in documents]
     if None in values and bound.figure.unit != "percent":
-        ask = f"; --report {bound.figure.asked} asks for it" if bound.figure.asked else ""
+        ask = f"; goalloc replay --report {bound.figure.asked} tells it" if bound.figure.asked else ""
         raise RuleError(f"--fail-on {bound.rule.text!r}: {bound.figure.name}: that is not told here{ask}")
     return [value for value in values if value is not None]
 

@@ -9,13 +9,13 @@ per cent of what it was; one without is the figure itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import ge, gt, le, lt
 
 from goalloc_cli.errors import USAGE, ToldError
-from goalloc_cli.report.figures.figure import Catalogue, Document, Figure, Value
+from goalloc_cli.report.figures.figure import Catalogue, Document, Figure, Owned, Value
 
 FORM = re.compile(
     r"\s*(?P<name>[A-Za-z][\w -]*?)\s*(?:\[(?P<which>.*)\])?\s*(?P<operator><=|>=|<|>)\s*"
@@ -70,10 +70,21 @@ class Limit:
     bound: float
     """In the figure's unit; in parts of the baseline where `relative`."""
     relative: bool
+    owned: Owned | None = None
+    """What the figure is one of, where there is one for each name."""
 
     def crossed(self, value: float) -> bool:
         """Whether a value, or a change, is where it must not be."""
         return OPERATORS[self.rule.operator](value, self.bound)
+
+    def absent(self, documents: Sequence[Document]) -> str | None:
+        """Where no document has the name: the name that may have been meant, "" where none is near; else None."""
+        if self.owned is None or self.rule.which is None:
+            return None
+        names = {name for document in documents for name in self.owned.of(document)}
+        if self.rule.which in names:
+            return None
+        return next(iter(get_close_matches(self.rule.which, sorted(names), 1)), "")
 
 
 def read_rule(text: str) -> Rule:
@@ -90,14 +101,15 @@ def read_rule(text: str) -> Rule:
 def limit(rule: Rule, catalogue: Catalogue) -> Limit:
     """The rule as one about a figure of this catalogue; raise RuleError where there is none, or it has another unit."""
     figure = chosen(rule, catalogue)
+    owned = None if rule.which is None else catalogue.find_owned(rule.name)
     relative = rule.change and rule.unit == "%" and figure.unit != "percent"
     if relative:
-        return Limit(rule, figure, rule.number / 100, True)
+        return Limit(rule, figure, rule.number / 100, True, owned)
     units = UNITS[figure.unit]
     if rule.unit not in units:
         known = ", ".join(unit or "none" for unit in (*units, "+%"))
         raise RuleError(f"--fail-on {rule.text!r}: {figure.name} is told in {figure.unit}; units that fit: {known}")
-    return Limit(rule, figure, rule.number * units[rule.unit], False)
+    return Limit(rule, figure, rule.number * units[rule.unit], False, owned)
 
 
 def chosen(rule: Rule, catalogue: Catalogue) -> Figure:

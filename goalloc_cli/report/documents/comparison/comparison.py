@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from goalloc_cli import __version__
+from goalloc_cli.report.documents.comparison.changed import classes, owners
 from goalloc_cli.report.documents.comparison.fit import remarks, unfit
 from goalloc_cli.report.documents.replay import MODEL_VERSION, SCHEMA_VERSION
 from goalloc_cli.report.figures.catalogue import CATALOGUES
@@ -43,7 +44,6 @@ REPLAY_ROWS = (
 MIXED = ("end_unused",)
 """Comes before the parts that it is the sum of, where they cannot be compared."""
 MOST_POINTS = 600
-MOST_CLASSES = 12
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def comparison(a: Side, b: Side, cross: Document | None = None) -> Document:
         "least_p": least_p(len(a), len(b)) if several(a, b) else None,
         "figures": [row(figure, other, a, b, reasons) for figure, other in pairs(a, b, reasons)],
         "ledger": ledger(a, b),
-        "classes": classes(a, b),
+        "classes": classes(a.documents, b.documents) if is_replay(a) and is_replay(b) else [],
+        "owners": owners(a.documents, b.documents),
         "curves": {name: curve(of.documents[0]) for name, of in (("a", a), ("b", b))},
         "cross": cross,
         "notes": remarks(a.documents, b.documents),
@@ -139,6 +140,7 @@ def row(one: Figure | None, other: Figure | None, a: Side, b: Side, reasons: dic
         "key": figure.key, "name": figure.name, "unit": figure.unit, "a": values_a, "b": values_b,
         "median_a": middle(values_a), "median_b": middle(values_b),
         "spread_a": spread(values_a), "spread_b": spread(values_b),
+        "range_a": bounds(one, a), "range_b": bounds(other, b),
         "change": None, "share": None, "p": None, "differs": False, "why_not": reasons.get(figure.key),
     }  # fmt: skip
     if not values_a or not values_b:
@@ -152,7 +154,7 @@ def row(one: Figure | None, other: Figure | None, a: Side, b: Side, reasons: dic
         "change": after - before,
         "share": (after - before) / before if before else None,
         "p": p,
-        "differs": after != before and (p is None or p < ALPHA),
+        "differs": after != before and (p is None or p < ALPHA) and not meet(found),
     }
 
 
@@ -160,6 +162,21 @@ def values(figure: Figure | None, of: Side) -> list[Any]:
     """The figure in each document; none where one does not tell it."""
     found: list[Value] = [] if figure is None else [figure.of(document) for document in of.documents]
     return [] if None in found else [*found]
+
+
+def bounds(figure: Figure | None, of: Side) -> list[Any] | None:
+    """Of what is bounded only, the medians of the least and of the most that it may be; None of what is exact."""
+    found = [None] if figure is None else [figure.bounds(document) for document in of.documents]
+    known = [each for each in found if each is not None]
+    return [middle(each) for each in zip(*known, strict=True)] if len(known) == len(found) else None
+
+
+def meet(row: Document) -> bool:
+    """Whether a figure that is bounded only may be the same on both sides: nobody knows then where it is larger."""
+    if row["range_a"] is None and row["range_b"] is None:
+        return False
+    a, b = (row[f"range_{which}"] or [row[f"median_{which}"]] * 2 for which in ("a", "b"))
+    return bool(a[0] <= b[1] and b[0] <= a[1])
 
 
 def spread(found: list[Any]) -> float | None:
@@ -183,33 +200,6 @@ def ledger(a: Side, b: Side) -> list[Document]:
 
 def held(document: Document, name: str) -> int:
     return sum(int(line["bytes"]) for line in document["fragmentation"]["end"]["ledger"] if line["name"] == name)
-
-
-def classes(a: Side, b: Side) -> list[Document]:
-    """The size classes whose span bytes changed most, most first."""
-    if not is_replay(a) or not is_replay(b):
-        return []
-    sides = [[by_class(document) for document in of.documents] for of in (a, b)]
-    keys = sorted({key for of in sides for each in of for key in each})
-    found = []
-    for size, scan in keys:
-        bytes_a, bytes_b = (middle([each.get((size, scan), (0, 0))[0] for each in of]) for of in sides)
-        waste_a, waste_b = (middle([each.get((size, scan), (0, 0))[1] for each in of]) for of in sides)
-        found.append(
-            {"elem_size": size, "scan": scan, "a": bytes_a, "b": bytes_b, "change": bytes_b - bytes_a,
-             "waste_a": waste_a, "waste_b": waste_b, "waste_change": waste_b - waste_a}
-        )  # fmt: skip
-    changed = [each for each in found if each["change"] or each["waste_change"]]
-    changed.sort(key=lambda each: (-abs(each["change"]), -abs(each["waste_change"]), each["elem_size"], each["scan"]))
-    return changed[:MOST_CLASSES]
-
-
-def by_class(document: Document) -> dict[tuple[int, bool], tuple[int, int]]:
-    """Bytes of spans and of waste by size and whether it has pointers; 0 is the size of large objects."""
-    return {
-        (int(each["elem_size"]), bool(each["scan"])): (int(each["span_bytes"]), int(each["waste_bytes"]))
-        for each in document["classes"]
-    }
 
 
 def curve(document: Document) -> Document | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import PurePath
 from typing import Any
 
 Document = dict[str, Any]
@@ -63,7 +64,22 @@ def remarks(a: Sequence[Document], b: Sequence[Document]) -> list[str]:
     found = [f"Not compared: {why}." for why in notes]
     if len({document.get("model_version") for document in both}) > 1:
         found.append("One side was saved by another version of the model: what differs may be that; replay the trace again.")
-    lossy = [document["trace"]["name"] for document in both if any((document.get("lost") or {}).values())]
+    lossy = [document for document in both if any((document.get("lost") or {}).values())]
     if lossy:
-        found.append(f"Events are missing in {', '.join(dict.fromkeys(lossy))}: see its own notes.")
-    return found
+        found.append(f"Events are missing in {names_of(lossy)}: see its own notes.")
+    return [*found, *not_followed(both)]
+
+
+def not_followed(documents: Sequence[Document]) -> list[str]:
+    """That saved replays do not tell who has what alive, where others do, or might."""
+    replays = [document for document in documents if document["schema"] == "goalloc replay"]
+    names = {document["trace"]["name"] for document in replays}
+    lacking = [document for document in replays if "who" not in document]
+    if not lacking or len(names) == 1:
+        return []
+    return [f"Who has more alive is not told: the replay of {names_of(lacking)} was saved without --report who."]
+
+
+def names_of(documents: Sequence[Document]) -> str:
+    """The traces by name, each once; not by folder: where they lay is nobody's business."""
+    return ", ".join(dict.fromkeys(PurePath(document["trace"]["name"]).name for document in documents))

@@ -9,9 +9,10 @@ from goalloc_cli.report.documents.ledger import LABELS
 from goalloc_cli.report.forms.html.alltables import shown_table
 from goalloc_cli.report.forms.html.svg import WIDE, height, line, ticks
 from goalloc_cli.report.tables.blocks import Table
+from goalloc_cli.report.tables.comparison import changed
 from goalloc_cli.report.tables.comparison.cross import sentence as of_cross
 from goalloc_cli.report.tables.comparison.gate import signed
-from goalloc_cli.report.tables.comparison.sides import classes, figures, heading
+from goalloc_cli.report.tables.comparison.sides import figures, heading
 from goalloc_cli.report.units import clean, iec
 
 Document = dict[str, Any]
@@ -27,13 +28,14 @@ def sides(document: Document) -> Document | None:
     """The section; None of another document."""
     if document["schema"] != "goalloc comparison":
         return None
+    tables = (figures(document), *changed.owners(document), *changed.classes(document))
     return {
         "a": clean(heading(document, "a", folders=False)),
         "b": clean(heading(document, "b", folders=False)),
         "stair": stair(document),
         "curves": curves(document),
         "cross": None if document["cross"] is None else of_cross(document["cross"]),
-        "tables": [shown_table(block) for block in (figures(document), *classes(document)) if isinstance(block, Table)],
+        "tables": [shown_table(block) for block in tables if isinstance(block, Table)],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, text
-from goalloc_cli.report.units import for_people, iec
+from goalloc_cli.report.units import clean, for_people, iec
 
 Document = dict[str, Any]
 Verdict = dict[str, Any]
@@ -57,12 +57,18 @@ def line(one: Verdict) -> str:
     told = f"{'FAILED' if one['crossed'] else 'passed'} {one['rule']}: {one['name']} is {shown(one['value'], one['unit'])}"
     if one["value"] is None:
         return f"passed {one['rule']}: {one['name']}: no case"
+    if one["absent"] is not None:
+        return f"{told}, for nothing here has that name{meant(one['absent'])}"
     if one["change"] is None:
         return told
     chance = "" if one["p"] is None else f", p={one['p']:.3f}"
     if not one["change"]:
         return f"{told}, as the baseline"
     return f"{told}, {changed(one)} on {shown(one['base'], one['unit'])}{chance}"
+
+
+def meant(name: str) -> str:
+    return f"; did you mean {clean(name)!r}?" if name else ""
 
 
 def summary(command: str, verdicts: Sequence[Verdict], seconds: float) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from goalloc_cli.report.figures.ranks import ALPHA, least_p
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, text
+from goalloc_cli.report.tables.comparison import changed
 from goalloc_cli.report.tables.comparison.cross import blocks as cross_blocks
 from goalloc_cli.report.tables.comparison.gate import shown, signed
-from goalloc_cli.report.units import iec, plural, short_size
+from goalloc_cli.report.units import between, iec, plural
 
 Document = dict[str, Any]
 
@@ -18,10 +19,10 @@ PARTS = ("end_requested", "end_rounding", "end_fixed", "end_unused", "end_dead",
 """What HeapInuse at the end is the sum of; `end_unused` stands for dead and free where these cannot be compared."""
 NAMED = 3
 """Parts that the sentence names."""
-OTHER_WORK = 0.02
-"""From this difference of TotalAlloc on the program did something else."""
 AT_THE_END = " at the end"
+AS_MODELLED = ", as modelled"
 WHEN = "At the end, where no peak is named."
+RANGES = "The RSS lies in a range; where those of A and B meet, nobody knows which is the larger: ~."
 
 
 def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
@@ -29,9 +30,11 @@ def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     return [
         *(Text(heading(document, which), "headline") for which in ("a", "b")),
         Text(sentence(document), "verdict"),
+        *changed.sentence(document),
         *cross_blocks(document),
         figures(document),
-        *classes(document),
+        *changed.owners(document),
+        *changed.classes(document),
         *(Text(f"note: {note}", "note") for note in (*too_few(document), *document["notes"])),
     ]
 
@@ -88,7 +91,7 @@ def at_the_peak(peak: Document) -> str:
 
 def other_work(total: Document | None) -> str:
     """That the two did not do the same, where TotalAlloc says so."""
-    if total is None or not total["differs"] or abs(total["share"] or 1) <= OTHER_WORK:
+    if total is None or not total["differs"] or abs(total["share"] or 1) <= changed.OTHER_WORK:
         return ""
     share = total["share"]
     how = "memory where A did not" if share is None else f"{100 * share:+.1f}% bytes"
@@ -135,9 +138,9 @@ def figure_row(row: Document, chance: bool) -> list[Cell]:
     """One row: ~ where there is no difference, or none that can be told."""
     unit = row["unit"]
     tells = row["differs"]
-    cells: list[Cell] = [row["name"].removesuffix(AT_THE_END), shown(row["median_a"], unit)]
+    cells: list[Cell] = [named(row), one_side(row, "a")]
     cells += [scatter(row["spread_a"])] if chance else []
-    cells += [shown(row["median_b"], unit)]
+    cells += [one_side(row, "b")]
     cells += [scatter(row["spread_b"])] if chance else []
     change = signed(row["change"], unit) if tells else "~"
     cells += ["not compared" if row["why_not"] else change]
@@ -148,6 +151,22 @@ def figure_row(row: Document, chance: bool) -> list[Cell]:
             row["why_not"], unit, row["key"]]  # fmt: skip
 
 
+def named(row: Document) -> str:
+    """The name as the table has it: that most is at the end, and what a range is, its notes say."""
+    name = str(row["name"]).removesuffix(AS_MODELLED) if is_range(row) else str(row["name"])
+    return name.removesuffix(AT_THE_END)
+
+
+def one_side(row: Document, which: str) -> str:
+    """One side of a row: the median, or the range in which the figure lies."""
+    found = row[f"range_{which}"]
+    return shown(row[f"median_{which}"], row["unit"]) if found is None else between(*found)
+
+
+def is_range(row: Document) -> bool:
+    return row["range_a"] is not None or row["range_b"] is not None
+
+
 def scatter(spread: float | None) -> str:
     return "" if spread is None else f"±{100 * spread:.0f}%"
 
@@ -155,6 +174,7 @@ def scatter(spread: float | None) -> str:
 def notes(document: Document) -> list[str]:
     """How the table is to be read."""
     when = [WHEN] if any(row["name"].endswith(AT_THE_END) for row in document["figures"]) else []
+    when += [RANGES] if any(map(is_range, document["figures"])) else []
     if document["least_p"] is None:
         return [*when, "One of each: a replay gives the same bytes again, so every byte is a difference. ~: none."]
     return [
@@ -174,34 +194,3 @@ def too_few(document: Document) -> list[str]:
         f"With {a} and {b} recordings no difference can reach p < {ALPHA} (the least is {document['least_p']:.3f}): "
         f"take {enough} and {enough} at least."
     ]
-
-
-def classes(document: Document) -> list[Block]:
-    """The size classes that changed most."""
-    rows: list[Sequence[Cell]] = [
-        (
-            named_class(each), each["a"], each["b"], signed(each["change"], "bytes"), signed(each["waste_change"], "bytes"),
-            each["elem_size"], each["scan"], each["change"], each["waste_change"],
-        )
-        for each in document["classes"]
-    ]  # fmt: skip
-    if not rows:
-        return []
-    columns = (
-        text("class", "class"),
-        Column("spans_a", "spans, A", "bytes"),
-        Column("spans_b", "spans, B", "bytes"),
-        Column("shown_change", "change", "people"),
-        Column("shown_waste", "of it waste", "people", 1),
-        Column("elem_size", "", "machine"),
-        Column("scan", "", "machine"),
-        Column("change_by", "", "machine"),
-        Column("waste_change", "", "machine"),
-    )
-    return [Table("classes", "Size classes that changed most, at the end", columns, rows)]
-
-
-def named_class(each: Document) -> str:
-    """288 B scan; large noscan"""
-    size = short_size(each["elem_size"]) if each["elem_size"] else "large"
-    return f"{size} {'scan' if each['scan'] else 'noscan'}"

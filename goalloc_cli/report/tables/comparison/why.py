@@ -26,7 +26,7 @@ def blocks(document: Document, _names: tuple[str, ...] = ()) -> list[Block]:
     title = f"{trace['name']}, {document['before']} to {document['after']}, {plural(trace['gomaxprocs'], 'P')}"
     return [
         Text(title, "headline"),
-        Text("with the model's own sweeper; GC runs where the trace has it", "note"),
+        Text("with the model's own sweeper; GC runs where the trace has it; RSS as modelled", "note"),
         Text(sentence(document), "verdict"),
         parts(document),
         *changes(document),
