@@ -25,6 +25,7 @@ def import_recording(
     recording: str, output: str, no_witnesses: bool, gc: int | None, partial: bool, force: bool, quiet: bool
 ) -> None:
     """Turn a RECORDING of a Go program ("-" is the standard input) into a trace."""
+    from goalloc_cli.host.ahead import ahead
     from goalloc_cli.host.progress import progress_line, ticking
     from goalloc_cli.host.sink import write_file
     from goalloc_cli.importers.sniff import open_trace
@@ -34,7 +35,7 @@ def import_recording(
     trace = with_cycles(open_trace(recording, partial=partial), gc)
     header = trace.header.with_notes(PARTIAL) if partial else trace.header
     with progress_line("import", trace.events, quiet) as tick:
-        batches = ticking(trace.batches, tick)
+        batches = ticking(ahead(trace.batches), tick)
         events = write_file(
             output, force, lambda file: write_native(header, batches, file, witnesses=not no_witnesses, lost=trace.lost)
         )

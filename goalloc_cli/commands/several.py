@@ -43,7 +43,7 @@ class Job:
     who: tuple[str, str | None] | None = None
     """Follow who allocates; call sites are counted so (--group-by, --focus)."""
     at_peak: bool = True
-    """Where that is followed, find who holds the heap at its peak, too: by a second replay, for the first one finds where."""
+    """Where it is, find who holds the heap at its peak, too: by a second replay, for the first one finds where that is."""
     base: bool = False
     """The trace's own release, as it is, but with the model's own sweeper: what a what-if is to be held against."""
     own: bool = False

@@ -119,6 +119,17 @@ def kept(function, **options):
             compiling.cannot_keep(str(folder), error)
 
     store.load_overload, store.save_overload = load_overload, save_overload
+    template = dispatcher.get_call_template
+
+    def get_call_template(args, kws):
+        # It is whole by itself, even where an inner kernel that is being compiled calls it.
+        depth, _Linking.depth = _Linking.depth, 0
+        try:
+            return template(args, kws)
+        finally:
+            _Linking.depth = depth
+
+    dispatcher.get_call_template = get_call_template
     return dispatcher
 
 
@@ -164,6 +175,11 @@ CPUCodeLibrary.finalize = finalize
 tell_env = JITCPUCodegen.set_env
 JITCPUCodegen.set_env = set_env
 CompileResult._find_referenced_environments = no_environments
+
+
+def part(function):
+    """An inner kernel that, as `bare`, only reads and writes the arrays it is given: a part of those that need it."""
+    return inner(function, _nrt=False)
 
 
 def hot(function):

@@ -29,7 +29,7 @@ from goalloc_cli.host.ending import undone_by
 
 PACKAGE = Path(__file__).parent.parent
 
-ALWAYS = ("errors", "compiled/jit", "compiled/keyed", "compiled/prefetch")
+ALWAYS = ("errors", "compiled/jit", "compiled/keyed", "compiled/prefetch", "compiled/words")
 MODEL = ("model/**/*", "design/*", "results/*", "trace/*")
 REACHED = {
     "compiled": (),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import bare, kernel, part
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
@@ -22,7 +22,7 @@ EMPTY = -1
 """Owner of a slot of the table that holds no key."""
 
 
-@bare
+@part
 def home_of(key, mask):
     """Where a key belongs: eight that follow each other stay together, in two lines of the processor's cache."""
     spread = (np.uint64(key >> 3) * SPREAD) >> np.uint64(20)
@@ -39,7 +39,7 @@ def find(table, key):
     return slot
 
 
-@bare
+@part
 def remove(table, slot):
     """Empty a slot, and move up the keys behind it that would not be found any more."""
     mask = len(table) - 1

@@ -75,7 +75,8 @@ def _all_flags(kind: Kind) -> list[int]:
     return [kind | flags for flags in (0, NOSCAN, BOUND, NOSCAN | BOUND) if not flags & ~FLAGS.get(kind, 0)]
 
 
-_KNOWN = bytes(byte for kind in Kind for byte in _all_flags(kind))
+_IS_KNOWN = np.zeros(256, np.bool_)
+_IS_KNOWN[[byte for kind in Kind for byte in _all_flags(kind)]] = True
 
 
 class RangeCheck:
@@ -93,18 +94,20 @@ class RangeCheck:
         self._stacks = 1
         self._owners = 1
         # The most that a kind allows, by the whole byte of the column `kind`.
-        self._most_size = np.full(256, MAX_BYTES, "u8")
-        self._most_arg = np.full(256, (1 << 32) - 1, "u4")
-        self._most_p = np.full(256, max(gomaxprocs, MAX_PROCS), "u2")  # of p + 1, where NO_P has become 0
-        self._most_stack = np.zeros(256, "u4")
-        self._set(self._most_size, _SIZED_IN_PAGES, MAX_PAGE)
-        self._set(self._most_size, _COUNTED, MAX_NS)
-        self._set(self._most_arg, _YES_NO, 1)
-        self._set(self._most_arg, _SPAN_CLASSED, MAX_SPAN_CLASS)
-        self._set(self._most_size, (Kind.SET_GOGC,), MAX_PERCENT)
-        self._set(self._most_p, _BY_OWNER, gomaxprocs)
-        self._set(self._most_p, _IN_SLOT, NO_P)
-        self._set(self._most_p, (Kind.SNAP_STACK_SPAN,), 2)
+        self._most: dict[str, NDArray[np.unsignedinteger]] = {
+            "size": np.full(256, MAX_BYTES, "u8"),
+            "arg": np.full(256, (1 << 32) - 1, "u4"),
+            "p": np.full(256, max(gomaxprocs, MAX_PROCS), "u2"),  # of p + 1, where NO_P has become 0
+            "stack": np.zeros(256, "u4"),
+        }
+        self._set("size", _SIZED_IN_PAGES, MAX_PAGE)
+        self._set("size", _COUNTED, MAX_NS)
+        self._set("arg", _YES_NO, 1)
+        self._set("arg", _SPAN_CLASSED, MAX_SPAN_CLASS)
+        self._set("size", (Kind.SET_GOGC,), MAX_PERCENT)
+        self._set("p", _BY_OWNER, gomaxprocs)
+        self._set("p", _IN_SLOT, NO_P)
+        self._set("p", (Kind.SNAP_STACK_SPAN,), 2)
         self._set_table_limits()
 
     def check(self, batch: Batch, where: str) -> None:
@@ -123,37 +126,42 @@ class RangeCheck:
         """
         self.check(batch, f"event {self.events}")
         found = {}
-        if batch.kind.tobytes().translate(None, _KNOWN):
-            found["kind"] = ~np.isin(batch.kind, list(_KNOWN))
-        kind = batch.kind.astype(np.intp)
-        for column, values, most in self._columns(batch):
-            over = values > most.take(kind)
-            if over.any():
-                found[column] = over
-        return found
+        present = _kinds_in(batch)
+        if not _IS_KNOWN[present].all():
+            found["kind"] = ~_IS_KNOWN[batch.kind]
+        return found | dict(self._over(batch, present))
 
     def _check_values(self, batch: Batch, where: str) -> None:
         """Raise TraceError at the first event that is out of range."""
-        if batch.kind.tobytes().translate(None, _KNOWN):
-            first = int(np.argmin(np.isin(batch.kind, list(_KNOWN))))
+        present = _kinds_in(batch)
+        if not _IS_KNOWN[present].all():
+            first = int(np.argmin(_IS_KNOWN[batch.kind]))
             unknown = _describe(int(batch.kind[first]))
             self._refuse(where, first, f"unknown kind {unknown}; a newer goalloc may know it")
-        kind = batch.kind.astype(np.intp)
-        for column, values, most in self._columns(batch):
-            over = values > most.take(kind)
-            if over.any():
-                first = int(over.argmax())
-                limit = int(most[batch.kind[first]])
-                self._refuse(where, first, _problem(batch, column, first, limit))
+        for column, over in self._over(batch, present):
+            first = int(over.argmax())
+            limit = int(self._most[column][batch.kind[first]])
+            self._refuse(where, first, _problem(batch, column, first, limit))
 
-    def _columns(self, batch: Batch) -> Iterator[tuple[str, NDArray[np.unsignedinteger], NDArray[np.unsignedinteger]]]:
-        """Each column that has limits, and the most that each byte of `kind` allows in it."""
+    def _over(self, batch: Batch, present: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Which events are out of range, for each column that has such; `present` are the bytes of `kind` that there are."""
+        for column, values in self._columns(batch):
+            most = self._most[column]
+            # Most columns hold nothing that any kind here forbids, which their highest value shows.
+            if len(values) and values.max() > most[present].min():
+                over = values > most[batch.kind]
+                if over.any():
+                    yield column, over
+
+    @staticmethod
+    def _columns(batch: Batch) -> Iterator[tuple[str, NDArray[np.unsignedinteger]]]:
+        """Each column that has limits."""
         # Seen as unsigned, a negative size is a very large one.
-        yield "size", batch.size.view(np.uint64), self._most_size
-        yield "arg", batch.arg, self._most_arg
-        yield "p", batch.p + np.uint16(1), self._most_p
+        yield "size", batch.size.view(np.uint64)
+        yield "arg", batch.arg
+        yield "p", batch.p + np.uint16(1)
         if batch.stack is not None:
-            yield "stack", batch.stack, self._most_stack
+            yield "stack", batch.stack
 
     def _learn(self, batch: Batch, where: str) -> None:
         """Count the new types and names; raise TraceError if they are too many."""
@@ -181,7 +189,7 @@ class RangeCheck:
         if self._stacks > MAX_STACKS:
             raise TraceError(f"{where}: more than {MAX_STACKS} stacks so far")
         if batch.new_calls:
-            self._set(self._most_stack, _STACKED, self._stacks - 1)
+            self._set("stack", _STACKED, self._stacks - 1)
 
     def _learn_owners(self, batch: Batch, where: str) -> None:
         """Count the new owners; raise TraceError for one whose function or stack is not there yet."""
@@ -193,17 +201,21 @@ class RangeCheck:
             raise TraceError(f"{where}: more than {MAX_OWNERS} owners so far")
 
     def _set_table_limits(self) -> None:
-        self._set(self._most_arg, _TYPED, self._types - 1)
-        self._set(self._most_arg, (Kind.CHECKPOINT,), self._names - 1)
-        self._set(self._most_arg, (Kind.WORKS_FOR,), self._owners - 1)
+        self._set("arg", _TYPED, self._types - 1)
+        self._set("arg", (Kind.CHECKPOINT,), self._names - 1)
+        self._set("arg", (Kind.WORKS_FOR,), self._owners - 1)
 
     def _refuse(self, where: str, index: int, problem: str) -> None:
         raise TraceError(f"{where}: event {index} (event {self.events + index} of the trace): {problem}")
 
-    @staticmethod
-    def _set(most: NDArray[np.unsignedinteger], kinds: tuple[Kind, ...], value: int) -> None:
+    def _set(self, column: str, kinds: tuple[Kind, ...], value: int) -> None:
         for kind in kinds:
-            most[_all_flags(kind)] = value
+            self._most[column][_all_flags(kind)] = value
+
+
+def _kinds_in(batch: Batch) -> NDArray[np.intp]:
+    """The bytes that stand in the column `kind`."""
+    return np.flatnonzero(np.bincount(batch.kind, minlength=256))
 
 
 def _problem(batch: Batch, column: str, index: int, limit: int) -> str:

@@ -62,7 +62,7 @@ def events(draw: st.DrawFn, types: int, names: int, owners: int) -> tuple[int, .
     tables = batch([], [TypeInfo("", 0, 0)] * types, [""] * names)
     limits.check(replace(tables, new_owners=[Owner(0, 0, "", "", 0)] * owners), "")
     kind = draw(st.sampled_from(list(Kind)))
-    most = {column: int(getattr(limits, f"_most_{column}")[kind]) for column in ("size", "arg", "p")}
+    most = {column: int(limits._most[column][kind]) for column in ("size", "arg", "p")}
     flags = draw(st.integers(0, 255)) & FLAGS.get(kind, 0)
     arg = draw(st.sampled_from([0, 1, most["arg"]]) | st.integers(0, most["arg"]))
     size = draw(st.sampled_from([0, 1, 24, most["size"]]) | st.integers(0, most["size"]))

@@ -60,7 +60,10 @@ ROOMS: dict[str, set[str]] = {
 }
 """What each room may import, besides itself and `errors`."""
 
-COMPILED = ("compiled.jit", "compiled.keeping", "compiled.prefetch", "importers.common.handles", "model.tables.pallocbits")
+COMPILED = (
+    "compiled.jit", "compiled.keeping", "compiled.prefetch", "compiled.words", "importers.common.handles",
+    "model.tables.pallocbits",
+)  # fmt: skip
 """The modules that know numba: the decorators; where their code is kept; the few operations on words and on the processor's
 cache, and the functions without counted references, that only its compiler has."""
 

@@ -15,7 +15,7 @@ from goalloc_cli.compiled import keeping
 from tests.house.test_architecture import MODULES, of_the_package
 from tests.house.test_faults import FEW_KERNELS, Run, goalloc, kept
 
-KERNELS = re.compile(r"^@(kernel|bare|inner|hot|apart)\b", re.MULTILINE)
+KERNELS = re.compile(r"^@(kernel|bare|inner|part|hot|apart)\b", re.MULTILINE)
 NOTHING_COMPILED = {"__init__", "compiled.compiling", "compiled.keeping", "host.ending"}
 """What `jit` needs beside the compiler: no kernel takes anything from these."""
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to be someone else")

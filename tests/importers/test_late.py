@@ -24,7 +24,6 @@ class Told:
         told = [event if isinstance(event, tuple) else (event, 0) for event in events]
         for name, dtype in COLUMNS.items():
             setattr(self, name, np.zeros(len(told), dtype))
-        self.order = np.arange(len(told), dtype=np.int32)
         self.owner = np.full(len(told), -1, np.int32)
         self.kind = np.array([kind for kind, _ in told], np.uint8)
         self.code = np.array([code for _, code in told], np.uint8)

@@ -121,14 +121,14 @@ def sweeper(*following: Ev, several_ps: bool = False) -> int:
     """Who goroutine 7 is, which is not known as a sweeper, where this follows what it sweeps."""
     kind = np.array([*SWEPT_BY_7, *following], np.uint8)
     known, ms = np.array([[3, BACKGROUND]]), np.zeros(len(kind), np.int64)
-    return int(sweeper_of(known, 7, kind, np.arange(len(kind), dtype=np.int32), ms, 0, 0, several_ps))
+    return int(sweeper_of(known, 7, kind, ms, 0, 0, several_ps))
 
 
 @pytest.mark.parametrize(("row", "for_refill"), [(4, True), (5, False)])
 def test_a_sweep_right_before_an_alloc_in_that_span_is_the_refills(row: int, for_refill: bool):
     kind = np.array([Ev.OBJECT_FREE, Ev.HEAP_ALLOC, Ev.OBJECT_ALLOC], np.uint8)
-    order, ms, rows = np.arange(3, dtype=np.int32), np.zeros(3, np.int64), np.array([4, -1, row])
-    assert is_for_refill(kind, order, ms, rows, 0, 0, 4) == for_refill
+    ms, rows = np.zeros(3, np.int64), np.array([4, -1, row])
+    assert is_for_refill(kind, ms, rows, 0, 0, 4) == for_refill
 
 
 @pytest.mark.parametrize("following", [Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE])

@@ -25,13 +25,36 @@ from goalloc_cli.analyses.verify.setright_pages import end_hold
 from goalloc_cli.analyses.verify.setright_stacks import place_stack
 from goalloc_cli.analyses.verify.truth import SAW_SPAN_ALLOC, SAW_SPAN_FREE, note_truth, page_at
 from goalloc_cli.compiled.jit import inner, kernel
-from goalloc_cli.model.loop import ALLOC, CHECKPOINT, GC_START, KIND_MASK, NO_P, SNAP_END, SNAP_SPAN, STACK_ALLOC, apply
+from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.model.loop import (
+    ALLOC,
+    CHECKPOINT,
+    FAR,
+    FREE,
+    GC_START,
+    KIND_MASK,
+    NEAR,
+    NO_P,
+    SNAP_END,
+    SNAP_SPAN,
+    STACK_ALLOC,
+    apply,
+)
 from goalloc_cli.model.spans.mheap import free_span, page_of
 from goalloc_cli.model.tables.heap import NO_SPAN, NONE
 from goalloc_cli.trace.event import Kind
 
 MANUAL_ALLOC = int(Kind.MANUAL_ALLOC)
 SAW_HEAP_LIVE = int(Kind.SAW_HEAP_LIVE)
+
+
+@inner
+def ask_ahead(heap, objects, kind, handle, i):
+    """Ask for the memory that the events behind event i will touch, as `loop.replay_batch` does."""
+    if i + FAR < len(kind):
+        prefetch(objects, handle[i + FAR])
+    if i + NEAR < len(kind) and kind[i + NEAR] & KIND_MASK == FREE:
+        prefetch(heap.spans, objects[handle[i + NEAR]].loc >> 16)
 
 
 @kernel
@@ -50,6 +73,7 @@ def run_free(heap, handles, columns, addr, start, kept):
     objects, rows, truth = handles.objects, kept.rows, kept.truth
     for i in range(start, len(kind)):
         heap.event_in_batch = i
+        ask_ahead(heap, objects, kind, handle, i)
         k = kind[i] & KIND_MASK
         apply(heap, handles, kind[i], p[i], handle[i], size[i], arg[i])
         if heap.fault:
@@ -84,6 +108,7 @@ def run_set_right(heap, handles, columns, addr, start, kept):
     hinted = heap.gc.hinted
     for i in range(start, len(kind)):
         heap.event_in_batch = i
+        ask_ahead(heap, handles.objects, kind, handle, i)
         k = kind[i] & KIND_MASK
         who = np.int64(p[i])
         if who == NO_P or who >= heap.nprocs:

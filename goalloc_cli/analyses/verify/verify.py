@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from reprlib import repr as brief
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from goalloc_cli.analyses.verify.witnesses import astray_in_words, strays
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.choices import Central, Pages
 from goalloc_cli.errors import ReplayError, TraceError
-from goalloc_cli.host.ahead import ahead
+from goalloc_cli.host.ahead import ahead, later
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.tables.columns import Columns
 from goalloc_cli.model.tables.limits import PAGES, PS
@@ -98,10 +99,18 @@ def verify(
         raise TraceError(f"{trace.name}: holds no addresses; verify a recording, or its import without --no-witnesses")
     started = time.perf_counter()
     run = Follower(trace, design, own_sweeper)
-    for batch in ahead(trace.batches):
-        run.feed(without_sweep_hints(batch) if own_sweeper else batch)
-        if progress:
-            progress(run.events)
+    set_right: Callable[[], None] | None = None  # waits until the batch before is, in a thread of its own
+    try:
+        for batch in ahead(trace.batches):
+            passed = run.run_free(without_sweep_hints(batch) if own_sweeper else batch)
+            if set_right:
+                set_right()
+            set_right = later(partial(run.set_right, passed))
+            if progress:
+                progress(run.events)
+    finally:
+        if set_right:
+            set_right()  # what it refuses stands before all else that was found wrong
     return Verdict(
         trace_name=trace.name,
         go_version=trace.header.go_version,
@@ -132,6 +141,22 @@ def without_sweep_hints(batch: Batch) -> Batch:
     return without(batch, np.isin(batch.kind & KIND_MASK, SWEEP_HINTS))
 
 
+_IS_BY_P = np.isin(np.arange(KIND_MASK + 1), [Kind.ALLOC, Kind.STACK_ALLOC])
+"""Kinds that a P does."""
+
+
+class Passed(NamedTuple):
+    """A batch that the free-running replay has taken."""
+
+    batch: Batch
+    first: int
+    """The number of its first event."""
+    handles: tuple[int, int]
+    """The tables must have room for them."""
+    columns: Columns
+    addr: NDArray[np.int64]
+
+
 class Follower:
     """The two replays of a recording, side by side."""
 
@@ -146,8 +171,9 @@ class Follower:
         self.right = Run(trace, design, placed=True, every="gc", check=False)
         for run in (self.free, self.right):
             run.heap.gc.own_sweeper = int(own_sweeper)
-        self.score = np.zeros((judge.ROWS, 4), np.int64)
-        self.score[:, judge.FIRST_WRONG] = -1
+        # Each replay has its own: they run at the same time.
+        self.score, self.free_score = (np.zeros((judge.ROWS, 4), np.int64) for _ in range(2))
+        self.score[:, judge.FIRST_WRONG] = self.free_score[:, judge.FIRST_WRONG] = -1
         counters = len(self.free.heap.by_spc) + 1
         self.truth = np.zeros(counters + PAGES, np.int64)
         self.true_spans = np.zeros(counters + PAGES, np.int64)
@@ -161,31 +187,41 @@ class Follower:
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch to both."""
+        self.set_right(self.run_free(batch))
+
+    def run_free(self, batch: Batch) -> Passed:
+        """Apply one batch to the replay that is never corrected; what it has passed can be given to the other."""
         if batch.addr is None:
             raise TraceError(f"{self.trace.name}: says that it holds addresses; from event {self.events} on there are none")
         kinds = batch.kind & np.uint8(KIND_MASK)
-        handles = self.free.note(batch)
-        for run in (self.free, self.right):
-            run.tables.fit(*handles)
-            run.heap.event = self.events
-        self.refuse_misplaced(batch, kinds)
-        real_p = (batch.p != NO_P) | ~np.isin(kinds, [Kind.ALLOC, Kind.STACK_ALLOC])
-        self.unplaced += int((~real_p).sum())
         columns = Columns(*map(np.ascontiguousarray, (batch.kind, batch.p, batch.id, batch.size, batch.arg)))
-        addr, free = np.ascontiguousarray(batch.addr), Kept(self.score, self.seen, self.truth)
+        passed = Passed(batch, self.events, self.free.note(batch), columns, np.ascontiguousarray(batch.addr))
+        self.free.tables.fit(*passed.handles)
+        self.free.heap.event = self.events
+        self.refuse_misplaced(batch, kinds)
+        real_p = (batch.p != NO_P) | ~_IS_BY_P[kinds]
+        self.unplaced += len(batch) - int(np.count_nonzero(real_p))
+        kept = Kept(self.free_score, self.seen, self.truth)
         at = 0
         while at < len(batch):
-            at = int(follow.run_free(self.free.heap, self.free.tables.handles, columns, addr, at, free))
-            self.fail(self.free, batch, at)
+            at = int(follow.run_free(self.free.heap, self.free.tables.handles, columns, passed.addr, at, kept))
+            self.fail(self.free, passed, at)
             kind = Kind(int(kinds[at - 1]))
             if kind in (Kind.GC_START, Kind.CHECKPOINT):
                 self.compare_heap(at)
             self.free.events = self.events + at
             self.free.take_due_samples(kind, int(batch.arg[at - 1]))
-        right = Kept(self.score, self.seen, self.true_spans)
-        at = int(follow.run_set_right(self.right.heap, self.right.tables.handles, columns, addr, 0, right))
-        self.fail(self.right, batch, at)
         self.events += len(batch)
+        return passed
+
+    def set_right(self, passed: Passed) -> None:
+        """Apply one batch to the replay that is set right; it may still be under way while `run_free` takes the next."""
+        run = self.right
+        run.tables.fit(*passed.handles)
+        run.heap.event = passed.first
+        kept = Kept(self.score, self.seen, self.true_spans)
+        at = int(follow.run_set_right(run.heap, run.tables.handles, passed.columns, passed.addr, 0, kept))
+        self.fail(run, passed, at)
 
     def refuse_misplaced(self, batch: Batch, kinds: NDArray[np.uint8]) -> None:
         """Raise at an event on the wrong side of the snapshot's end, and at a witness that is astray (`witnesses.py`)."""
@@ -199,10 +235,10 @@ class Follower:
             at = int(astray[0])
             raise ReplayError(f"{self.trace.name}: event {self.events + at} {astray_in_words(batch, at, self.free.heap)}")
 
-    def fail(self, run: Run, batch: Batch, at: int) -> None:
+    def fail(self, run: Run, passed: Passed, at: int) -> None:
         """Raise where a kernel stopped at a fault."""
         if run.heap.fault:
-            refuse(self.trace.name, self.events + at, batch, at, int(run.heap.fault))
+            refuse(self.trace.name, passed.first + at, passed.batch, at, int(run.heap.fault))
 
     def compare_heap(self, at: int) -> None:
         """Hold the free-running heap against the recording's own table of spans, where it has one."""
@@ -222,6 +258,7 @@ class Follower:
 
     def rows(self, memstats: dict[str, dict[str, Any]] | None) -> dict[str, Row]:
         """All rows of the score."""
+        self.score[judge.FREE_RUNNING] = self.free_score[judge.FREE_RUNNING]
         rows = {
             "integrity": self.integrity(memstats),
             "geometry": self.geometry(),

@@ -31,7 +31,7 @@ from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.wire import Wire, read_wire
 from goalloc_cli.importers.exectrace.write.emit import emit
-from goalloc_cli.importers.exectrace.write.source import OUT, STATE, Source, make_held, make_source, take_caches
+from goalloc_cli.importers.exectrace.write.source import STATE, Out, Source, make_held, make_source, new_out, take_caches
 from goalloc_cli.importers.exectrace.write.start import snapshot_events
 from goalloc_cli.trace.event import BATCH, Batch
 from goalloc_cli.trace.trace import Header, Trace
@@ -232,12 +232,9 @@ def _named(name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
         raise TraceError(f"{name}: {error}") from None
 
 
-def _batch(rows: NDArray[np.void], has_stacks: bool, tables: dict[str, Any]) -> Batch:
-    """A batch of rows, which are left without stacks."""
-    columns: dict[str, Any] = {name: np.ascontiguousarray(rows[name]) for name in ("kind", "p", "id", "size", "arg", "addr")}
-    stack = rows["stack"].copy() if has_stacks else None
-    rows["stack"] = 0
-    return Batch(**columns, stack=stack, **tables)
+def _columns(rows: NDArray[np.void]) -> Out:
+    """Rows as columns."""
+    return Out(**{name: np.ascontiguousarray(rows[name]) for name in Out._fields})
 
 
 def _batches(
@@ -247,7 +244,7 @@ def _batches(
     wire, window, cycles, ps, infos = reader.wire, reader.window, reader.cycles, reader.survey.ps, reader.types.infos
     base_addr, tick_ns = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr, 1e9 / wire.ticks_per_second
     held = make_held(reader.survey, window.ms, len(infos))
-    state, out = np.zeros(1, STATE), np.zeros(BATCH, OUT)
+    state, out = np.zeros(1, STATE), new_out()
     st = state[0]
     st["stop_m"] = st["freeing"] = -1
     if len(cycles.starts) and cycles.starts[0] <= NEVER:
@@ -262,14 +259,17 @@ def _batches(
         known = reader.types.bytes, reader.owners.number
         return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, *known, whole)
 
-    def full(rows: NDArray[np.void], fresh: Array) -> Batch:
+    def full(out: Out, count: int, fresh: Array) -> Batch:
         nonlocal names, functions, calls, owners
         tables: dict[str, Any] = {"new_types": [infos[u] for u in fresh.tolist()], "new_names": cycles.names[names:]}
-        known, stacks, names = reader.known_stacks, reader.stacks, len(cycles.names)
+        known, stacks, names = reader.stacks.known, reader.stacks, len(cycles.names)
         tables |= {"new_functions": stacks.functions[functions : known[0]], "new_calls": stacks.calls[calls : known[1]]}
         tables |= {"new_owners": reader.owners.known[owners:]}
         functions, calls, owners = *known, len(reader.owners.known)
-        return _batch(rows, reader.stacks.are_told, tables)
+        columns: dict[str, Any] = {name: column[:count] for name, column in out._asdict().items()}
+        if not reader.stacks.are_told:
+            columns["stack"] = None
+        return Batch(**columns, **tables)
 
     if snapshot is not None:
         take_caches(held, snapshot, window)
@@ -277,7 +277,8 @@ def _batches(
     rows, fresh = snapshot_events(snapshot, window, source(), held, base_addr)
     st["types"] = len(fresh)
     for first in range(0, len(rows), BATCH):
-        yield full(rows[first : first + BATCH], fresh)
+        part = _columns(rows[first : first + BATCH])
+        yield full(part, len(part.kind), fresh)
         fresh = fresh[:0]
     while True:
         until = len(window) if reader.whole else _can_write(reader, int(st["q"]), int(st["cycle"]))
@@ -290,16 +291,19 @@ def _batches(
             if st["free_end"] and not st["free_next"]:
                 held.dying[: int(st["free_end"])].sort()
             if st["count"] >= room:
-                yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])
-                st["count"], st["new_types"] = 0, 0
+                yield full(out, int(st["count"]), held.fresh[: int(st["new_types"])])
+                out, st["count"], st["new_types"] = new_out(), 0, 0
         if reader.whole:
             break
+        del src
+        # The window alone holds its columns while it changes.
+        held = held._replace(handle=np.zeros(0, np.int32), dying=np.zeros(0, np.int64))
         st["q"] -= reader.drop(until)
         reader.read(int(st["q"]))
         later = check(reader.seen, has_snapshot=True, loses=loses, partial=partial)
     remarks += [*later, *reader.lost.sentences()]
     if st["count"]:
-        yield full(out[: int(st["count"])], held.fresh[: int(st["new_types"])])
+        yield full(out, int(st["count"]), held.fresh[: int(st["new_types"])])
 
 
 def _can_write(reader: Reader, first: int, cycle: int) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.design.gosizes import PAGES_OF, SIZE_OF, TINY_SPC
-from goalloc_cli.host.ahead import later
 from goalloc_cli.importers.exectrace.infer.cover import covered_until, cut
 from goalloc_cli.importers.exectrace.infer.cycles import Cycles, code_events, find_cycles, name_sweeps, swept_bytes
 from goalloc_cli.importers.exectrace.infer.idle import idle_flushes
@@ -24,7 +22,7 @@ from goalloc_cli.importers.exectrace.infer.sweepers import find_sweepers, find_s
 from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
 from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
-from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
+from goalloc_cli.importers.exectrace.slots.window import COLUMNS, Window
 from goalloc_cli.importers.exectrace.who.marking import new_marking, tell_marking
 from goalloc_cli.importers.exectrace.who.owners import Owners
 from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
@@ -42,6 +40,8 @@ MOST_WAITING = 16
 """Last events in no span, and last frees of empty slots, that are remembered until what they need comes."""
 MOST_SWEEPERS = 256
 """Goroutines that are known to sweep."""
+FOUND = ("row", "slot", "owner")
+"""Columns that the walk finds."""
 
 Array = NDArray[np.int64]
 
@@ -53,8 +53,6 @@ class Decoded(NamedTuple):
     code: NDArray[np.uint8]
     order: NDArray[np.int32]
     """The first attempt at it."""
-    stacks: tuple[int, int]
-    """Functions and calls that are known then."""
 
 
 def key_of(wire: Wire) -> str:
@@ -66,7 +64,8 @@ def key_of(wire: Wire) -> str:
 class Reader:
     """A recording on its way into the window.
 
-    While one generation is written, the next is decoded in a thread of its own.
+    What is known of a generation's events, some sixty bytes of each, moves into the window column by column; between two
+    generations the window alone takes memory.
     """
 
     def __init__(self, wire: Wire, inline_marks: bool) -> None:
@@ -74,19 +73,14 @@ class Reader:
         self.wire = wire
         self.inline_marks = inline_marks
         self.survey = survey(wire)
-        ms, ps, most = len(wire.m_ids), self.survey.ps, int(self.survey.events.max())
+        ms, ps = len(wire.m_ids), self.survey.ps
         self._streams = new_streams(ms)
         self._marking = new_marking(ms)
-        self._room: Events | None = new_events(most, ms)
-        self._coming: Callable[[], Decoded] | None = None
-        """Waits for the next generation, once it is being decoded."""
         self.types = read_types(wire)
         self.stacks = Stacks()
-        self.known_stacks = self.stacks.known
-        """Functions and calls of what has been read."""
         self.owners = Owners(ms, self.stacks)
-        self._clock: Clock | None = Clock(ps, ms, most)
-        self.window = Window(new_heap(self.survey), ms, min(int(self.survey.events.sum()), 2 * most + SPARE))
+        self._clock = Clock(ps, ms)
+        self.window = Window(new_heap(self.survey), ms)
         self.cycles = Cycles(ps)
         self.generation = 0
         """Generations that have been read."""
@@ -108,10 +102,6 @@ class Reader:
         self._sweeper_count = 0
         self._running = np.full(ms, -1, np.int64)
         self._owned = [False] * ps
-        self._found: dict[str, NDArray[Any]] = {
-            "row": np.empty(most, np.int32), "slot": np.empty(most, np.int16), "owner": np.empty(most, np.int32)
-        }  # fmt: skip
-        """Room for what the walk finds."""
 
     @property
     def whole(self) -> bool:
@@ -166,10 +156,9 @@ class Reader:
 
     def _decode(self, generation: int) -> Decoded:
         """Decode a generation. What the window holds and what was found out so far is left alone."""
-        assert self._room is not None
-        assert self._clock is not None
         name = self.wire.generations[generation]
-        events = decode(self.wire, generation, self._streams, self._room)
+        room = new_events(int(self.survey.events[generation]), len(self.wire.m_ids))
+        events = decode(self.wire, generation, self._streams, room)
         if self.wire.open and generation == len(self.wire.generations) - 1:
             events = self._certain(events)
         tell_marking(events, self.wire.ticks_per_second, self._marking)
@@ -184,7 +173,7 @@ class Reader:
         name_sweeps(events, code)
         end_before_sweep(events, code)
         self._clock.begin(events)
-        return Decoded(events, code, self._clock.order(), self.stacks.known)
+        return Decoded(events, code, self._clock.order())
 
     def read(self, floor: int) -> None:
         """Read the next generation; `floor` is the first place of the window that can still be changed.
@@ -195,12 +184,11 @@ class Reader:
         begin = len(self.window)
         self._append()
         if len(self._sweep) < len(self.window):
-            grown = np.zeros(len(self.window) + SPARE, np.uint8)
+            grown = np.zeros(len(self.window), np.uint8)
             grown[:begin] = self._sweep[:begin]
             self._sweep = grown
         name = self.wire.generations[self.generation - 1]
         self.owners.follow(self.window, begin, self.wire.tables, name)
-        self.known_stacks = self.stacks.known
         find_cycles(self.cycles, self.window, begin, name, self.wire.tables)
         self._late, found = late_allocs(self._late, self.window, begin, floor, self.cycles)
         self._moves = np.concatenate([self._moves, found])
@@ -211,16 +199,11 @@ class Reader:
             find_sweeps(self.window.kind, self.window.row, self.window.owner, begin, rows, self._sweeps, self._sweep)
         if self._next_sweeps:
             self._next_sweeps.read(self.window, self.cycles.ends, self.whole)
-        if not self.whole:
-            following = self.generation
-            self._coming = later(lambda: self._decode(following))
 
     def _append(self) -> None:
         """Put the next generation in order, and append it to the window."""
-        assert self._clock is not None
-        decoded = self._coming() if self._coming else self._decode(self.generation)
-        self._coming = None
-        events, code, self.known_stacks = decoded.events, decoded.code, decoded.stacks
+        decoded = self._decode(self.generation)
+        events, code = decoded.events, decoded.code
         self._sweeper_count = int(
             find_sweepers(
                 events.kind, events.a, events.b, events.m, code, self._running, self._sweepers, self._sweeper_count
@@ -233,10 +216,7 @@ class Reader:
         columns, order = self._ordered(decoded, columns)
         del columns["time"]
         self.generation += 1
-        if self.whole:
-            # Nothing is decoded any more: the memory of each column is free once it has been appended.
-            self._room = self._clock = None
-            self._found = {}
+        # The window alone holds each column now: it is free once it has been appended.
         del decoded, events, code
         self.window.append(columns, order)
 
@@ -245,10 +225,9 @@ class Reader:
     ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int32]]:
         """The columns of a generation with what the walk found in it, and the order in which fewest events contradict each
         other. Where some do in every order, events that must have been are put in."""
-        assert self._clock is not None
         events, clock, heap = decoded.events, self._clock, self.window.heap
         before = copied(heap)
-        found = {name: column[: len(events)] for name, column in self._found.items()}
+        found = {name: np.empty(len(events), COLUMNS[name]) for name in FOUND}
         pairs = np.zeros((MOST_PAIRS, 2), np.int64)
         best, wrong_in_best, orders = 0, -1, [decoded.order]
         for attempt in range(ROUNDS):
@@ -355,7 +334,7 @@ class Reader:
         self.moved -= by
         self._moves -= np.array([by, by, 0])
         self.cycles.move(by, until)
-        follow_window(self._late, self.window, by, until)
+        self._late = follow_window(self._late, self.window, by, until)
         if self._next_sweeps:
             self._next_sweeps.follow_window(self.window, by, until)
         follow_sweeps(self._sweeps, self._sweep, self.window, by, until)

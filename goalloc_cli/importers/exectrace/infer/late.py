@@ -27,9 +27,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import bare, part
 from goalloc_cli.importers.exectrace.infer.cycles import FLUSHES, NEVER, Code, Cycles
-from goalloc_cli.importers.exectrace.slots.window import SPARE, Window
+from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
@@ -60,7 +60,7 @@ EFFECT[[Ev.GO_STOP, Ev.GO_BLOCK, Ev.GO_DESTROY, Ev.GO_DESTROY_SYSCALL]] = STOPS
 EFFECT[[Ev.GO_STATUS, Ev.GO_STATUS_STACK]] = TELLS
 
 
-@kernel
+@part
 def goroutine_after(kind, a, b, running):
     """The goroutine that an M runs after an event of it, -1: none."""
     effect = EFFECT[kind]
@@ -73,7 +73,7 @@ def goroutine_after(kind, a, b, running):
     return running
 
 
-@bare
+@part
 def take_place(waiting, goroutine):
     """The place kept for a goroutine among those that wait, which it leaves; -1 where it is none of them."""
     for at in range(len(waiting)):
@@ -83,7 +83,7 @@ def take_place(waiting, goroutine):
     return np.int64(-1)
 
 
-@bare
+@part
 def take_pending(preempted, waiters, goroutine):
     """The place of the refill whose alloc a goroutine has not reported, -1 for none; and how many still wait."""
     for at in range(waiters):
@@ -94,12 +94,11 @@ def take_pending(preempted, waiters, goroutine):
     return np.int64(-1), waiters
 
 
-@bare
-def came_free(kind, order, row, slot, since, until, r, s):
+@part
+def came_free(kind, row, slot, since, until, r, s):
     """Whether slot `s` of span `r` came free between two places: by a sweep, or as the span was made."""
     for q in range(until - 1, since, -1):
-        i = order[q]
-        if row[i] == r and (kind[i] == SPAN_ALLOC or (kind[i] == OBJECT_FREE and slot[i] == s)):
+        if row[q] == r and (kind[q] == SPAN_ALLOC or (kind[q] == OBJECT_FREE and slot[q] == s)):
             return True
     return False
 
@@ -156,10 +155,12 @@ CYCLE, STARTER, STARTED, STARTED_CYCLE, STOPPED, WAITING, FLUSHED = range(7)
 """Cycles that have ended; the goroutine that starts one, -1; the place where that cycle was called for, and its number;
 goroutines that were preempted; how many are in `preempted`; the place of the last flush of all mcaches, -1."""
 MOST_MOVES = 1 << 16
+BY_EVENT = ("before", "position", "moved")
+"""Columns of `Late` with an entry for each event."""
 
 
 @bare
-def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc_of, slots_of, starts, late):
+def find_late(kind, a, b, m, p, code, row, slot, owner, begin, floor, spc_of, slots_of, starts, late):
     """Find every late alloc from place `begin` on that belongs to `floor` or behind it; return how many.
 
     What does not fit into `late.moves` is dropped.
@@ -175,8 +176,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
     started, stops = late.state[STARTED_CYCLE], late.state[STOPPED]
     waiters, flushed = late.state[WAITING], late.state[FLUSHED]
     count = 0
-    for q in range(begin, len(order)):
-        i = order[q]
+    for i in range(begin, len(kind)):
         before[i], position[i], moved[i] = -1, 0, False
         k = kind[i]
         if k < 128:
@@ -184,12 +184,12 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
                 starter, started = goroutine[m[i]], cycle
                 starter_at = max(refilled[m[i]], pending[m[i]]) + 1
                 if not starter_at:
-                    starter_at = np.int64(q)
+                    starter_at = np.int64(i)
             elif k == GC_END or (k == STW_BEGIN and FLUSHES[code[i]]):
                 # Every mcache is flushed: what a P held may come back to it with room left.
                 for at in range(len(current)):
                     current[at] = -1
-                flushed = np.int64(q)
+                flushed = np.int64(i)
                 cycle += k == GC_END
             elif k == PROCS_CHANGE:
                 # The world stands still; until then others went on after a flush was asked for.
@@ -199,7 +199,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             elif k == HEAP_ALLOC:
                 # What gcStart allocates can need a refill itself. With several Ps it may be a flush that is told.
                 outer[m[i]] = refilled[m[i]] if len(current) == CLASSES and not stopping[m[i]] else -1
-                refilled[m[i]] = q
+                refilled[m[i]] = i
             elif k == STW_END:
                 stopping[m[i]] = 0
                 refilled[m[i]], outer[m[i]] = -1, -1
@@ -215,7 +215,7 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             if k == STW_BEGIN:
                 stopping[m[i]] = FLUSHING if FLUSHES[code[i]] else STOPPING
             if k == GO_STOP:
-                stopped[stops % PREEMPTED, 0], stopped[stops % PREEMPTED, 1] = goroutine[m[i]], q
+                stopped[stops % PREEMPTED, 0], stopped[stops % PREEMPTED, 1] = goroutine[m[i]], i
                 stops += 1
             elif EFFECT[k] == STARTS:
                 since[m[i]] = take_place(stopped, a[i])
@@ -235,30 +235,30 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
             continue
         if k == SPAN_ALLOC and row[i] >= 0:
             if spc_of[row[i]] >= 0:
-                making[m[i]], grew[m[i]] = q, False
+                making[m[i]], grew[m[i]] = i, False
             else:
                 grew[m[i]] = True
         if k == HEAP_OBJECT and owner[i] >= 0:
             live[row[i]] += 1
         if k != OBJECT_ALLOC or owner[i] < 0:
             continue
-        position[i] = q
+        position[i] = i
         target, target_p = np.int64(-1), p[i]
         stop, since[m[i]] = since[m[i]], -1
-        if starter >= 0 and goroutine[m[i]] == starter and started < len(starts) and q > starts[started] > starter_at:
+        if starter >= 0 and goroutine[m[i]] == starter and started < len(starts) and i > starts[started] > starter_at:
             # What gcStart itself allocates (its workers) comes before the world stops.
             starter = np.int64(-1)
             if owner[i] == i:
-                target, target_p = starter_at, p[order[starter_at]]
+                target, target_p = starter_at, p[starter_at]
         r = row[i]
         made, making[m[i]] = making[m[i]], -1
-        if made >= 0 and grew[m[i]] and target < 0 and owner[i] == i and row[order[made]] == r:
-            target, target_p = made + 1, p[order[made]]
+        if made >= 0 and grew[m[i]] and target < 0 and owner[i] == i and row[made] == r:
+            target, target_p = made + 1, p[made]
         at = p[i] * CLASSES + spc_of[r]
         held = p[i] >= 0 and current[at] == r and slot[i] > top[r]
         if pending[m[i]] >= 0 and not held:
             if target < 0 and owner[i] == i:
-                target, target_p = pending[m[i]] + 1, p[order[pending[m[i]]]]
+                target, target_p = pending[m[i]] + 1, p[pending[m[i]]]
             pending[m[i]] = -1
         if owner[i] != i:
             continue
@@ -266,23 +266,23 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if stop >= flushed or p[i] < 0 or spc_of[r] <= 1 or refilled[m[i]] >= 0:
             stop = np.int64(-1)
         if (target < 0 and stop >= 0 and (current[at] != r or slot[i] < top[r])
-                and not came_free(kind, order, row, slot, stop, q, r, slot[i])):  # fmt: skip
-            target, target_p = stop, p[order[stop]]
+                and not came_free(kind, row, slot, stop, i, r, slot[i])):  # fmt: skip
+            target, target_p = stop, p[stop]
         if target < 0 and slot[i] < top[r] and resumed[r] >= floor:
             # It is the one before that came late.
-            wrong = order[last[r]]
+            wrong = last[r]
             if count < len(moves):
-                moves[count, 0], moves[count, 1], moves[count, 2] = wrong, resumed[r], p[order[resumed[r]]]
+                moves[count, 0], moves[count, 1], moves[count, 2] = wrong, resumed[r], p[resumed[r]]
                 count += 1
             moved[wrong] = True
             last[r], resumed[r] = before[last[r]], -1
-            top[r] = slot[order[last[r]]] if last[r] >= 0 else -1
+            top[r] = slot[last[r]] if last[r] >= 0 else -1
         if target < 0 and slot[i] < top[r]:
             t = last[r]
-            while t >= 0 and slot[order[t]] > slot[i]:
+            while t >= 0 and slot[t] > slot[i]:
                 target = t
                 t = before[t]
-            target_p = p[order[target]]
+            target_p = p[target]
         if (target < 0 and p[i] >= 0 and current[at] != r and spc_of[r] > 1 and refilled[m[i]] < 0 and left[r] >= 0
                 and slots_of[r] - live[r] < LATE_SLOTS):  # fmt: skip
             target = left[r]
@@ -299,8 +299,8 @@ def find_late(kind, a, b, m, p, code, order, row, slot, owner, begin, floor, spc
         if not held:
             refilled[m[i]], outer[m[i]] = outer[m[i]], -1
         top[r], resumed[r] = slot[i], stop
-        before[q] = last[r]
-        last[r] = q
+        before[i] = last[r]
+        last[r] = i
     late.state[CYCLE], late.state[STARTER], late.state[STARTED] = cycle, starter, starter_at
     late.state[STARTED_CYCLE], late.state[STOPPED] = started, stops
     late.state[WAITING], late.state[FLUSHED] = waiters, flushed
@@ -330,17 +330,14 @@ def late_allocs(late: Late, window: Window, begin: int, floor: int, cycles: Cycl
     Args:
         floor: the first place that can still be changed.
     """
-    if len(late.moved) < len(window):
-        most = len(window) + SPARE
-        kept = len(late.moved)
-        grown = {name: np.empty(most, getattr(late, name).dtype) for name in ("before", "position", "moved")}
-        for name, column in grown.items():
-            column[:kept] = getattr(late, name)
-        late = late._replace(**grown)
+    grown = {name: np.empty(len(window), getattr(late, name).dtype) for name in BY_EVENT}
+    for name, column in grown.items():
+        column[:begin] = getattr(late, name)
+    late = late._replace(**grown)
     spans = window.spans
     count = int(
         find_late(
-            window.kind, window.a, window.b, window.m, window.p, window.code, window.order, window.row, window.slot,
+            window.kind, window.a, window.b, window.m, window.p, window.code, window.row, window.slot,
             window.owner, begin, floor, spans["spc"].copy(), spans["nelems"].copy(), cycles.starts, late,
         )
     )  # fmt: skip
@@ -371,7 +368,7 @@ def split_moves(moved: Array, told: Array, found: Array, until: int) -> tuple[Ar
     return moved[moved >= until], found[found[:, 1] >= until]
 
 
-def follow_window(late: Late, window: Window, by: int, until: int) -> None:
+def follow_window(late: Late, window: Window, by: int, until: int) -> Late:
     """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
     carried, length = window.carried, len(window)
     by_span, by_m = (late.last, late.resumed, late.left), (late.refilled, late.outer, late.since, late.making, late.pending)
@@ -380,11 +377,10 @@ def follow_window(late: Late, window: Window, by: int, until: int) -> None:
         places[:] = np.where(places >= 0, np.maximum(places - by, 0), -1)
     late.state[STARTED] = max(int(late.state[STARTED]) - by, 0)
     kept = np.flatnonzero(window.dropped[:until] >= 0)
-    rest = slice(until, until + length - carried)
-    for column in (late.position, late.before):
-        moved = column[rest] - np.int32(by)
-        column[:carried] = column[kept] - np.int32(by)
-        column[carried:length] = moved
-    np.maximum(late.before, -1, out=late.before)
-    late.before[:carried] = -1
-    late.moved[:carried], late.moved[carried:length] = late.moved[kept], late.moved[rest].copy()
+    columns = {name: np.concatenate([column[kept], column[until : until + length - carried]])
+               for name in BY_EVENT for column in [getattr(late, name)]}  # fmt: skip
+    for name in ("position", "before"):
+        columns[name] -= np.int32(by)
+    np.maximum(columns["before"], -1, out=columns["before"])
+    columns["before"][:carried] = -1
+    return late._replace(**columns)

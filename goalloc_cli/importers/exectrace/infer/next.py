@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel, part
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
@@ -76,7 +76,7 @@ def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, l
     return count, len(kind)
 
 
-@bare
+@part
 def next_end(kind, q):
     """Place of the next GCEnd behind q, or of the end."""
     while q < len(kind) and kind[q] != GC_END:
@@ -84,7 +84,7 @@ def next_end(kind, q):
     return q
 
 
-@bare
+@part
 def mark_swept(kind, row, owner, q, end, cycle, swept):
     """Note the spans in which something is freed from place q on, before `end`."""
     for at in range(q, end):
@@ -92,7 +92,7 @@ def mark_swept(kind, row, owner, q, end, cycle, swept):
             swept[row[at]] = cycle
 
 
-@bare
+@part
 def list_next(kind, code, row, owner, wanted, known, end, cycle, q, told, count):
     """Go through the sweep that begins at `end`, but for the flushes of mcaches, refills and the reclaimer: they choose
     their own order."""
@@ -138,7 +138,7 @@ class NextSweeps:
         """
         spans = window.spans
         wanted = (spans["spc"] > 1) & (spans["spc"] % 2 == 0) & (spans["size"] >= SMALLEST) & (spans["size"] <= LARGEST)
-        free_at = np.full(len(window), len(window), np.int64)
+        free_at = np.full(len(window), len(window), np.int32)
         frees = np.flatnonzero((window.kind == OBJECT_FREE) & (window.owner >= 0))
         free_at[window.owner[frees]] = frees
         told = np.zeros((len(frees) + 1, 2), np.int64)

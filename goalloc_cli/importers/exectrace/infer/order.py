@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import bare, kernel, part
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.infer.stop import bring_forward
 from goalloc_cli.importers.exectrace.wire.decode import IDLE, RUNNING, SYSCALL, Ev, Events
@@ -95,7 +95,7 @@ def stamped(ticks, bounds, before, key):
             key[i] = last
 
 
-@bare
+@part
 def is_ready(kind, a, b, m, owner, sequence, asked):
     """Whether the Ps are in the state that an event of M `m` needs.
 
@@ -115,7 +115,7 @@ def is_ready(kind, a, b, m, owner, sequence, asked):
     return True
 
 
-@bare
+@part
 def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     """Keep the state of the Ps; return whether an event may have made another M's ready."""
     if kind == PROC_START:
@@ -235,7 +235,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
     return -1
 
 
-@kernel
+@part
 def burst_start(i, bounds, m_of, burst):
     """First event of the burst of event `i`: the one whose stamp is the real time."""
     first, last = bounds[m_of[i]], i
@@ -311,21 +311,19 @@ class Clock:
     All events of a generation come before those of the next, as Go's own reader has it (internal/trace/reader.go).
     """
 
-    def __init__(self, ps: int, ms: int, most: int) -> None:
-        """For generations of at most `most` events."""
+    def __init__(self, ps: int, ms: int) -> None:
+        """Before the first event."""
         self._state = Ps(np.full(ps, -1, np.int64), np.full(ps, -1, np.int64), np.zeros(ms, np.bool_))
         self._before = np.zeros(ms, np.float64)
-        self._burst = np.empty(most, np.int32)
-        self._keys = np.empty(most, np.float64)
-        self._orders = [np.empty(most, np.int32)]
 
     def begin(self, events: Events) -> None:
         """Take up the next generation."""
         self._events = events
+        self._burst = np.zeros(0, np.int32)
         self._tried: list[tuple[NDArray[np.int32], Ps]] = []
         self.stuck: NDArray[np.int64] = np.zeros((0, 2), np.int64)
         """(event, event that must come after it) that the last order could not place, shape (n, 2)."""
-        self.key = self._keys[: len(events)]
+        self.key = np.empty(len(events), np.float64)
         """Corrected time of every event, in ticks."""
         self._free_ticks = self._other_ticks = np.zeros(0)
         if len(self._state.owner) > 1:
@@ -337,16 +335,18 @@ class Clock:
             stamped(events.time, events.bounds, self._before, self.key)
 
     def _find_bursts(self, cut: int = -1) -> None:
+        self._burst = np.empty(len(self._events), np.int32)
         count = int(find_bursts(self._events.chained, cut, self._burst))
         self._free_ticks = np.full(max(count, 1), FREE_TICKS)
         self._other_ticks = np.full(max(count, 1), OTHER_TICKS)
 
     def end(self, choice: int) -> None:
-        """The generation is done, in the order of attempt `choice`."""
+        """The generation is done, in the order of attempt `choice`: nothing of it is held any more."""
         self._state = self._tried[choice][1]
         bounds = self._events.bounds
         for m in np.flatnonzero(bounds[1:] > bounds[:-1]).tolist():
             self._before[m] = self.key[bounds[m + 1] - 1]
+        del self._events, self._burst, self._tried, self.key
 
     def _squeeze(self) -> None:
         events, ticks = self._events, (self._free_ticks, self._other_ticks)
@@ -359,9 +359,7 @@ class Clock:
             TraceError: too many threads and Ps for any order to be found.
         """
         events, state = self._events, self._state.copy()
-        while len(self._orders) <= len(self._tried):
-            self._orders.append(np.empty(len(self._keys), np.int32))
-        order = self._orders[len(self._tried)][: len(events)]
+        order = np.empty(len(events), np.int32)
         pairs = np.zeros((1 << 10, 2), np.int64)
         ps, ms = len(state.owner), len(state.asked)
         found = int(

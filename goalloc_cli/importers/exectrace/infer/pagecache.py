@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.jit import kernel, part
 
 BLOCK = 64
 """Pages of a page cache."""
@@ -37,7 +37,7 @@ ALLOC, FREE = 1, 0
 Array = NDArray[np.int64]
 
 
-@kernel
+@part
 def find_run(taken, end, npages, low):
     """The lowest `npages` free pages in a row below `end`, none of them below `low`; -1."""
     run = 0
@@ -48,7 +48,7 @@ def find_run(taken, end, npages, low):
     return -1
 
 
-@kernel
+@part
 def find_in_block(held, p, npages):
     """The lowest `npages` pages in a row that the cache of P `p` holds, as an offset in its block; -1."""
     run = 0
@@ -59,7 +59,7 @@ def find_in_block(held, p, npages):
     return -1
 
 
-@kernel
+@part
 def fill(taken, end, base, held, p, low):
     """Give P `p` all free pages of the block of the lowest free page."""
     i = find_run(taken, end, 1, low)
@@ -70,6 +70,14 @@ def fill(taken, end, base, held, p, low):
         held[p, k] = base[p] + k < end and not taken[base[p] + k]
         if held[p, k]:
             taken[base[p] + k] = True
+
+
+@part
+def mark(pages, first, npages, value):
+    """Set so many entries of a table by page, as far as it goes. (To assign to a slice takes the compiler seconds.)"""
+    end = first + npages
+    for page in range(first, end if end < len(pages) else len(pages)):
+        pages[page] = value
 
 
 @kernel
@@ -91,8 +99,8 @@ def explained(events, taken, end, npages_at, base, held, looks):
             return count
         what, page, npages, p = events[q, 0], events[q, 1], events[q, 2], events[q, 3]
         if what == FREE:
-            taken[page : page + npages_at[page]] = False
-            low = min(low, page)
+            mark(taken, page, npages_at[page], False)
+            low = page if page < low else low
             npages_at[page] = 0
             continue
         was = low
@@ -101,12 +109,12 @@ def explained(events, taken, end, npages_at, base, held, looks):
         looks[0] -= low - was
         found = -1
         if npages < SMALL_SPAN and p >= 0:
-            if not held[p].any():
+            if find_in_block(held, p, 1) < 0:
                 fill(taken, end, base, held, p, low)
             k = find_in_block(held, p, npages)
             if k >= 0:
                 found = base[p] + k
-                held[p, k : k + npages] = False
+                mark(held[p], k, npages, False)
         if found < 0:
             found = find_run(taken, end, npages, low)
             looks[0] -= (found if found >= 0 else end) - low
@@ -116,7 +124,7 @@ def explained(events, taken, end, npages_at, base, held, looks):
                     return count
                 found = find_run(taken, end, npages, low)
                 looks[0] -= end - low
-            taken[found : found + npages] = True
+            mark(taken, found, npages, True)
         if found != page:
             return count
         npages_at[page] = npages
@@ -133,7 +141,7 @@ def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, bes
             if looks[0] < 0 or (b >= 0 and (blocks[b] + first >= end or taken[blocks[b] + first])):
                 continue
             tried, tried_base, tried_held = taken.copy(), base.copy(), held.copy()
-            tried_held[p] = False
+            mark(tried_held[p], 0, BLOCK, False)
             if b >= 0:
                 tried_base[p] = blocks[b]
                 for k in range(first, BLOCK):
@@ -145,7 +153,8 @@ def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, bes
             if count > best:
                 best = count
                 best_base[0] = start_base
-                best_held[:] = start_held
+                for k in range(BLOCK):
+                    best_held[k] = start_held[k]
             if b < 0:
                 break
     return best

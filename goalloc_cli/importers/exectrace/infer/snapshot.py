@@ -60,7 +60,7 @@ class Snapshot:
 
 
 @kernel
-def first_uses(kind, m, p, code, order, row, slot, owner, spc_of, snapshot_rows, ms, ps, used, cached, grew_by, grew_at):
+def first_uses(kind, m, p, code, row, slot, owner, spc_of, snapshot_rows, ms, ps, used, cached, grew_by, grew_at):
     """Look ahead to the end of the first cycle.
 
     Args:
@@ -71,29 +71,28 @@ def first_uses(kind, m, p, code, order, row, slot, owner, spc_of, snapshot_rows,
     refilled = np.zeros(ms, np.bool_)
     known = np.zeros(ps * CLASSES, np.bool_)
     flushed = False
-    for q in range(len(order)):
-        i = order[q]
-        k = kind[i]
+    for q in range(len(kind)):
+        k = kind[q]
         if k == GC_END:
             return
-        if k == STW_BEGIN and FLUSHES[code[i]]:
+        if k == STW_BEGIN and FLUSHES[code[q]]:
             flushed = True
         elif k == SPAN_ALLOC:
-            r = row[i]
+            r = row[q]
             if r >= 0 and not flushed and spc_of[r] >= 0 and grew_by[spc_of[r]] < 0:
-                grew_by[spc_of[r]], grew_at[spc_of[r]] = p[i], q
+                grew_by[spc_of[r]], grew_at[spc_of[r]] = p[q], q
         elif k == HEAP_ALLOC:
-            refilled[m[i]] = True
-        elif k == OBJECT_ALLOC and owner[i] >= 0:
-            r = row[i]
-            if p[i] >= 0:
-                key = p[i] * CLASSES + spc_of[r]
+            refilled[m[q]] = True
+        elif k == OBJECT_ALLOC and owner[q] >= 0:
+            r = row[q]
+            if p[q] >= 0:
+                key = p[q] * CLASSES + spc_of[r]
                 if r < snapshot_rows and used[r] == NEVER:
                     used[r] = q
-                    if not known[key] and not refilled[m[i]] and not flushed:
-                        cached[r] = p[i]
+                    if not known[key] and not refilled[m[q]] and not flushed:
+                        cached[r] = p[q]
                 known[key] = True
-            refilled[m[i]] = False
+            refilled[m[q]] = False
 
 
 def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_start: bool) -> Snapshot | None:
@@ -114,7 +113,7 @@ def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_s
     used, cached = np.full(count, NEVER), np.full(count, -1, np.int64)
     grew_by, grew_at = np.full(CLASSES, -1, np.int64), np.full(CLASSES, -1, np.int64)
     first_uses(
-        window.kind, window.m, window.p, window.code, window.order, window.row, window.slot, window.owner, spc, count,
+        window.kind, window.m, window.p, window.code, window.row, window.slot, window.owner, spc, count,
         window.ms, ps, used, cached, grew_by, grew_at,
     )  # fmt: skip
     objects = np.flatnonzero((window.kind == Ev.HEAP_OBJECT) & (window.owner >= 0))
@@ -143,8 +142,7 @@ def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_s
 def _dying(window: Window, cycles: Cycles, count: int) -> tuple[set[int], dict[int, int]]:
     """Objects freed before any cycle of the recording ended, and the first such free of each span."""
     end = int(cycles.ends[0]) if len(cycles.ends) else len(window)
-    early = window.order[:end]
-    frees = early[(window.kind[early] == Ev.OBJECT_FREE) & (window.owner[early] >= 0)]
+    frees = np.flatnonzero((window.kind[:end] == Ev.OBJECT_FREE) & (window.owner[:end] >= 0))
     owners = window.owner[frees]
     known = (window.kind[owners] == Ev.HEAP_OBJECT) & (window.row[frees] < count)
     first: dict[int, int] = {}
@@ -185,9 +183,8 @@ def _default_caches(
 def _page_caches(window: Window, cycles: Cycles, count: int, snapshot: Snapshot, ps: int) -> None:
     """Find what each P's page cache held, by what explains the first span events (`infer/pagecache`)."""
     end = int(cycles.ends[0]) if len(cycles.ends) else len(window)
-    early = window.order[:end]
-    early = early[((window.kind[early] == Ev.SPAN_ALLOC) | (window.kind[early] == Ev.SPAN_FREE)) & (window.row[early] >= 0)]
-    early = early[:MOST_EVENTS]
+    kind = window.kind[:end]
+    early = np.flatnonzero(((kind == Ev.SPAN_ALLOC) | (kind == Ev.SPAN_FREE)) & (window.row[:end] >= 0))[:MOST_EVENTS]
     is_alloc = window.kind[early] == Ev.SPAN_ALLOC
     rows = window.row[early]
     npages = window.spans["npages"][rows]

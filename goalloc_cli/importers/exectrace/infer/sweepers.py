@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare
+from goalloc_cli.compiled.jit import bare, part
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.infer.late import goroutine_after
 from goalloc_cli.importers.exectrace.slots.window import Window
@@ -39,43 +39,41 @@ STARTING = np.zeros(256, np.bool_)
 STARTING[[Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE, Ev.GC_END, Ev.STW_END, Ev.GO_STOP]] = True
 
 
-@bare
-def starts_cycle(kind, order, m, q, who):
+@part
+def starts_cycle(kind, m, q, who):
     """Whether M `who` sweeps at place q because it starts a cycle, or stops the world: then it does so in order.
 
     Go: mgc.go, gcStart; mgcsweep.go, finishsweep_m. It may also yield to others there, as every sweeper does.
     """
-    for at in range(q, len(order)):
-        i = order[at]
-        if m[i] == who and not SWEEPING[kind[i]]:
-            return bool(STARTING[kind[i]])
+    for at in range(q, len(kind)):
+        if m[at] == who and not SWEEPING[kind[at]]:
+            return bool(STARTING[kind[at]])
     return True
 
 
 @bare
-def is_for_refill(kind, order, m, row, q, who, r):
+def is_for_refill(kind, m, row, q, who, r):
     """Whether M `who` sweeps span `r` at place q for a refill, which takes that span: its next alloc lies in it.
 
     Where the stack grows as the refill begins, the recording does not say that it sweeps.
     """
-    for at in range(q, len(order)):
-        i = order[at]
-        if m[i] != who:
+    for at in range(q, len(kind)):
+        if m[at] != who:
             continue
-        if kind[i] == OBJECT_ALLOC:
-            return bool(row[i] == r)
-        if not SWEEPING[kind[i]] and not REFILLING[kind[i]]:
+        if kind[at] == OBJECT_ALLOC:
+            return bool(row[at] == r)
+        if not SWEEPING[kind[at]] and not REFILLING[kind[at]]:
             return False
     return False
 
 
 @bare
-def sweeper_of(sweepers, goroutine, kind, order, m, q, who, several_ps):
+def sweeper_of(sweepers, goroutine, kind, m, q, who, several_ps):
     """Which sweeper a goroutine is, that sweeps on M `who` before place q; with several Ps nobody is known to be ALONE."""
     for k in range(len(sweepers)):
         if sweepers[k, 0] == goroutine:
             return sweepers[k, 1]
-    return np.int64(OTHER if several_ps or starts_cycle(kind, order, m, q, who) else ALONE)
+    return np.int64(OTHER if several_ps or starts_cycle(kind, m, q, who) else ALONE)
 
 
 @bare
@@ -150,7 +148,7 @@ def find_sweeps(kind, row, owner, begin, rows, sweeps, sweep):
     sweeps.ended[0] = cycle
 
 
-@bare
+@part
 def mark_sweep(first, last, frees, sweep):
     """The same for one sweep of `frees` frees, between two places."""
     if first >= 0 and last - first >= frees:

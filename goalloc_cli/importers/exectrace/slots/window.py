@@ -21,8 +21,6 @@ COLUMNS = {
     "kind": np.uint8, "a": np.int64, "b": np.int64, "m": np.int32, "p": np.int16, "next_p": np.int16, "key": np.float64,
     "code": np.uint8, "row": np.int32, "slot": np.int16, "owner": np.int32, "handle": np.int32,
 }  # fmt: skip
-SPARE = 1 << 16
-"""Events beyond those asked for that a window is made for."""
 
 
 @kernel
@@ -71,20 +69,17 @@ class Window:
     """Place of the object of an alloc or free, -1."""
     handle: NDArray[np.int32]
     """Of the object of an alloc; -1: it has none yet, or none any more."""
-    order: NDArray[np.int32]
-    """0, 1, ...: the events' order."""
     dropped: NDArray[np.int32]
     """Where each event was moved to when the last ones were dropped, -1."""
 
-    def __init__(self, heap: Heap, ms: int, most: int) -> None:
-        """For `most` events to begin with; only what is used of the columns takes memory."""
+    def __init__(self, heap: Heap, ms: int) -> None:
+        """Without an event."""
         self.heap = heap
         self.ms = ms
         self.carried = 0
         """Events at the front that stand for objects which live on."""
         self._length = 0
-        self._columns: dict[str, NDArray[Any]] = {name: np.empty(most, dtype) for name, dtype in COLUMNS.items()}
-        self._order = np.empty(most, np.int32)
+        self._columns: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
         self._show(0)
 
     def __len__(self) -> int:
@@ -99,7 +94,6 @@ class Window:
         self._length = length
         for name, column in self._columns.items():
             setattr(self, name, column[:length])
-        self.order = self._order[:length]
 
     def append(self, columns: dict[str, NDArray[Any]], order: NDArray[np.int32]) -> None:
         """Append a generation, whose columns are taken out of `columns`.
@@ -107,21 +101,22 @@ class Window:
         Its objects are numbered from the length of the window on, here and in the heap's tables.
         """
         at, length = self._length, self._length + len(order)
-        if length > len(self._columns["kind"]):
-            for name, column in self._columns.items():
-                self._columns[name] = np.empty(length + SPARE, column.dtype)
-                self._columns[name][:at] = column[:at]
-            self._order = np.arange(length + SPARE, dtype=np.int32)
-        self._order[at:length] = np.arange(at, length)
         place = np.empty(len(order), np.int32)
-        gather_owners(columns.pop("owner"), order, at, place, self._columns["owner"])
+        gather_owners(columns.pop("owner"), order, at, place, self._longer("owner", length))
         self._renumber(at, place)
         while columns:
             name, column = columns.popitem()
-            gather(column, order, at, self._columns[name])
+            gather(column, order, at, self._longer(name, length))
             del column
-        self._columns["handle"][at:length] = -1
+        self._longer("handle", length)[at:] = -1
         self._show(length)
+
+    def _longer(self, name: str, length: int) -> NDArray[Any]:
+        """A column with room for so many events."""
+        column = np.empty(length, COLUMNS[name])
+        column[: self._length] = self._columns[name]
+        self._columns[name] = column
+        return column
 
     def drop(self, until: int) -> int:
         """Forget the events before place `until` but for the objects that live on; return by how much all others move."""
@@ -131,9 +126,11 @@ class Window:
         place[kept] = np.arange(len(kept))
         place[until:] = np.arange(len(kept), len(kept) + rest)
         self.owner[until:] = np.where(self.owner[until:] >= 0, place[self.owner[until:]], -1)
-        for column in self._columns.values():
-            column[: len(kept)] = column[kept]
-            column[len(kept) : len(kept) + rest] = column[until : self._length].copy()
+        for name, column in self._columns.items():
+            # A new one: that gives the memory of the old one back.
+            self._columns[name] = np.concatenate([column[kept], column[until:]])
+            del column
+            delattr(self, name)
         self._renumber(0, place)
         self.carried = len(kept)
         self._show(len(kept) + rest)

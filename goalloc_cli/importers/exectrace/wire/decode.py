@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.jit import kernel, part
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.asked import KEY, TYPE_MASK, asked
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
@@ -152,7 +152,7 @@ def new_streams(ms: int) -> Streams:
     return Streams(np.full(ms, -1, np.int64), np.zeros(ms, np.int64), np.zeros(ms, np.bool_))
 
 
-@kernel
+@part
 def second(ev, args):
     """What `b` holds of an event with three arguments or more."""
     if ev in (SPAN, SPAN_ALLOC):
@@ -189,7 +189,9 @@ def decode_events(
         at, end, now = start[k], stop[k], time[k]
         while at < end:
             ev = data[at]
-            dt, at = uvarint_at(data, at + 1, end)
+            dt, at = np.int64(data[at + 1]), at + 2
+            if dt >= 0x80:
+                dt, at = uvarint_at(data, at - 1, end)
             now += dt
             chain = chain and dt <= 1
             arguments = arity[ev]
@@ -292,7 +294,7 @@ UNSIZED = ("bounds", "goroutines", "generation")
 
 def _goroutines(events: Events) -> NDArray[np.int64]:
     """The goroutines whose state is told, with the stacks, which are taken out of the column."""
-    told = np.flatnonzero(np.isin(events.kind, (GO_STATUS, GO_STATUS_STACK)))
+    told = np.flatnonzero((events.kind == GO_STATUS) | (events.kind == GO_STATUS_STACK))
     stack = np.where(events.kind[told] == GO_STATUS_STACK, events.b[told] >> STATUS_BITS, 0)
     with_stack = told[events.kind[told] == GO_STATUS_STACK]
     events.b[with_stack] &= (1 << STATUS_BITS) - 1

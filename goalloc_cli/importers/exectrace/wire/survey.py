@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.words import word_at, zeros_below
 from goalloc_cli.design.gosizes import SPAN_CLASSES
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.damage import SET_GODEBUG, Break
 from goalloc_cli.importers.exectrace.wire.decode import ARITY, KEPT, MOST_PS, Ev
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
-from goalloc_cli.importers.exectrace.wire.tables import uvarint_at
+from goalloc_cli.importers.exectrace.wire.tables import HIGH_BITS, uvarint_at
 from goalloc_cli.importers.exectrace.wire.wire import Wire
 
 MOST_INFERRED = 1 << 12
@@ -98,13 +99,22 @@ def look(data, start, stop, m, generation, nobody, arity, kept, looked_at, count
         counts[generation] += count
 
 
-@bare
+@part
 def behind(data, at, end, arity):
     """The offset behind the event at `at`; -1 where it is not known or runs past its batch, which ends at `end`."""
     arguments = arity[data[at]]
     if arguments < 0:
         return -1
     at += 1
+    if at <= len(data) - 8:
+        # Most events end within eight bytes: at the end of their last number.
+        ends = ~word_at(data, at) & HIGH_BITS
+        for _ in range(arguments):
+            if ends:
+                ends &= ends - np.uint64(1)
+        if ends:
+            at += (zeros_below(ends) >> 3) + 1
+            return at if at <= end else -1
     for _ in range(arguments + 1):
         length = 1
         while at < end and data[at] >= 0x80:
@@ -116,7 +126,7 @@ def behind(data, at, end, arity):
     return at
 
 
-@bare
+@part
 def look_at(data, at, end, what, found, made):
     """Note the P or the span that an event is about; return whether there can be such a one."""
     _dt, at = uvarint_at(data, at + 1, end)

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.words import word_at, zeros_below
 from goalloc_cli.importers.exectrace.wire.damage import DamageError
 from goalloc_cli.trace.event import TypeInfo
 from goalloc_cli.trace.ranges import MAX_BYTES
@@ -27,9 +28,33 @@ MAX_STRING = 1 << 10
 Index = NDArray[np.int64]
 
 
-@kernel
+HIGH_BITS = np.uint64(0x8080808080808080)
+"""Of each byte of a word, the bit that says that the number goes on."""
+
+
+@part
 def uvarint_at(data, at, stop):
     """The number at `at` and the offset behind it; an offset of -1 where `stop` cuts it off."""
+    if 0 <= at <= len(data) - 8:
+        word = word_at(data, at)
+        ends = ~word & HIGH_BITS
+        if ends:
+            behind = at + (zeros_below(ends) >> 3) + 1
+            return (packed(word & (ends ^ (ends - np.uint64(1)))), behind) if behind <= stop else (np.int64(0), -1)
+    return uvarint_bytewise(data, at, stop)
+
+
+@part
+def packed(word):
+    """The number whose seven bits a byte are those of a word."""
+    word = (word & np.uint64(0x007F007F007F007F)) | (word & np.uint64(0x7F007F007F007F00)) >> np.uint64(1)
+    word = (word & np.uint64(0x00003FFF00003FFF)) | (word & np.uint64(0x3FFF00003FFF0000)) >> np.uint64(2)
+    return np.int64((word & np.uint64(0x0FFFFFFF)) | (word & np.uint64(0x0FFFFFFF00000000)) >> np.uint64(4))
+
+
+@part
+def uvarint_bytewise(data, at, stop):
+    """The same, for long numbers and near the end."""
     value = np.uint64(0)
     shift = np.uint64(0)
     for i in range(at, min(at + 10, stop)):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import bare
+from goalloc_cli.compiled.jit import bare, part
 from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code
@@ -67,7 +67,7 @@ SILENT[[Ev.GO_CREATE, Ev.GO_CREATE_BLOCKED, Ev.GO_CREATE_SYSCALL, Ev.USER_TASK_B
 SILENT[[Ev.USER_REGION_BEGIN, Ev.USER_REGION_END]] = True
 
 
-@bare
+@part
 def put_time(out, st, ns, step):
     """Write the time, if it is `step` later than the last one written."""
     if ns - st.last_ns >= step:
@@ -75,7 +75,7 @@ def put_time(out, st, ns, step):
         st.last_ns = ns
 
 
-@bare
+@part
 def numbered(st, held, u):
     """The number of type `u` in the trace, given at its first use."""
     if u == 0:
@@ -88,7 +88,7 @@ def numbered(st, held, u):
     return held.number[u]
 
 
-@bare
+@part
 def put_owner(out, st, src, held, owner, p):
     """Write for whom P works, if that is another than before."""
     at = p if p != NO_P else len(held.works_for) - 1
@@ -97,7 +97,7 @@ def put_owner(out, st, src, held, owner, p):
         put(out, st, WORKS_FOR, p, 0, 0, owner, 0)
 
 
-@bare
+@part
 def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write the alloc of event `i` by P `p`."""
     r = src.row[i]
@@ -110,7 +110,7 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     if src.owner[i] != i:
         size = asked_size(src.b[i], span.spc, span.npages) if told else src.type_bytes[u]
         known = 0 < size < 16
-        out[st.count].stack = src.b[i] >> STACK_AT
+        out.stack[st.count] = src.b[i] >> STACK_AT
         put(out, st, TINY if known else TINY | BOUND, p, held.handle[src.owner[i]],
             size if known else 0, arg, base_addr + src.a[i] * 8)  # fmt: skip
         return
@@ -130,17 +130,16 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     held.handle[i] = handle
     held.told[handle] = 0
     # The stack is the alloc's: a flush of P's mcache may stand before it.
-    out[st.count].stack = src.b[i] >> STACK_AT
+    out.stack[st.count] = src.b[i] >> STACK_AT
     put(out, st, ALLOC | noscan | bound, p, handle, size, arg, base_addr + span.base * PAGE + src.slot[i] * span.size)
 
 
-@bare
+@part
 def gather_dead(st, src, held):
     """Collect the handles of what the starting cycle will free."""
     count = 0
     if st.cycle < len(src.ends) - 1:
-        for q in range(src.ends[st.cycle], src.ends[st.cycle + 1]):
-            i = src.order[q]
+        for i in range(src.ends[st.cycle], src.ends[st.cycle + 1]):
             if src.kind[i] == OBJECT_FREE and src.owner[i] >= 0:
                 if held.handle[src.owner[i]] >= 0:
                     held.dying[count] = held.handle[src.owner[i]]
@@ -150,7 +149,7 @@ def gather_dead(st, src, held):
     st.free_next, st.free_end = 0, count
 
 
-@bare
+@part
 def put_span_free(out, st, src, held, r, p, base_addr):
     """Write that span `r` was given back."""
     if src.spans[r].spc >= 0:
@@ -164,7 +163,7 @@ def put_span_free(out, st, src, held, r, p, base_addr):
         held.span_handle[r] = -1
 
 
-@bare
+@part
 def put_span_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write that the span of event `i` was made; first, that those are gone that stood there (Go 1.23 loses frees)."""
     r = src.row[i]
@@ -183,7 +182,7 @@ def put_span_alloc(out, st, src, held, i, p, several_ps, base_addr):
     put(out, st, MANUAL_ALLOC, p, handle, span.npages, 0 if span.stacks else 1, base_addr + span.base * PAGE)
 
 
-@bare
+@part
 def put_stack(out, st, src, held, i, p, base_addr):
     """Write an alloc or free of a goroutine stack; a stack that was not seen before cannot be freed."""
     at = src.a[i]
@@ -201,7 +200,7 @@ def put_stack(out, st, src, held, i, p, base_addr):
         put(out, st, K_STACK_ALLOC, p, handle, 1 << (src.b[i] - 1), 0, base_addr + at * 2048)
 
 
-@bare
+@part
 def put_flush(out, st, held, p):
     """Write that the mcaches of all Ps were flushed."""
     put(out, st, K_FLUSH, p, 0, 0, 0, 0)
@@ -210,7 +209,7 @@ def put_flush(out, st, held, p):
         uncache(held, q, CLASSES - 1)
 
 
-@bare
+@part
 def act(out, st, src, held, ns, several_ps, base_addr):
     """Do the next action."""
     what, value = src.actions[st.act, 1], src.actions[st.act, 2]
@@ -239,7 +238,7 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         uncache(held, value, CLASSES - 1)
 
 
-@bare
+@part
 def control(out, st, src, held, i, ns, several_ps):
     """Follow an event of the scheduler or the collector."""
     k, m = src.kind[i], src.m[i]
@@ -295,7 +294,7 @@ def control(out, st, src, held, i, ns, several_ps):
     held.goroutine[m] = goroutine_after(k, src.a[i], src.b[i], held.goroutine[m])
 
 
-@bare
+@part
 def put_free_os(out, st, src, held, i):
     """Write that debug.FreeOSMemory released everything, before the first that its goroutine does after the cycle.
 
@@ -317,7 +316,7 @@ def emit(out, st, src, held, until, room, several_ps, base_addr, first_key, ns_p
             held.told[held.dying[st.free_next]] = 1
             st.free_next += 1
             continue
-        i = src.order[st.q]
+        i = st.q
         ns = max(st.last_ns, np.int64((src.key[i] - first_key) * ns_per_tick))
         if st.act < len(src.actions) and src.actions[st.act, 0] == st.q:
             if src.actions[st.act, 1] == GC_START and st.free_end == 0:

@@ -5,22 +5,23 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import bare
+from goalloc_cli.compiled.jit import part
 from goalloc_cli.importers.exectrace.infer.late import CLASSES
 from goalloc_cli.trace.event import Kind
 
 MCACHE_FLUSH = int(Kind.MCACHE_FLUSH)
 
 
-@bare
+@part
 def put(out, st, kind, p, handle, size, arg, addr):
     """Write one event."""
-    event = out[st.count]
-    event.kind, event.p, event.id, event.size, event.arg, event.addr = kind, p, handle, size, arg, addr
+    at = st.count
+    out.kind[at], out.p[at], out.id[at] = kind, p, handle
+    out.size[at], out.arg[at], out.addr[at] = size, arg, addr
     st.count += 1
 
 
-@bare
+@part
 def uncache(held, p, spc):
     """Note that P `p` no longer holds spans of class `spc` and below."""
     for k in range(p * CLASSES, p * CLASSES + spc + 1):
@@ -29,7 +30,7 @@ def uncache(held, p, spc):
             held.current[k] = -1
 
 
-@bare
+@part
 def flush_once(out, st, held, p):
     """Flush the mcache of P `p` if it was not yet in this cycle (mcache.go, prepareForSweep)."""
     if held.flushed[p] != st.ends:

@@ -16,6 +16,7 @@ from goalloc_cli.importers.exectrace.slots.check import went_unseen
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 from goalloc_cli.importers.exectrace.wire.survey import Survey
+from goalloc_cli.trace.event import BATCH
 
 Array = NDArray[np.int64]
 
@@ -24,7 +25,26 @@ OUT = np.dtype(
      ("kind", np.uint8)],
     align=True,
 )
-"""One event of a trace, as `event.COLUMNS`."""
+"""One event of a snapshot, as `event.COLUMNS`."""
+
+
+class Out(NamedTuple):
+    """Room for the events of a batch, as `event.COLUMNS`."""
+
+    kind: NDArray[np.uint8]
+    p: NDArray[np.uint16]
+    id: NDArray[np.uint32]
+    size: NDArray[np.int64]
+    arg: NDArray[np.uint32]
+    addr: NDArray[np.int64]
+    stack: NDArray[np.uint32]
+    """0 but for allocs."""
+
+
+def new_out() -> Out:
+    """Room for a batch: it belongs to that."""
+    rest = {name: np.empty(BATCH, OUT[name]) for name in Out._fields[:-1]}
+    return Out(**rest, stack=np.zeros(BATCH, np.uint32))
 
 STATE = np.dtype([(name, np.int64) for name in (
     "q", "act", "count", "free_next", "free_end", "cycle", "ends", "new_types", "types", "stop_m", "unknown_stacks",
@@ -40,7 +60,6 @@ that ended later than they began."""
 class Source(NamedTuple):
     """What the walk reads; one entry per event of the window unless said. Places are those in it."""
 
-    order: NDArray[np.int32]
     kind: NDArray[np.uint8]
     a: NDArray[np.int64]
     b: NDArray[np.int64]
@@ -131,7 +150,7 @@ def make_source(
     is_late[late[:, 0]] = is_late[moved] = True
     lost_by, lost_next = went_unseen(window.spans)
     return Source(
-        order=window.order, kind=window.kind, a=window.a, b=window.b, m=window.m, p=window.p, next_p=window.next_p,
+        kind=window.kind, a=window.a, b=window.b, m=window.m, p=window.p, next_p=window.next_p,
         key=window.key, code=window.code, row=window.row, slot=window.slot, owner=window.owner, late=is_late,
         spans=window.spans, actions=np.array(actions, np.int64).reshape(-1, 4),
         ends=np.append(cycles.ends, [len(window)] if whole else []).astype(np.int64),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import bare
+from goalloc_cli.compiled.jit import part
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.infer.sweepers import (
     ALONE,
@@ -26,7 +26,7 @@ K_SWEEP_RECLAIM, K_SWEEP_END = int(Kind.SWEEP_RECLAIM), int(Kind.SWEEP_END)
 CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
 
 
-@bare
+@part
 def put_sweep_hint(out, st, src, held, i, handle, several_ps):
     """Write who swept the span of the free `i`, at its first free in a cycle; and with several Ps, when that sweep ended."""
     r = src.row[i]
@@ -42,7 +42,7 @@ def put_sweep_hint(out, st, src, held, i, handle, several_ps):
         put(out, st, K_SWEEP_END, NO_P, 0, held.sweep_number[r], 0, 0)
 
 
-@bare
+@part
 def put_sweeper(out, st, src, held, i, handle, several_ps):
     """Write who swept the span of the free `i`."""
     r, m = src.row[i], src.m[i]
@@ -62,7 +62,7 @@ def put_sweeper(out, st, src, held, i, handle, several_ps):
     elif held.context[m] == CREDIT:
         put(out, st, SWEEP_TO, p, handle, number, PAYER, 0)
     else:
-        sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.order, src.m, st.q, m, several_ps)
-        if sweeper == ALONE and is_for_refill(src.kind, src.order, src.m, src.row, st.q, m, r):
+        sweeper = sweeper_of(src.sweepers, held.goroutine[m], src.kind, src.m, st.q, m, several_ps)
+        if sweeper == ALONE and is_for_refill(src.kind, src.m, src.row, st.q, m, r):
             return
         put(out, st, SWEEP_TO, p, handle, number, sweeper, 0)
