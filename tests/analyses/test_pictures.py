@@ -21,7 +21,7 @@ from goalloc_cli.results.description import Lifetimes
 from goalloc_cli.results.outcome import LEDGER, SAMPLE, Outcome, Place, Reason
 from goalloc_cli.results.pictures import CACHED, FREE, LARGE, PLANES, RELEASED, SMALL, STACK, WORKBUF, Frame, Pictures
 from goalloc_cli.synth.make import synthesize
-from goalloc_cli.trace.event import Batch, Kind
+from goalloc_cli.trace.event import COLUMNS, Batch, Function, Kind, Owner
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.root import ROOT
 
@@ -72,6 +72,7 @@ def test_there_are_few_samples_and_frames_however_long_a_trace_is(events: int, k
     assert found.pages is not None
     assert min(14, events // 160) <= len(found.pages.frames) <= 48
     assert [one.event for one in found.pages.frames] == sorted({one.event for one in found.pages.frames})
+    assert found.pages.frames[-1].event == events
 
 
 @pytest.mark.parametrize("at_once", [1000, 4096, 131_071])
@@ -161,6 +162,28 @@ def test_thin_pages_are_those_of_spans_less_than_half_live(orders: Outcome) -> N
     small = orders.spans[orders.spans["place"] != Place.LARGE]
     thin = small[(100 * small["live"] // small["nelems"]) < 50]
     assert end.pages[-1] == thin["npages"].sum()
+
+
+def test_a_cell_tells_who_allocated_what_lives_there() -> None:
+    """Two goroutines, of which the second takes over the handles of what the first had; in one batch."""
+    each = range(1, 9)
+    rows = [
+        (Kind.WORKS_FOR, 0, 0, 0, 1), *((Kind.ALLOC, 0, n, 65536, 0) for n in each),
+        (Kind.WORKS_FOR, 0, 0, 0, 2), *((Kind.FREE, 0, n, 0, 0) for n in each[:2]),
+        *((Kind.ALLOC, 0, n, 65536, 0) for n in each[:2]),
+    ]  # fmt: skip
+    columns = [np.array(column, dtype) for column, dtype in zip(zip(*rows, strict=True), COLUMNS.values(), strict=False)]
+    one = Batch(*columns, new_functions=[Function("main.a", ""), Function("main.b", "")],
+                new_owners=[Owner(1, 0, "", "", 0), Owner(2, 0, "a task", "", 0)])  # fmt: skip
+    found = document(taken(Trace("two", Header(owners=True), iter([one])), pictures=True))["map"]
+    assert found["who"] == ["", "main.a", "main.b, a task"]
+    assert np.bincount(unpacked(found)[-1][-1])[1:].tolist() == [6 * 8, 2 * 8]
+
+
+def test_a_trace_that_tells_no_owners_has_no_such_map(orders: Outcome) -> None:
+    assert open_trace(ORDERS).header.owners is False
+    found = document(orders)["map"]
+    assert ("who" in found, len(found["planes"])) == (False, len(PLANES))
 
 
 def test_no_type_is_told_where_nothing_lives() -> None:
