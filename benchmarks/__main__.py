@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import commands, replays
+from benchmarks import commands, recordings, replays
 from benchmarks.bench import Bench
 from benchmarks.measure import PULSE
 from benchmarks.result import Result, skipped, table
@@ -27,6 +27,9 @@ ROWS: dict[str, Callable[[Bench], list[Result]]] = {
     "length": commands.cost_by_length,
     "live": commands.state_of_live_objects,
     "import": commands.import_recording,
+    "recording": recordings.imported,
+    "verify": recordings.verified,
+    "first": recordings.first_runs,
     "start": commands.start_up,
 }
 

@@ -6,11 +6,23 @@ Kept apart from `jit.py`, so that the command line can say where to tell it with
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 def _nobody(text: str) -> None:
     """Tell nobody."""
+
+
+ROOMS = {
+    "goalloc_cli.importers.exectrace": "the reader of execution traces",
+    "goalloc_cli.importers": "the reader of this input",
+    "goalloc_cli.analyses.verify": "the model as verify follows it",
+    "goalloc_cli.analyses": "what looks at the heap",
+    "goalloc_cli.exporters": "what writes this form",
+    "goalloc_cli.synth": "what makes traces up",
+}
+"""What is compiled, by how the name of its module begins; the first that fits."""
+ALL_ELSE = "the model"
 
 
 @dataclass
@@ -19,14 +31,15 @@ class Compiling:
 
     tell: Callable[[str], None] = _nobody
     seconds: float = 0.0
-    told: bool = False
+    told: set[str] = field(default_factory=set)
+    """What it was told of that it is compiled."""
     quiet: bool = False
     unkept: str = ""
     """Why what is compiled cannot be kept for later runs."""
 
     def listen(self, tell: Callable[[str], None]) -> None:
         """A command begins, which tells people so."""
-        self.tell, self.seconds, self.told, self.quiet = tell, 0.0, False, False
+        self.tell, self.seconds, self.told, self.quiet = tell, 0.0, set(), False
 
     def hush(self) -> None:
         """The command is to be quiet; that compiled code cannot be kept is told all the same."""
@@ -37,11 +50,12 @@ class Compiling:
         if not self.quiet:
             self.tell(text)
 
-    def begin(self) -> None:
-        """A kernel is about to be compiled."""
-        if not self.told:
-            self.told = True
-            self.tell_loudly("compiling the model for this machine: once, ten to thirty seconds ...")
+    def begin(self, module: str) -> None:
+        """A kernel of this module is about to be compiled."""
+        room = next((room for start, room in ROOMS.items() if module.startswith(start)), ALL_ELSE)
+        if room not in self.told:
+            self.told.add(room)
+            self.tell_loudly(f"compiling {room} for this machine: once, some seconds to half a minute ...")
 
     def cannot_keep(self, folder: str, error: OSError) -> None:
         """The compiled code is for this run alone."""
@@ -54,7 +68,7 @@ class Compiling:
             self.tell(f"compiled in {self.seconds:.0f} s, for this run only ({self.unkept}; {advice})")
         elif self.told:
             self.tell_loudly(f"compiled in {self.seconds:.0f} s; the next run starts at once")
-        self.told = False
+        self.told = set()
 
 
 compiling = Compiling()

@@ -63,7 +63,7 @@ class Watch(event.Listener):
             self.compiles = True
             count_from_the_front()
         if not self.started:
-            compiling.begin()
+            compiling.begin(event.data["dispatcher"].py_func.__module__)
         self.started.append(time.perf_counter())
 
     def on_end(self, event: event.Event) -> None:

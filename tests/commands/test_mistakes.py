@@ -124,8 +124,8 @@ def test_quiet_is_quiet_while_it_compiles(capsys: pytest.CaptureFixture[str], tr
     for quiet, told in ((["-q"], 0), ([], 1)):
         cli.run(["stats", trace, *quiet])
         capsys.readouterr()
-        compiling.told = False
-        compiling.begin()
+        compiling.told = set()
+        compiling.begin("goalloc_cli.model.loop")
         assert capsys.readouterr().err.count("compiling") == told
 
 

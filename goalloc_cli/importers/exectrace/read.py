@@ -23,6 +23,7 @@ from goalloc_cli.errors import TraceError, TruncatedTrace
 from goalloc_cli.host.source import Bytes
 from goalloc_cli.importers.exectrace.infer.cycles import NEVER, Act
 from goalloc_cli.importers.exectrace.infer.late import GO_RUNNING
+from goalloc_cli.importers.exectrace.infer.next import FEW
 from goalloc_cli.importers.exectrace.infer.snapshot import Snapshot, take_snapshot
 from goalloc_cli.importers.exectrace.reader import Reader, key_of
 from goalloc_cli.importers.exectrace.slots.check import Loses, check
@@ -299,11 +300,20 @@ def _batches(
         # The window alone holds its columns while it changes.
         held = held._replace(handle=np.zeros(0, np.int32), dying=np.zeros(0, np.int64))
         st["q"] -= reader.drop(until)
-        reader.read(int(st["q"]))
-        later = check(reader.seen, has_snapshot=True, loses=loses, partial=partial)
+        later = _read_on(reader, st, loses, partial)
     remarks += [*later, *reader.lost.sentences()]
     if st["count"]:
         yield full(out, int(st["count"]), held.fresh[: int(st["new_types"])])
+
+
+def _read_on(reader: Reader, st: np.void, loses: Loses, partial: bool) -> list[str]:
+    """Read until there is more than a little to be written, and return the notes on what was read."""
+    first = int(st["q"])
+    while True:
+        reader.read(first)
+        notes = check(reader.seen, has_snapshot=True, loses=loses, partial=partial)
+        if reader.whole or _can_write(reader, first, int(st["cycle"])) - first >= len(reader.window) // FEW:
+            return notes
 
 
 def _can_write(reader: Reader, first: int, cycle: int) -> int:

@@ -22,7 +22,7 @@ from goalloc_cli.importers.exectrace.infer.sweepers import find_sweepers, find_s
 from goalloc_cli.importers.exectrace.infer.unnamed import code_unnamed
 from goalloc_cli.importers.exectrace.slots.check import Evidence, is_pardoned
 from goalloc_cli.importers.exectrace.slots.slots import LIVE_SLOT, Copy, Heap, copied, new_heap, restore, walk
-from goalloc_cli.importers.exectrace.slots.window import COLUMNS, Window
+from goalloc_cli.importers.exectrace.slots.window import COLUMNS, Window, roomy
 from goalloc_cli.importers.exectrace.who.marking import new_marking, tell_marking
 from goalloc_cli.importers.exectrace.who.owners import Owners
 from goalloc_cli.importers.exectrace.wire.asked import KEY, Stacks
@@ -183,10 +183,8 @@ class Reader:
         """
         begin = len(self.window)
         self._append()
-        if len(self._sweep) < len(self.window):
-            grown = np.zeros(len(self.window), np.uint8)
-            grown[:begin] = self._sweep[:begin]
-            self._sweep = grown
+        self._sweep = roomy(self._sweep, begin, len(self.window))
+        self._sweep[begin : len(self.window)] = 0
         name = self.wire.generations[self.generation - 1]
         self.owners.follow(self.window, begin, self.wire.tables, name)
         find_cycles(self.cycles, self.window, begin, name, self.wire.tables)

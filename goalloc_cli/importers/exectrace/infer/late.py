@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import bare, part
 from goalloc_cli.importers.exectrace.infer.cycles import FLUSHES, NEVER, Code, Cycles
-from goalloc_cli.importers.exectrace.slots.window import Window
+from goalloc_cli.importers.exectrace.slots.window import Window, roomy
 from goalloc_cli.importers.exectrace.wire.decode import Ev
 
 GC_BEGIN, GC_END, HEAP_ALLOC = int(Ev.GC_BEGIN), int(Ev.GC_END), int(Ev.HEAP_ALLOC)
@@ -330,10 +330,7 @@ def late_allocs(late: Late, window: Window, begin: int, floor: int, cycles: Cycl
     Args:
         floor: the first place that can still be changed.
     """
-    grown = {name: np.empty(len(window), getattr(late, name).dtype) for name in BY_EVENT}
-    for name, column in grown.items():
-        column[:begin] = getattr(late, name)
-    late = late._replace(**grown)
+    late = late._replace(**{name: roomy(getattr(late, name), begin, len(window)) for name in BY_EVENT})
     spans = window.spans
     count = int(
         find_late(

@@ -25,6 +25,9 @@ CREDIT, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_RECLAIM)
 SMALLEST, LARGEST = 16, 512
 """Slots of these sizes, in bytes, have their mark bits within the span."""
 
+FEW = 8
+"""A part of the window that is not worth a walk through all of it: long recordings of idle programs have as many generations
+as seconds."""
 MOST_HELD = 1 << 23
 """Events that are kept in memory for what the next cycles tell."""
 
@@ -128,14 +131,19 @@ class NextSweeps:
         """The place from which on the next generation can still add something."""
         self._next = 0
         """The first cycle that was not told."""
+        self._read = 0
+        """The place up to which the window has been taken in."""
 
     def read(self, window: Window, ends: Array, whole: bool) -> None:
-        """Take in what the window shows now.
+        """Take in what the window shows now, if that is more than a little.
 
         Args:
             ends: place of each GCEnd since the recording began.
             whole: nothing comes behind the window.
         """
+        if not whole and len(window) - self._read < len(window) // FEW:
+            return
+        self._read = len(window)
         spans = window.spans
         wanted = (spans["spc"] > 1) & (spans["spc"] % 2 == 0) & (spans["size"] >= SMALLEST) & (spans["size"] <= LARGEST)
         free_at = np.full(len(window), len(window), np.int32)
@@ -156,6 +164,7 @@ class NextSweeps:
 
     def follow_window(self, window: Window, by: int, until: int) -> None:
         """Follow the window, which dropped what is before place `until`: everything moves down by `by`."""
+        self._read -= by
         told = self.told[self.told[:, 0] >= until]
         told = np.stack([told[:, 0] - by, window.dropped[told[:, 1]]], axis=1)
         self.told = told[told[:, 1] >= 0]

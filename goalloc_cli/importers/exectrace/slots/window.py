@@ -50,6 +50,15 @@ def replace(objects, least, place):
             objects[at] = -place[-v - 1 - least] - 1
 
 
+def roomy(column: NDArray[Any], used: int, length: int) -> NDArray[Any]:
+    """A column with room for so many events; its first `used` are kept. The rest takes no memory until it is used."""
+    if length <= len(column):
+        return column
+    longer = np.empty(length + length // 4, column.dtype)
+    longer[:used] = column[:used]
+    return longer
+
+
 class Window:
     """Columns of the events in memory, in their order; see `Events` and `walk` for most of them."""
 
@@ -102,20 +111,18 @@ class Window:
         """
         at, length = self._length, self._length + len(order)
         place = np.empty(len(order), np.int32)
-        gather_owners(columns.pop("owner"), order, at, place, self._longer("owner", length))
+        gather_owners(columns.pop("owner"), order, at, place, self._room("owner", length))
         self._renumber(at, place)
         while columns:
             name, column = columns.popitem()
-            gather(column, order, at, self._longer(name, length))
+            gather(column, order, at, self._room(name, length))
             del column
-        self._longer("handle", length)[at:] = -1
+        self._room("handle", length)[at:length] = -1
         self._show(length)
 
-    def _longer(self, name: str, length: int) -> NDArray[Any]:
-        """A column with room for so many events."""
-        column = np.empty(length, COLUMNS[name])
-        column[: self._length] = self._columns[name]
-        self._columns[name] = column
+    def _room(self, name: str, length: int) -> NDArray[Any]:
+        """A column, with room for so many events."""
+        self._columns[name] = column = roomy(self._columns[name], self._length, length)
         return column
 
     def drop(self, until: int) -> int:
@@ -128,7 +135,7 @@ class Window:
         self.owner[until:] = np.where(self.owner[until:] >= 0, place[self.owner[until:]], -1)
         for name, column in self._columns.items():
             # A new one: that gives the memory of the old one back.
-            self._columns[name] = np.concatenate([column[kept], column[until:]])
+            self._columns[name] = np.concatenate([column[kept], column[until : self._length]])
             del column
             delattr(self, name)
         self._renumber(0, place)

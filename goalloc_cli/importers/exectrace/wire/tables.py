@@ -170,11 +170,10 @@ class Tables:
     """The tables of all generations, keyed by (generation, id)."""
 
     def __init__(self) -> None:
-        self._strings: dict[tuple[int, int], tuple[bytes, int, int]] = {}
+        self._strings: dict[int, dict[int, tuple[bytes, int, int]]] = {}
         self._stacks: dict[tuple[int, int], tuple[bytes, int, int]] = {}
         self._functions: dict[tuple[int, int], tuple[str, ...]] = {}
         self._texts: dict[tuple[int, int], str] = {}
-        self._seen: set[int] = set()
         self._types: dict[int, list[tuple[bytes, Index]]] = {}
 
     def add_strings(self, data: bytes, generation: int) -> None:
@@ -183,9 +182,9 @@ class Tables:
         Raises:
             DamageError: the bytes are not a table of strings.
         """
-        self._seen.add(generation)
+        strings = self._strings.setdefault(generation, {})
         for key, first, length in self._index(index_strings, data, 3, "strings").tolist():
-            self._strings[generation, key] = (data, first, length)
+            strings[key] = (data, first, length)
 
     def add_stacks(self, data: bytes, generation: int) -> None:
         """Index the stacks of a generation, as `add_strings`."""
@@ -205,13 +204,13 @@ class Tables:
 
     def are_missing(self, generation: int) -> bool:
         """Whether no string and no stack of a generation is known."""
-        return generation not in self._seen
+        return generation not in self._strings
 
     def string(self, generation: int, key: int) -> str:
         """The string with this id, "" where there is none."""
         known = self._texts.get((generation, key))
         if known is None:
-            data, first, length = self._strings.get((generation, key), (b"", 0, 0))
+            data, first, length = self._strings.get(generation, {}).get(key, (b"", 0, 0))
             known = self._texts[generation, key] = data[first : first + length].decode("utf-8", "replace")
         return known
 
@@ -232,8 +231,8 @@ class Tables:
 
     def string_with(self, generation: int, start: bytes) -> int:
         """The id of a string of a generation that begins so; -1: none does."""
-        for (of, key), (data, first, length) in self._strings.items():
-            if of == generation and length >= len(start) and data.startswith(start, first):
+        for key, (data, first, length) in self._strings.get(generation, {}).items():
+            if length >= len(start) and data.startswith(start, first):
                 return key
         return -1
 
