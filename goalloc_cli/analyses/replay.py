@@ -163,32 +163,33 @@ class Run:
 
     def feed(self, batch: Batch) -> None:
         """Apply one batch, taking the samples that fall in it."""
-        kinds: NDArray[np.uint8] = batch.kind & np.uint8(KIND_MASK)
         self.tables.fit(*self.note(batch))
         if not self.begun:
             self.tracer.note(batch)
         first = self.heap.event = self.events
-        at, (end, misplaced) = 0, self.end_of_snapshot(kinds)
+        at, (end, misplaced) = 0, self.end_of_snapshot(batch.kind)
         while at < end:
             stop = end
             if isinstance(self.every, int):
                 stop = min(stop, at + self.every - (first + at) % self.every)
             at = self.run_to(batch, at, stop)
             self.events = first + at
-            self.take_due_samples(Kind(kinds[at - 1]), int(batch.arg[at - 1]))
+            last = Kind(int(batch.kind[at - 1]) & KIND_MASK)
+            self.take_due_samples(last, int(batch.arg[at - 1]))
             if self.album is not None:
-                self.take_frame(self.album, Kind(kinds[at - 1]))
+                self.take_frame(self.album, last)
         if end < len(batch):
             refuse(self.trace.name, first + end, batch, end, misplaced)
         if self.check and (broken := check_heap(self.heap, self.tables.objects)):
             raise ReplayError(f"{self.trace.name}: before event {self.events}: invariant broken: {broken}")
 
-    def end_of_snapshot(self, kinds: NDArray[np.uint8]) -> tuple[int, int]:
+    def end_of_snapshot(self, flagged: NDArray[np.uint8]) -> tuple[int, int]:
         """The first event of a batch on the wrong side of the snapshot's end, and the fault: one of the snapshot that comes
         late, or another before a snapshot is complete. The batch's length and no fault, where all stand right."""
-        snaps = int(self.counts[SNAP_KINDS,].sum())
+        snaps = int(self.counts[SNAP_KINDS[0] : SNAP_KINDS[-1] + 1].sum())
         if self.begun and snaps == self.snaps:
-            return len(kinds), FAULT_NONE
+            return len(flagged), FAULT_NONE
+        kinds = flagged & np.uint8(KIND_MASK)
         of_snapshot = np.isin(kinds, SNAP_KINDS)
         ended = np.append(self.begun, ~of_snapshot | (kinds == Kind.SNAP_END))
         first = int(ended.argmax())
@@ -264,9 +265,8 @@ class Run:
             began: the marked heap and heapLive now, in bytes, where the model cannot know them.
         """
         paced, gc = self.heap.paced, self.heap.gc
-        paced.on = 1
+        paced.on, paced.end_goals, paced.end_ns = 1, case.end_goals, case.end_ns
         paced.trigger_share, paced.end_share = case.trigger_share, case.end_share
-        paced.end_goals, paced.end_ns = case.end_goals, case.end_ns
         if began is not None:
             gc.heap_marked, gc.heap_live = began
 
