@@ -14,9 +14,9 @@ from goalloc_cli.results.who import goroutine, task
 from goalloc_cli.trace.event import KIND_MASK, Call, Function, Kind, Owner
 from tests.importers.test_exectrace_order import CLASS, NEW, begin, word
 
-MAIN, WORKER, ORDER, PAY, SWEEP, SPAWN, MAIL = 2, 3, 4, 5, 6, 7, 8
+MAIN, WORKER, ORDER, PAY, SWEEP, SPAWN, MAIL, MEMSTATS = 2, 3, 4, 5, 6, 7, 8, 9
 """Texts; and stacks with one call of a function of that name, but for SPAWN, which main.main calls."""
-TEXTS = ("start trace", "main.main", "main.worker", "order", "pay", "runtime.bgsweep", "main.spawn", "mail")
+TEXTS = ("start trace", "main.main", "main.worker", "order", "pay", "runtime.bgsweep", "main.spawn", "mail", "memstats")
 CREATE = event(Ev.GO_CREATE, 9, WORKER, SPAWN)
 START = event(Ev.GO_STOP, 1, MAIN) + event(Ev.GO_START, 9, 1)
 

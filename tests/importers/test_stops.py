@@ -7,13 +7,16 @@ import io
 import numpy as np
 import pytest
 
+from fuzz.seeds import event
 from goalloc_cli.analyses.verify.verify import verify
 from goalloc_cli.design.releases import GO_1_27
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code, Cycles, find_cycles
 from goalloc_cli.importers.exectrace.read import read_exectrace
 from goalloc_cli.importers.exectrace.slots.window import COLUMNS
 from goalloc_cli.importers.exectrace.wire.decode import Ev
+from goalloc_cli.trace.event import KIND_MASK, Kind
 from tests.importers.test_exectrace import raw
+from tests.importers.test_owners import MAIL, MAIN, MEMSTATS, alloc, recording
 
 
 class Told:
@@ -68,3 +71,14 @@ def test_a_cycle_that_sweeps_before_it_ends_keeps_every_address() -> None:
     verdict = verify(read_exectrace(io.BytesIO(raw("orders-stopped-go1.27")), "stopped"), GO_1_27, design_name="")
     judged = [verdict.rows[name] for name in ("free_running", "heap", "refill")]
     assert [row.right for row in judged] == [row.total for row in judged]
+
+
+def test_a_name_that_no_read_of_memstats_follows_stands_where_it_was_given() -> None:
+    """Between two objects, the second of which is the last thing in the recording."""
+    told = recording(alloc(0) + event(Ev.USER_LOG, 0, MEMSTATS, MAIL, MAIN) + alloc(1))
+    kinds, names = [], []
+    for batch in read_exectrace(io.BytesIO(told), "a.trace").batches:
+        kinds += (batch.kind & KIND_MASK).tolist()
+        names += batch.new_names
+    assert [kind for kind in kinds if kind in (Kind.ALLOC, Kind.CHECKPOINT)] == [Kind.ALLOC, Kind.CHECKPOINT, Kind.ALLOC]
+    assert names == ["mail"]

@@ -188,6 +188,8 @@ class Reader:
         name = self.wire.generations[self.generation - 1]
         self.owners.follow(self.window, begin, self.wire.tables, name)
         find_cycles(self.cycles, self.window, begin, name, self.wire.tables)
+        if self.whole:
+            self.cycles.end(floor)
         self._late, found = late_allocs(self._late, self.window, begin, floor, self.cycles)
         self._moves = np.concatenate([self._moves, found])
         if self.survey.ps > 1:

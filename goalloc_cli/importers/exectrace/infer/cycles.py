@@ -113,8 +113,8 @@ class Cycles:
     begun_at: int = 0
     """Its place."""
     running: bool = False
-    named: list[int] = field(default_factory=list)
-    """Checkpoints that were named, until the stop of ReadMemStats ends."""
+    named: list[tuple[int, int, int]] = field(default_factory=list)
+    """(name, place, P) of checkpoints that were named, until the stop of ReadMemStats ends."""
     stopping: set[int] = field(default_factory=set)
     """Ms that ended a cycle, until their stop ends."""
     sweeping: set[int] = field(default_factory=set)
@@ -136,6 +136,13 @@ class Cycles:
         self.stops_ended = []
         self.asked = {m: (code, q - by) for m, (code, q) in self.asked.items()}
         self.begun_at = max(self.begun_at - by, 0)
+        self.named = [(name, q - by, p) for name, q, p in self.named]
+
+    def end(self, floor: int) -> None:
+        """The recording has ended: what was named, and no ReadMemStats followed, was named where it stands; places before
+        `floor` are not changed any more."""
+        self.actions += [(max(q, floor), Act.CHECKPOINT, name, p) for name, q, p in self.named]
+        self.named = []
 
 
 NEVER = -(1 << 60)
@@ -327,7 +334,7 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
                 cycles.start(q, p, starts)
             elif reason == Code.STOP_MEMSTATS:
                 cycles.actions.append((q, Act.FLUSH, 0, p))
-                cycles.actions += [(q, Act.CHECKPOINT, name, p) for name in cycles.named]
+                cycles.actions += [(q, Act.CHECKPOINT, name, p) for name, *_where in cycles.named]
                 cycles.named = []
             elif reason == Code.STOP_HEAP_DUMP:
                 find_dump(cycles, window, max(asked_at, 0), q)
@@ -352,6 +359,6 @@ def find_cycles(cycles: Cycles, window: Window, first: int, generation: int, tab
             name = tables.string(generation, int(window.b[q]) & 0xFFFFFFFF)
             if name not in cycles.names:
                 cycles.names.append(name)
-            cycles.named.append(cycles.names.index(name))
+            cycles.named.append((cycles.names.index(name), q, p))
     cycles.starts = np.concatenate([cycles.starts, np.array(starts, np.int64)])
     cycles.ends = np.concatenate([cycles.ends, np.array(ends, np.int64)])
