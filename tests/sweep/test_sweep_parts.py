@@ -289,7 +289,7 @@ def test_anothers_parquet_is_refused(arrow: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"), [(None, "there is no such file"), (OSError("Cannot connect to host h:80"), "Cannot connect to host h:80")]
+    ("cause", "said"), [(None, "there is no such file"), (OSError("Cannot connect to h:80"), "Cannot connect to h:80")]
 )
 def test_what_a_file_system_only_names_is_told_with_a_reason(cause: Exception | None, said: str) -> None:
     error = FileNotFoundError("https://host/t.trace")
