@@ -218,6 +218,8 @@ def told(error: Exception, name: str, path: str) -> Row:
     elif not isinstance(error, ToldError | OSError | ImportError):
         said = f"unexpected {type(error).__name__}: {error}. Please report it"
     said = shown(said.replace(path, name))
+    if said == name:  # a file system that only names what it has not found
+        said = f"{name}: cannot be had: {shown(str(error.__cause__ or 'there is no such file'))}"
     if name not in said:
         said = f"{name}: {said}"
     status = LOST if isinstance(error, MemoryError) else FAILED

@@ -194,6 +194,7 @@ def test_urls_are_fetched_by_who_replays_them(tmp_path: Path, monkeypatch: pytes
     assert {row["trace_digest"] for row in good} == {digest_of_file(trace) for trace in TRACES[:2]}
     absent = found[f"file://{tmp_path}/traces/absent.msgpack", "own"]
     assert (absent["status"], absent["error_kind"]) == ("failed", "FileNotFoundError")
+    assert absent["error"].endswith("No such file or directory")
     assert "nosuch" in found["nosuch://host/x", "own"]["error"]
     assert list(Path(tempfile.gettempdir()).glob("goalloc-*.trace")) == []
 

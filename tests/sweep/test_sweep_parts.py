@@ -24,7 +24,7 @@ from goalloc_cli.sweep.keys import design_digest, pair_of, slot_of
 from goalloc_cli.sweep.plan import Task, chunks
 from goalloc_cli.sweep.store import Store, StoreError
 from goalloc_cli.sweep.summary import summarized
-from goalloc_cli.sweep.task import rows_of
+from goalloc_cli.sweep.task import rows_of, told
 from goalloc_cli.sweep.wanted import Wanted
 from goalloc_cli.trace.chosen import chosen
 from goalloc_cli.trace.trace import Header
@@ -286,6 +286,17 @@ def test_anothers_parquet_is_refused(arrow: None, tmp_path: Path) -> None:
     (tmp_path / "results.parquet").write_bytes(b"PAR1 and nothing else PAR1")
     with pytest.raises(ToldError, match="is damaged"):
         Store(tmp_path).read(("key",))
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"), [(None, "there is no such file"), (OSError("Cannot connect to h:80"), "Cannot connect to h:80")]
+)
+def test_what_a_file_system_only_names_is_told_with_a_reason(cause: Exception | None, said: str) -> None:
+    error = FileNotFoundError("https://host/t.trace")
+    error.__cause__ = cause
+    assert told(error, "https://host/t.trace", "https://host/t.trace")["error"] == (
+        f"https://host/t.trace: cannot be had: {said}"
+    )
 
 
 # What is said of it

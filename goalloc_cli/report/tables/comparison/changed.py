@@ -56,7 +56,8 @@ def is_the_same(view: Document) -> bool:
     whole = view["all"]
     if whole is None or not whole["a"]:
         return False
-    return bool(max((abs(row["change"]) for row in (*view["rows"], whole)), default=0) < THE_SAME * whole["a"])
+    most = max(abs(int(row["change"])) for row in (*view["rows"], whole))
+    return most < THE_SAME * int(whole["a"])
 
 
 def collected(document: Document) -> str:
