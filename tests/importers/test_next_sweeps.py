@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from goalloc_cli.importers.exectrace.infer import next as next_sweeps
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.infer.next import NextSweeps
 from goalloc_cli.importers.exectrace.slots.window import COLUMNS
@@ -67,3 +68,11 @@ def test_each_cycle_is_told_once() -> None:
     sweeps = read(window, whole=False)
     sweeps.read(window, np.flatnonzero(window.kind == Ev.GC_END), whole=True)  # type: ignore[arg-type]
     assert sweeps.told.tolist() == [[CALL, 3], [CALL, 1]]
+
+
+def test_a_little_that_is_new_is_not_worth_a_walk_through_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweeps, walks = NextSweeps(), []
+    monkeypatch.setattr(next_sweeps, "find_order", lambda kind, *_: (walks.append(len(kind)), (0, 0))[1])
+    for length, whole in ((800, False), (850, False), (920, False), (930, False), (930, True)):
+        sweeps.read(Told([(Ev.OBJECT_FREE, 0, -1)] * length), np.zeros(0, np.int64), whole)  # type: ignore[arg-type]
+    assert walks == [800, 920, 930]

@@ -238,52 +238,67 @@ def _columns(rows: NDArray[np.void]) -> Out:
     return Out(**{name: np.ascontiguousarray(rows[name]) for name in Out._fields})
 
 
+def _source(reader: Reader) -> Source:
+    """What there is to be written now."""
+    late, swept_next, whole = reader.late, reader.swept_next, reader.whole
+    sweepers, sweep, moved = reader.sweepers, reader.sweep, reader.moved
+    known = reader.types.bytes, reader.owners.number
+    return make_source(reader.window, reader.cycles, late, moved, swept_next, sweepers, sweep, *known, whole)
+
+
+class _Batches:
+    """Makes batches of columns: each brings what the tables have got since the one before."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._names = self._functions = self._calls = self._owners = 0
+
+    def batch(self, out: Out, count: int, fresh: Array) -> Batch:
+        """The first `count` events of `out`; `fresh` are the types that they use first."""
+        reader, stacks, names = self._reader, self._reader.stacks, self._reader.cycles.names
+        known, owners = stacks.known, reader.owners.known
+        tables: dict[str, Any] = {
+            "new_types": [reader.types.infos[u] for u in fresh.tolist()],
+            "new_names": names[self._names :],
+            "new_functions": stacks.functions[self._functions : known[0]],
+            "new_calls": stacks.calls[self._calls : known[1]],
+            "new_owners": owners[self._owners :],
+        }
+        self._names, self._functions, self._calls, self._owners = len(names), *known, len(owners)
+        columns: dict[str, Any] = {name: column[:count] for name, column in out._asdict().items()}
+        if not stacks.are_told:
+            columns["stack"] = None
+        return Batch(**columns, **tables)
+
+
 def _batches(
     reader: Reader, snapshot: Snapshot | None, room: int, loses: Loses, partial: bool, remarks: list[str]
 ) -> Iterator[Batch]:
     """The whole trace, batch by batch; `remarks` gets what shows only behind the header."""
-    wire, window, cycles, ps, infos = reader.wire, reader.window, reader.cycles, reader.survey.ps, reader.types.infos
+    wire, window, cycles, ps = reader.wire, reader.window, reader.cycles, reader.survey.ps
     base_addr, tick_ns = UNKNOWN_BASE if wire.min_addr is None else wire.min_addr, 1e9 / wire.ticks_per_second
-    held = make_held(reader.survey, window.ms, len(infos))
+    held = make_held(reader.survey, window.ms, len(reader.types.infos))
     state, out = np.zeros(1, STATE), new_out()
     st = state[0]
     st["stop_m"] = st["freeing"] = -1
     if len(cycles.starts) and cycles.starts[0] <= NEVER:
         cycles.actions.append((0, int(Act.GC_START), cycles.explicit[0], -1))
     first_key = float(window.key[0]) if len(window) else 0.0
-    names = functions = calls = owners = 0
     later: list[str] = []
-
-    def source() -> Source:
-        late, swept_next, whole = reader.late, reader.swept_next, reader.whole
-        sweepers, sweep, moved = reader.sweepers, reader.sweep, reader.moved
-        known = reader.types.bytes, reader.owners.number
-        return make_source(window, cycles, late, moved, swept_next, sweepers, sweep, *known, whole)
-
-    def full(out: Out, count: int, fresh: Array) -> Batch:
-        nonlocal names, functions, calls, owners
-        tables: dict[str, Any] = {"new_types": [infos[u] for u in fresh.tolist()], "new_names": cycles.names[names:]}
-        known, stacks, names = reader.stacks.known, reader.stacks, len(cycles.names)
-        tables |= {"new_functions": stacks.functions[functions : known[0]], "new_calls": stacks.calls[calls : known[1]]}
-        tables |= {"new_owners": reader.owners.known[owners:]}
-        functions, calls, owners = *known, len(reader.owners.known)
-        columns: dict[str, Any] = {name: column[:count] for name, column in out._asdict().items()}
-        if not reader.stacks.are_told:
-            columns["stack"] = None
-        return Batch(**columns, **tables)
+    full = _Batches(reader)
 
     if snapshot is not None:
         take_caches(held, snapshot, window)
     held = held._replace(handle=window.handle)
-    rows, fresh = snapshot_events(snapshot, window, source(), held, base_addr)
+    rows, fresh = snapshot_events(snapshot, window, _source(reader), held, base_addr)
     st["types"] = len(fresh)
     for first in range(0, len(rows), BATCH):
         part = _columns(rows[first : first + BATCH])
-        yield full(part, len(part.kind), fresh)
+        yield full.batch(part, len(part.kind), fresh)
         fresh = fresh[:0]
     while True:
         until = len(window) if reader.whole else _can_write(reader, int(st["q"]), int(st["cycle"]))
-        src = source()
+        src = _source(reader)
         frees = int(np.count_nonzero(window.kind == Ev.OBJECT_FREE))
         held = held._replace(handle=window.handle, dying=np.zeros(frees + 1, np.int64))
         st["act"] = 0
@@ -292,7 +307,7 @@ def _batches(
             if st["free_end"] and not st["free_next"]:
                 held.dying[: int(st["free_end"])].sort()
             if st["count"] >= room:
-                yield full(out, int(st["count"]), held.fresh[: int(st["new_types"])])
+                yield full.batch(out, int(st["count"]), held.fresh[: int(st["new_types"])])
                 out, st["count"], st["new_types"] = new_out(), 0, 0
         if reader.whole:
             break
@@ -303,7 +318,7 @@ def _batches(
         later = _read_on(reader, st, loses, partial)
     remarks += [*later, *reader.lost.sentences()]
     if st["count"]:
-        yield full(out, int(st["count"]), held.fresh[: int(st["new_types"])])
+        yield full.batch(out, int(st["count"]), held.fresh[: int(st["new_types"])])
 
 
 def _read_on(reader: Reader, st: np.void, loses: Loses, partial: bool) -> list[str]:

@@ -54,7 +54,7 @@ def roomy(column: NDArray[Any], used: int, length: int) -> NDArray[Any]:
     """A column with room for so many events; its first `used` are kept. The rest takes no memory until it is used."""
     if length <= len(column):
         return column
-    longer = np.empty(length + length // 4, column.dtype)
+    longer = np.empty(2 * length, column.dtype)
     longer[:used] = column[:used]
     return longer
 
