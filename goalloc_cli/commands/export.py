@@ -208,6 +208,7 @@ def write_rows(asked: Asked, form: str, write: Written) -> int:
 def write_columns(asked: Asked, form: str, write: Written) -> int:
     """Write the events, or the samples of a replay, as columns; return the rows."""
     from goalloc_cli.exporters.columns import WRITERS, event_tables, sample_tables
+    from goalloc_cli.host.ahead import ahead
     from goalloc_cli.host.progress import progress_line, ticking
 
     writer = WRITERS[form]
@@ -217,7 +218,7 @@ def write_columns(asked: Asked, form: str, write: Written) -> int:
     found = asked.opened()
     with progress_line("export", found.events, asked.quiet) as tick:
         batches = ticking(found.batches, tick)
-        rows = write(lambda file: writer(event_tables(batches), file))
+        rows = write(lambda file: writer(ahead(event_tables(batches), 1), file))
     asked.remark(found)
     return rows
 

@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from goalloc_cli.trace.event import Batch
-
 AHEAD = 4
 """Most batches that wait: memory stays bounded by them."""
 LEFT_SECONDS = 0.2
@@ -45,9 +43,9 @@ def later(work: Callable[[], T]) -> Callable[[], T]:
     return result
 
 
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+def ahead(batches: Iterator[T], most: int = AHEAD) -> Iterator[T]:
     """The same batches, and at the end the same error; what is left unread is closed when this iterator is."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(AHEAD)
+    ready: queue.Queue[T | BaseException | None] = queue.Queue(most)
     stop = threading.Event()
     reader = threading.Thread(target=_read, args=(batches, ready, stop), name="reading ahead", daemon=True)
     reader.start()
@@ -65,9 +63,7 @@ def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
         reader.join(LEFT_SECONDS)
 
 
-def _read(
-    batches: Iterator[Batch], ready: queue.Queue[Batch | BaseException | None], stop: threading.Event
-) -> None:
+def _read(batches: Iterator[T], ready: queue.Queue[T | BaseException | None], stop: threading.Event) -> None:
     last: BaseException | None = None
     try:
         for batch in batches:
