@@ -77,6 +77,8 @@ def sides(a: Asked, b: Asked, two_sided: bool) -> tuple[Asked, Asked]:
     if two_sided:
         if not a.inputs:
             raise click.UsageError("name at least one input in front of --to")
+        if not b.inputs and not b.is_what_if:
+            raise click.UsageError("nothing stands behind --to: name inputs there, or --go or --set for those in front")
         versions = (*versions_of(a.go_version), *versions_of(b.go_version))
         if len(versions) > 2:
             raise click.UsageError("--to parts two sides, and each takes one release")

@@ -39,7 +39,9 @@ def summarized(store: Store) -> Document:
     if found.paced.any():
         notes.append(
             "Of settings of GOGC and GOMEMLIMIT the highest peak that is predicted is taken, without what the tracer itself "
-            "had (goalloc pace). They are held against the first of them."
+            "had (goalloc pace). They are held against the first of them. Where a recording leaves open when objects died, "
+            "the range is the wider the lower GOGC is: the highest may then fall as GOGC rises. pace_peak_HeapInuse_low has "
+            "the other end."
         )
     if any(each[LOST] for each in designs):
         notes.append("Lost: the worker died. The next sweep into this folder does these again.")

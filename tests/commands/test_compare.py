@@ -158,6 +158,8 @@ def test_cross_of_one_allocator_is_all_the_programs(capfd: pytest.CaptureFixture
         ([ORDERS, "--go", "1.12,1.19,1.27"], "two releases"),
         ([ORDERS, "--to", ORDERS, "--to", TREES], "--to stands once"),
         ([ORDERS, "nowhere"], "nowhere"),
+        ([ORDERS, TREES, "--to"], "nothing stands behind --to"),
+        ([ORDERS, TREES, "--fail-on", "live>64MiB"], "live[NAME]"),
         (["-", ORDERS], "only once"),
         (["SAVED", ORDERS, "--cross"], "--cross"),
         (["SAVED", "--go", "1.12,1.27"], "need a trace"),

@@ -349,6 +349,12 @@ def test_every_comparison_makes_a_page_that_runs_nothing_but_its_script(other: D
     assert 'id="sides"' in shown
 
 
+def test_the_page_is_called_by_both_sides() -> None:
+    other = {**BASE, "trace": {**BASE["trace"], "name": "runs/after.msgpack"}}
+    shown = encoded(compared([BASE], [other]), (), "html").decode()
+    assert "<title>web.msgpack, go1.27 to after.msgpack, go1.27 - goalloc</title>" in shown
+
+
 def test_names_that_would_be_markup_are_text_on_the_page() -> None:
     name = "<img src=x onerror=window.PWNED=1>.jsonl"
     other = {**BASE, "trace": {**BASE["trace"], "name": name}}

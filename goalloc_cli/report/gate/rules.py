@@ -127,6 +127,8 @@ def chosen(rule: Rule, catalogue: Catalogue) -> Figure:
         return Figure(f"{owned.key}[{which}]", owned.name.format(which), owned.unit, get, owned.asked)
     figure = catalogue.find(rule.name)
     if figure is None:
+        if one := catalogue.find_owned(rule.name):
+            raise RuleError(f"--fail-on {rule.text!r}: there is one {one.key} for each name: say of which, {one.key}[NAME]")
         near = get_close_matches(rule.name.lower(), [name.lower() for name in catalogue.names], 1, 0.6)
         meant = next((f"; did you mean {name!r}?" for name in catalogue.names if near and name.lower() == near[0]), "")
         known = ", ".join(catalogue.names)

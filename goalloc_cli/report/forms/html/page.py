@@ -67,6 +67,8 @@ def heading(document: Document, texts: list[Text]) -> Document:
     # Where the trace lay is nobody's business, and the same trace gives the same page.
     name = path.split("/")[-1]
     headline = headline.replace(path, name, 1)
+    if document["schema"] == "goalloc comparison":
+        name = headline = clean(sides.both(document))
     notes = told["note"]
     mode = notes.pop(0) if document["schema"] == "goalloc replay" and notes else ""
     return {

@@ -39,6 +39,12 @@ def sides(document: Document) -> Document | None:
     }
 
 
+def both(document: Document) -> str:
+    """before.msgpack, go1.24 to after.msgpack, go1.27"""
+    a, b = (heading(document, which, folders=False).split("  ", 1)[1] for which in ("a", "b"))
+    return f"{a} to {b}"
+
+
 def stair(document: Document) -> Document | None:
     """HeapInuse at the end: of A, what each row of the ledger adds or takes, of B; None where there is no ledger."""
     steps = [row for row in document["ledger"] if row["change"]]
