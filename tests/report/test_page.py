@@ -17,6 +17,7 @@ from goalloc_cli.errors import TraceError
 from goalloc_cli.host.source import open_source
 from goalloc_cli.report.documents.saved import read_saved, shown
 from goalloc_cli.report.forms.html.alltables import MOST_CELLS, tables_of
+from goalloc_cli.report.forms.html.others import with_labels
 from goalloc_cli.report.forms.html.page import HERE, inside_html, page
 from goalloc_cli.report.forms.html.svg import along, band, line, picture, steps, ticks
 from goalloc_cli.report.forms.html.where import moment
@@ -273,3 +274,8 @@ def test_a_pipe_gives_a_page(tmp_path: Path) -> None:
         found = goalloc("replay", "-", "--format", "html", "-o", str(out), stdin=file)
     assert (found.returncode, found.stderr) == (0, "")
     assert "How long objects live" in out.read_text()
+
+
+def test_points_that_lie_together_share_a_label() -> None:
+    points = [{"x": x, "y": 50, "name": f"GOGC={n}"} for x, n in ((10, 50), (12, 100), (60, 200), (60, 400))]
+    assert [point["label"] for point in with_labels(points)] == ["GOGC=50, 100", "", "GOGC=200, 400", ""]

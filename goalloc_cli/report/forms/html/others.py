@@ -20,6 +20,8 @@ WANTED = (
 """Figures of other releases that are shown; the table below has them all."""
 MORE_IS_BETTER = ("peak_requested_share", "end_HeapReleased")
 NO_COLOUR = ("NumGC", "locks")
+NEAR_X, NEAR_Y = 10, 6
+"""Per cent of the picture that a label takes."""
 VISIBLE = 0.0005
 """A change of less is not told."""
 BAR = 42
@@ -133,9 +135,21 @@ def pace(document: Document) -> Document | None:
         for row in known
     ]
     return {
-        "points": points,
+        "points": with_labels(points),
         "x": [{"at": 100 * i / 4, "label": iec(most_bytes * i / 4)} for i in range(5)],
         "y": [{"at": 100 - 100 * i / 4, "label": f"{most_work * i / 4:.2f}"} for i in range(5)],
         "tables": tables if document.get("pace") else [],
         "said": "Memory against GC work: " + "; ".join(point["said"] for point in points),
     }
+
+
+def with_labels(points: list[Document]) -> list[Document]:
+    """Each point with the `label` beside it; points that lie too near for one each share that of the first."""
+    out: list[Document] = []
+    for point in points:
+        near = (p for p in out if p["label"] and abs(p["x"] - point["x"]) < NEAR_X and abs(p["y"] - point["y"]) < NEAR_Y)
+        first = next(near, None)
+        if first is not None:
+            first["label"] += ", " + point["name"].removeprefix("GOGC=")
+        out.append({**point, "label": "" if first is not None else point["name"]})
+    return out
