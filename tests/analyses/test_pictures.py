@@ -85,6 +85,15 @@ def test_what_is_taken_does_not_depend_on_batches(orders: Outcome, at_once: int)
     assert {name: ours[name] for name in OWN} == {name: theirs[name] for name in OWN}
 
 
+def test_nor_does_it_depend_on_how_long_batches_made_the_table_of_objects() -> None:
+    made = list(synthesize("steady", 260_000, 3, {"live": 90_000}).batches)
+    ours, theirs = (
+        document(replace(taken(Trace("steady", Header(), batches), pictures=True), seconds=0))["map"]
+        for batches in (in_parts(iter(made), 1000), iter(made))
+    )
+    assert ours == theirs
+
+
 def in_parts(batches: Iterator[Batch], at_once: int) -> Iterator[Batch]:
     for batch in batches:
         for start in range(0, len(batch), at_once):
