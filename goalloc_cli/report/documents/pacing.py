@@ -7,7 +7,7 @@ from typing import Any
 
 from goalloc_cli import __version__
 from goalloc_cli.report.documents.replay import MODEL_VERSION, SCHEMA_VERSION, trace_identity
-from goalloc_cli.results.pacing import OFF, WAITS, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import OFF, Pacing, Prediction, Setting
 
 Document = dict[str, Any]
 
@@ -63,11 +63,13 @@ def row(pacing: Pacing, found: Prediction, with_tracer: bool = False) -> Documen
         "with_tracer": with_tracer,
         "recorded": {"num_gc": pacing.observed.num_gc, "peak_heap_inuse": pacing.peak} if with_tracer else None,
     }
-    names = (*RANGES, "rss", "goals", "gc_work", "gc_cpu_seconds")
+    names = (*RANGES, "usual_peak_mapped", "rss", "goals", "gc_work", "gc_cpu_seconds")
     if found.zone == "thrashing":
         return told | dict.fromkeys(names) | {"cases": None}
     told |= {name: list(found.span(field)) for name, field in RANGES.items()}
     told |= {"peak_heap_inuse": list(found.peak_heap_inuse), "peak_mapped": list(found.peak_mapped)}
+    # By what settings are compared: where every cycle waits, the heap depends on the program alone.
+    told["usual_peak_mapped"] = max(f.peak_mapped for f in found.usual.values())
     figures = found.cases.values()
     told["rss"] = [min(f.peak_heap_inuse + f.peak_stacks for f in figures), found.peak_mapped[1]]
     told["goals"] = [min(f.goals[0] for f in figures), max(f.goals[1] for f in figures)]
@@ -102,16 +104,11 @@ def mark_pareto(rows: list[Document]) -> None:
     known = [r for r in rows if not r["with_tracer"] and r["gc_work"] is not None]
     for each in rows:
         each["pareto"] = each in known and not any(
-            high(other) <= high(each)
+            other["usual_peak_mapped"] <= each["usual_peak_mapped"]
             and other["gc_work"][1] <= each["gc_work"][1]
-            and (high(other), other["gc_work"][1]) != (high(each), each["gc_work"][1])
+            and (other["usual_peak_mapped"], other["gc_work"][1]) != (each["usual_peak_mapped"], each["gc_work"][1])
             for other in known
         )
-
-
-def high(row: Document) -> int:
-    """The most that a setting maps, where no cycle waits: that it depends on the setting is what matters here."""
-    return max(int(figures["peak_mapped"]) for name, figures in row["cases"].items() if name != WAITS.name)
 
 
 def advice(pacing: Pacing) -> Document | None:

@@ -122,15 +122,15 @@ def pace(document: Document) -> Document | None:
     tables = [shown_table(block) for block in (settings(found), *frontier(found)) if isinstance(block, Table)]
     if len(known) < 2:
         return {"points": [], "tables": tables, "x": [], "y": []}
-    most_bytes = max(row["peak_mapped"][1] for row in known) * 1.1 or 1
+    most_bytes = max(row["usual_peak_mapped"] for row in known) * 1.1 or 1
     most_work = max(row["gc_work"][1] for row in known) * 1.1 or 1
     points = [
         {
-            "x": round(100 * row["peak_mapped"][1] / most_bytes, 2),
+            "x": round(100 * row["usual_peak_mapped"] / most_bytes, 2),
             "y": round(100 - 100 * row["gc_work"][1] / most_work, 2),
             "name": named(row),
             "best": bool(row["pareto"]),
-            "said": f"{named(row)}: at most {iec(row['peak_mapped'][1])}, GC work {row['gc_work'][1]:.2f}",
+            "said": f"{named(row)}: at most {iec(row['usual_peak_mapped'])}, GC work {row['gc_work'][1]:.2f}",
         }
         for row in known
     ]
