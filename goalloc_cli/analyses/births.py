@@ -1,4 +1,4 @@
-"""Finds the birth of every object that dies, batch by batch, without a loop over events."""
+"""Finds the birth of every object that dies, batch by batch, without a loop over events; sorts lifetimes into buckets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.errors import TraceError
+from goalloc_cli.results.description import Bucket
 from goalloc_cli.trace.longer import longer
 
 Ints = NDArray[np.int64]
@@ -13,6 +14,8 @@ Ints = NDArray[np.int64]
 SIZE, CLOCK, CYCLE = range(3)
 """What is kept of a birth: bytes of the object, bytes allocated before it, GC cycles before it."""
 
+CYCLES = 1024
+"""Lifetimes of this many GC cycles and more are counted as one."""
 BEFORE_TRACE = -1
 """The cycle in which an object of the snapshot was born: nobody knows."""
 UNBORN = -2
@@ -79,3 +82,12 @@ def bit_length(values: Ints) -> Ints:
     """0 for 0, else floor(log2) + 1, read off the exponent of a float."""
     exponent: Ints = (values.astype(np.float64).view(np.int64) >> 52) - 1022
     return exponent.clip(min=0)
+
+
+def buckets(upto: NDArray[np.generic], counts: Ints) -> list[Bucket]:
+    """The buckets that hold something, and those between them."""
+    used = np.flatnonzero(counts[0])
+    if not len(used):
+        return []
+    span = range(int(used[0]), int(used[-1]) + 1)
+    return [Bucket(int(upto[b]), int(counts[0, b]), int(counts[1, b])) for b in span]

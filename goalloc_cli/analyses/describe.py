@@ -7,7 +7,18 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.analyses.births import BEFORE_TRACE, CLOCK, CYCLE, SIZE, UNBORN, Births, Ints, bit_length
+from goalloc_cli.analyses.births import (
+    BEFORE_TRACE,
+    CLOCK,
+    CYCLE,
+    CYCLES,
+    SIZE,
+    UNBORN,
+    Births,
+    Ints,
+    bit_length,
+    buckets,
+)
 from goalloc_cli.analyses.sites import SiteCounter
 from goalloc_cli.results.description import Bucket, Cycle, Stacks, TraceStats, TypeRow
 from goalloc_cli.trace.event import BOUND, KIND_MASK, NO_P, NOSCAN, Batch, Kind
@@ -17,8 +28,6 @@ BUCKETS = 64
 """Powers of two: bucket b holds sizes in (2**(b-1), 2**b], and lifetimes in [2**(b-1), 2**b)."""
 SMALL = 32768
 """Sizes up to this, the largest size class, are counted one by one."""
-CYCLES = 1024
-"""Lifetimes of this many GC cycles and more are counted as one."""
 
 
 def describe(
@@ -301,12 +310,3 @@ def running(is_birth: NDArray[np.bool_], size: Ints, died: Ints, born: Ints) -> 
     change = size * is_birth
     change[died] = -born[:, SIZE] * known
     return np.cumsum(one, dtype=np.int64), np.cumsum(change)
-
-
-def buckets(upto: NDArray[np.generic], counts: Ints) -> list[Bucket]:
-    """The buckets that hold something, and those between them."""
-    used = np.flatnonzero(counts[0])
-    if not len(used):
-        return []
-    span = range(int(used[0]), int(used[-1]) + 1)
-    return [Bucket(int(upto[b]), int(counts[0, b]), int(counts[1, b])) for b in span]

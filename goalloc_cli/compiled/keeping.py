@@ -34,7 +34,10 @@ MODEL = ("model/**/*", "design/*", "results/*", "trace/*")
 REACHED = {
     "compiled": (),
     "model": MODEL,
-    "analyses": (*MODEL, "analyses/verify/*", "analyses/pace/*", "analyses/who/*", "analyses/badevents"),
+    "analyses": (
+        *MODEL, "analyses/verify/*", "analyses/pace/*", "analyses/who/*", "analyses/pictures/*", "analyses/badevents",
+        "analyses/births",
+    ),
     "importers": ("importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
     "exporters": ("exporters/*", "importers/**/*", "native/*", "host/*", "trace/*", "design/*"),
     "synth": ("synth/*", "host/*", "trace/*", "design/*"),

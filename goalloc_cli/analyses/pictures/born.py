@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.analyses.describe import CYCLES, buckets
+from goalloc_cli.analyses.births import CYCLES, buckets
 from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.compiled.prefetch import prefetch
 from goalloc_cli.results.description import Lifetimes
