@@ -124,6 +124,14 @@ class Prediction:
         """The same of what is mapped and not given back."""
         return self.passed("peak_mapped")
 
+    @property
+    def usual_peak_mapped(self) -> int:
+        """The most that is mapped where marking waits for no turn: by this settings are compared, for where every cycle
+        waits, the heap depends on the program alone."""
+        ended = [figures.peak_mapped for figures in self.usual.values() if figures.ended]
+        highest = max(ended or [figures.peak_mapped for figures in self.usual.values()])
+        return highest + (self.overshoot if self.first.own else 0)
+
     def passed(self, name: str) -> tuple[int, int]:
         low, high = self.span(name)
         return low, high + (self.overshoot if self.first.own else 0)

@@ -15,7 +15,8 @@ STEPS, ROUNDS = 6, 3
 
 
 def advise(pacer: Pacer, pacing: Pacing, budget: int) -> Advice:
-    """The highest GOGC with which even the worst case stays within the budget, and a memory limit as a net below it."""
+    """The highest GOGC with which even the worst of the usual cases stays within the budget, and a memory limit as a net
+    below it, for cycles that wait."""
     if pacing.off is None:
         return Advice(budget, None, "the recording does not tell its GOGC, so nothing checks the method; --recorded-gogc")
     if pacing.off > MOST_OFF:
@@ -25,7 +26,7 @@ def advise(pacer: Pacer, pacing: Pacing, budget: int) -> Advice:
     best: Prediction | None = None
     for _ in range(ROUNDS):
         tried = pacer.predict([Setting(gogc) for gogc in between(low, high)])
-        fitting = [found for found in tried if found.peak_mapped[1] <= within]
+        fitting = [found for found in tried if found.usual_peak_mapped <= within]
         if fitting:
             best = max([*fitting, *([best] if best else [])], key=lambda found: found.setting.gogc)
             low = best.setting.gogc

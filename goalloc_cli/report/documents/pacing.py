@@ -68,8 +68,7 @@ def row(pacing: Pacing, found: Prediction, with_tracer: bool = False) -> Documen
         return told | dict.fromkeys(names) | {"cases": None}
     told |= {name: list(found.span(field)) for name, field in RANGES.items()}
     told |= {"peak_heap_inuse": list(found.peak_heap_inuse), "peak_mapped": list(found.peak_mapped)}
-    # By what settings are compared: where every cycle waits, the heap depends on the program alone.
-    told["usual_peak_mapped"] = max(f.peak_mapped for f in found.usual.values())
+    told["usual_peak_mapped"] = found.usual_peak_mapped
     figures = found.cases.values()
     told["rss"] = [min(f.peak_heap_inuse + f.peak_stacks for f in figures), found.peak_mapped[1]]
     told["goals"] = [min(f.goals[0] for f in figures), max(f.goals[1] for f in figures)]

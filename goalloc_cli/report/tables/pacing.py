@@ -46,9 +46,10 @@ def advised(document: Document) -> list[Block]:
     setting = told["setting"]
     change = 1 - (setting["gc_work"] or [1, 1])[1]
     work = f"{abs(change):.0%} {'less' if change >= 0 else 'more'} GC work"
-    peak = iec(setting["peak_mapped"][1])
+    usual, high = setting["usual_peak_mapped"], setting["peak_mapped"][1]
+    peak = f"{iec(usual)} of {budget}" + (f" ({iec(high)} if marking has to wait for a core)" if high > usual else "")
     named = f"GOGC={gogc(setting)} GOMEMLIMIT={setting['memory_limit'] >> 20}MiB"
-    return [Text(f"{named}: {work} than recorded, peak at most {peak} of {budget}.")]
+    return [Text(f"{named}: {work} than recorded, peak at most {peak}.")]
 
 
 def gogc(row: Document) -> str:
