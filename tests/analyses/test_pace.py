@@ -76,6 +76,23 @@ def test_the_recorded_setting_is_predicted_as_it_was_recorded(name: str) -> None
     assert off <= 0.10
 
 
+def costly(marked: int, workers_ns: int, assists_ns: int) -> list[tuple[int, int, int, int, int, int]]:
+    """A collection that told what marking took."""
+    start, live, end, goal = cycle_of(marked, 2 * marked)
+    return [start, (Kind.GC_CPU, NO_P, 0, workers_ns, 0, 0), (Kind.GC_CPU, NO_P, 0, assists_ns, 1, 0), live, end, goal]
+
+
+def test_what_the_collector_takes_of_a_byte_is_told_by_workers_and_assists() -> None:
+    cycles = [row for ns in (100, 200, 300, 400, 500) for row in costly(1000, 600 * ns, 400 * ns)]
+    seen = observe(events_of(alloc(1), *cycles), release("1.27"))
+    assert (seen.cpu_seconds, seen.cpu_ns_per_byte) == (pytest.approx(1.5e-3), (200.0, 400.0))
+
+
+def test_without_such_events_nothing_is_said_of_cpu_time() -> None:
+    seen = observe(events_of(alloc(1), *cycle_of(1000, 2000) * 5), release("1.27"))
+    assert (seen.cpu_seconds, seen.cpu_ns_per_byte) == (None, None)
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_gogc_is_inferred_from_the_goals(name: str) -> None:
     assert observe(sample(name), release(sample(name).header.go_version)).gogc == 100
