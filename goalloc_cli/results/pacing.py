@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from goalloc_cli.results.outcome import Outcome
 
@@ -56,8 +56,8 @@ WAITS_NS = 20_000_000
 BLACK = Case("black", 0.0, 1.0, end_goals=MOST_PAST)
 """As early as can be, and marking lasts until the goal is passed by as much as the pacer allows: most floating garbage."""
 WAITS = Case("waits", 0.0, 0.0, end_ns=WAITS_NS)
-"""As early as can be, and in every cycle marking waits while the program runs: no cycle is longer in a program that is not
-starved. No program is so in all cycles: this is for the ends of the ranges alone."""
+"""As early as can be, and in every cycle marking waits for a core while the program runs. No program has it so in all its
+cycles: this is for the ends of the ranges of collections and memory alone."""
 AS_RECORDED = Case("recorded", 1.0, 0.0)
 """While a cycle marks, the program allocates what it allocated then in the recording."""
 BRACKET = (BEST, EARLY, BLACK, WAITS)
@@ -126,11 +126,9 @@ class Prediction:
 
     @property
     def usual_peak_mapped(self) -> int:
-        """The most that is mapped where marking waits for no turn: by this settings are compared, for where every cycle
-        waits, the heap depends on the program alone."""
-        ended = [figures.peak_mapped for figures in self.usual.values() if figures.ended]
-        highest = max(ended or [figures.peak_mapped for figures in self.usual.values()])
-        return highest + (self.overshoot if self.first.own else 0)
+        """The most that is mapped where marking never has to wait. Settings are compared by this: where every cycle waits,
+        the heap depends on the program alone."""
+        return replace(self, cases=self.usual).peak_mapped[1]
 
     def passed(self, name: str) -> tuple[int, int]:
         low, high = self.span(name)

@@ -20,7 +20,7 @@ from goalloc_cli.design.releases import release
 from goalloc_cli.host.source import open_source
 from goalloc_cli.importers.gctrace.read import read_gctrace
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.results.pacing import BEST, OFF, Figures, Prediction, Setting
+from goalloc_cli.results.pacing import BEST, OFF, WAITS, Figures, Prediction, Setting
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import batch
@@ -262,6 +262,12 @@ def figures(room: float | None, ended: bool = True, limited: int = 9) -> Figures
 def test_the_zone_tells_how_far_figures_can_be_trusted(found: Figures, zone: str) -> None:
     """GOGC=10 leaves little room, too, but by will."""
     assert Prediction(Setting(100, 1 << 30), {BEST.name: found}).zone == zone
+
+
+def test_where_every_cycle_waits_is_in_the_range_and_not_what_settings_are_compared_by() -> None:
+    usual, waits = (replace(figures(0.6), peak_mapped=mapped) for mapped in (20, 90))
+    found = Prediction(Setting(100), {BEST.name: usual, WAITS.name: waits}, overshoot=5)
+    assert (found.peak_mapped, found.usual_peak_mapped) == ((20, 95), 25)
 
 
 def test_advice_stays_within_the_budget() -> None:

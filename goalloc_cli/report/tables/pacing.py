@@ -91,7 +91,7 @@ def settings(document: Document) -> Table:
             cells["zone"] = "predicted"
         rows.append(tuple(cells.get(column.key) for column in columns))
     notes = [
-        "From the lowest to the highest: marking may take no time or last until the goal, and start early or late. "
+        "From the lowest to the highest: marking may start early or late, take no time, pass the goal, or wait for a core. "
         "HeapInuse, mapped: at their peaks; mapped is what the runtime had and did not give back, which GOMEMLIMIT counts. "
         "GC work: bytes scanned, by those of the recorded setting. room: what the goal leaves above the live heap.",
     ]
