@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.compiled.keyed import EMPTY as NO_OWNER
 from goalloc_cli.compiled.keyed import KEY, OWNER, empty_table, find, move_keys, remove
 from goalloc_cli.results.badevents import MEANINGS, BadEvent, Findings, Wrong
@@ -53,13 +53,13 @@ HANDLE, PLACE = 0, 1
 """Columns of what is."""
 
 
-@bare
+@kernel
 def key_of(addr):
     """The key of an address: neighbours, which are eight bytes apart, stay neighbours."""
     return addr >> 3 | (addr & 7) << 60
 
 
-@bare
+@kernel
 def leave(places, about, known, h):
     """Nothing lives at the object's address any more."""
     if h < len(about) and about[h, ADDRESS]:
@@ -70,7 +70,7 @@ def leave(places, about, known, h):
         about[h, ADDRESS] = 0
 
 
-@bare
+@kernel
 def settle(places, about, known, h, size, addr, gives_way):
     """Let object h live at an address; return who did before, NOBODY if nobody. One that gives way takes nobody's place."""
     if h >= len(about):

@@ -18,10 +18,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
-import numba
 import numpy as np
 
 from goalloc_cli.compiled.compiling import compiling
@@ -29,7 +29,7 @@ from goalloc_cli.host.ending import undone_by
 
 PACKAGE = Path(__file__).parent.parent
 
-ALWAYS = ("errors", "compiled/jit", "compiled/keyed", "compiled/prefetch", "compiled/words")
+ALWAYS = ("errors", "compiled/*")
 MODEL = ("model/**/*", "design/*", "results/*", "trace/*")
 REACHED = {
     "compiled": (),
@@ -44,6 +44,8 @@ REACHED = {
 }
 """The sources that the kernels of a folder can import, by the folder's name; a test reads their imports."""
 
+SUFFIX = ".code"
+"""Of a file of compiled code."""
 MOST_LINKS = 40
 """Links on one way, as in Linux."""
 
@@ -56,7 +58,8 @@ def reached(folder: str) -> list[Path]:
 def fingerprint(folder: str) -> str:
     """A name for the compiled code of the kernels in a folder of sources (`REACHED`)."""
     limits = os.environ.get("GOALLOC_LIMITS", "")
-    built_with = f"{numba.__version__} {np.__version__} {sys.version} {limits} {numba.config.BOUNDSCHECK}"
+    bounds = os.environ.get("NUMBA_BOUNDSCHECK", "")
+    built_with = f"{version('numba')} {version('llvmlite')} {np.__version__} {sys.version} {limits} {bounds}"
     digest = hashlib.sha256(built_with.encode())
     for path in reached(folder):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
@@ -81,7 +84,7 @@ def compiled_folder(folder: str) -> Path:
 
 def is_compiled(folder: str) -> bool:
     """True where compiled kernels of a folder of sources were found from an earlier run."""
-    return any(compiled_folder(folder).glob("*/*.nbi"))
+    return any(compiled_folder(folder).glob(f"*{SUFFIX}"))
 
 
 @cache

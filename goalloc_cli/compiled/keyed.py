@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """2^64 divided by the golden ratio: times a key, its upper bits are spread evenly."""
@@ -22,14 +22,14 @@ EMPTY = -1
 """Owner of a slot of the table that holds no key."""
 
 
-@part
+@inner
 def home_of(key, mask):
     """Where a key belongs: eight that follow each other stay together, in two lines of the processor's cache."""
     spread = (np.uint64(key >> 3) * SPREAD) >> np.uint64(20)
     return (np.int64(spread) << 3 | key & 7) & mask
 
 
-@bare
+@kernel
 def find(table, key):
     """The slot of the table that holds the key, or the empty one where it would go."""
     mask = len(table) - 1
@@ -39,7 +39,7 @@ def find(table, key):
     return slot
 
 
-@part
+@inner
 def remove(table, slot):
     """Empty a slot, and move up the keys behind it that would not be found any more."""
     mask = len(table) - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.rows.fields import CHECKPOINT, GC_END, GC_START, NEEDED, TIME, TYPED
 from goalloc_cli.importers.rows.fields import ID as ID_FIELD
 from goalloc_cli.importers.rows.fields import SIZE as SIZE_FIELD
@@ -49,7 +49,7 @@ TRUE, FALSE = _bytes("true"), _bytes("false")
 QUOTE, COMMA, NEWLINE, MINUS, ZERO = b'",\n-0'
 
 
-@bare
+@kernel
 def put_text(out, at, text):
     for byte in text:
         out[at] = byte
@@ -57,7 +57,7 @@ def put_text(out, at, text):
     return at
 
 
-@bare
+@kernel
 def put_number(out, at, value):
     """The number in decimal digits."""
     if value < 0:
@@ -75,7 +75,7 @@ def put_number(out, at, value):
     return end
 
 
-@bare
+@kernel
 def put_op(out, at, kind):
     for i in range(NAME_LENGTH[kind]):
         out[at + i] = NAMES[kind, i]
@@ -121,7 +121,7 @@ def write_json(kinds, ps, ids, sizes, args, addrs, stacks, out):
     return at
 
 
-@bare
+@kernel
 def put_cell(out, at, given, value):
     """A number, if it is given, and the comma behind its cell."""
     if given:
@@ -130,7 +130,7 @@ def put_cell(out, at, given, value):
     return at + 1
 
 
-@bare
+@kernel
 def put_yes_no(out, at, given, value):
     if given:
         at = put_text(out, at, TRUE) if value else put_text(out, at, FALSE)
@@ -167,7 +167,7 @@ def write_csv(kinds, ps, ids, sizes, args, addrs, stacks, out):
     return at
 
 
-@bare
+@kernel
 def put_packed(out, at, value):
     """The number as msgpack writes it, in as few bytes as can be."""
     if value < 0x80:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import apart, hot, inner
+from goalloc_cli.compiled.words import trailing_zeros
 from goalloc_cli.model.pacing.paced import look
 from goalloc_cli.model.spans.mcentral import cache_span, file_swept, grow, uncache_span
 from goalloc_cli.model.spans.sweep import is_stale
@@ -11,7 +12,7 @@ from goalloc_cli.model.sweeping.reclaim import reclaim
 from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
 from goalloc_cli.model.sweeping.underway import begin, has_dead, may_overlap
 from goalloc_cli.model.tables.heap import NO_SPAN, NONE, SWEPT_FLUSH
-from goalloc_cli.model.tables.pallocbits import ZERO, trailing_zeros, without_lowest
+from goalloc_cli.model.tables.pallocbits import ZERO, without_lowest
 from goalloc_cli.model.tables.slotbits import load_alloc_cache
 
 

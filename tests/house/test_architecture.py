@@ -60,12 +60,9 @@ ROOMS: dict[str, set[str]] = {
 }
 """What each room may import, besides itself and `errors`."""
 
-COMPILED = (
-    "compiled.jit", "compiled.keeping", "compiled.prefetch", "compiled.words", "importers.common.handles",
-    "model.tables.pallocbits",
-)  # fmt: skip
-"""The modules that know numba: the decorators; where their code is kept; the few operations on words and on the processor's
-cache, and the functions without counted references, that only its compiler has."""
+COMPILER = {"compiled.building": {"numba", "llvmlite"}, "compiled.operations": {"numba", "llvmlite"},
+            "compiled.machine": {"llvmlite"}}  # fmt: skip
+"""The modules that know the compiler: what builds kernels; operations that only it has; what places code in memory."""
 
 
 EXTRA = ("dask", "distributed", "pyarrow", "fsspec", "cryptography", "duckdb")
@@ -127,9 +124,9 @@ def test_only_replay_held_who_verify_and_explain_open_the_door_to_the_model() ->
     assert {room(m) for m in outside} == {"analyses"}
 
 
-def test_numba_lives_behind_jit() -> None:
-    knows = [m for m in MODULES if any(i.split(".")[0] in ("numba", "llvmlite") for i in imports(m))]
-    assert set(knows) <= set(COMPILED)
+def test_the_compiler_lives_behind_the_decorators() -> None:
+    knows = {m: {i.split(".")[0] for i in imports(m)} & {"numba", "llvmlite"} for m in MODULES}
+    assert {m: names for m, names in knows.items() if names} == COMPILER
 
 
 def test_what_an_extra_brings_is_imported_late_by_sweeps_and_exports_alone() -> None:

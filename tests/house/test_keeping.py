@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from llvmlite import binding
 
-from goalloc_cli.compiled import keeping
+from goalloc_cli.compiled import keeping, machine
 from tests.house.test_architecture import MODULES, of_the_package
-from tests.house.test_faults import FEW_KERNELS, Run, goalloc, kept
+from tests.house.test_faults import FEW_KERNELS, goalloc, kept
 
-KERNELS = re.compile(r"^@(kernel|bare|inner|part|hot|apart)\b", re.MULTILINE)
+KERNELS = re.compile(r"^@(kernel|inner|hot|apart|operation)\b", re.MULTILINE)
 NOTHING_COMPILED = {"__init__", "compiled.compiling", "compiled.keeping", "host.ending"}
 """What `jit` needs beside the compiler: no kernel takes anything from these."""
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to be someone else")
@@ -151,29 +150,31 @@ def test_links_in_a_circle_end(tmp_path: Path) -> None:
 # The whole command
 
 
-class Planted:
-    """What runs code when it is unpickled."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = str(path)
-
-    def __reduce__(self) -> tuple[Callable[..., int], tuple[str, int]]:
-        return os.open, (self.path, os.O_CREAT | os.O_WRONLY)
+def planted(folder: Path) -> None:
+    """Put what ends any process that runs it, with code 77, in the place of all compiled code."""
+    for path in folder.rglob(f"*{keeping.SUFFIX}"):
+        head, _, _ = path.read_bytes().partition(b"\n")
+        _, returned, symbol, _ = head.decode().split("\t")
+        machine.write(path, returned, symbol, trap(symbol))
 
 
-def in_an_open_folder(tmp_path: Path) -> tuple[Run, Path, Path]:
-    """A command whose cache folder others may write to, after one who did."""
-    cache, trap = tmp_path / "cache", tmp_path / "sprung"
-    assert goalloc(*FEW_KERNELS, GOALLOC_CACHE=str(cache)).returncode == 0
-    for index in cache.rglob("*.nbi"):
-        index.write_bytes(pickle.dumps(Planted(trap)))
-    cache.chmod(0o777)
-    return goalloc(*FEW_KERNELS, GOALLOC_CACHE=str(cache)), cache, trap
+def trap(symbol: str) -> bytes:
+    """An object file with one function, which ends the process."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_default_triple().create_target_machine(jit=True)
+    source = f'declare void @_exit(i32)\ndefine i32 @"{symbol}"() {{\n call void @_exit(i32 77)\n ret i32 0\n}}'
+    return bytes(target.emit_object(binding.parse_assembly(source)))
 
 
 def test_code_is_not_loaded_from_a_folder_that_others_may_write_to(tmp_path: Path) -> None:
-    ran, cache, trap = in_an_open_folder(tmp_path)
-    assert (ran.returncode, trap.exists()) == (0, False)
+    cache = tmp_path / "cache"
+    assert goalloc(*FEW_KERNELS, GOALLOC_CACHE=str(cache)).returncode == 0
+    planted(cache)
+    assert goalloc(*FEW_KERNELS, GOALLOC_CACHE=str(cache)).returncode == 77, "the trap works where it is loaded"
+    cache.chmod(0o777)
+    ran = goalloc(*FEW_KERNELS, GOALLOC_CACHE=str(cache))
+    assert ran.returncode == 0
     assert ran.stderr.count("for this run only") == 1
     assert f"{cache}: others may write there; set GOALLOC_CACHE to a folder of your own" in ran.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.kit.root import ROOT
@@ -116,11 +118,11 @@ def test_a_signal_ends_compiled_code_that_never_comes_back(number: int, tmp_path
 
 
 def test_kernels_give_the_interpreter_free() -> None:
-    from goalloc_cli.importers.exectrace.write.emit import emit
-    from goalloc_cli.model.loop import replay_batch
+    from goalloc_cli.model.books.tally import tally
 
-    assert replay_batch.targetoptions["nogil"]
-    assert emit.targetoptions["nogil"]
+    tally(np.zeros(1, np.uint8), np.zeros(1, np.uint32), np.zeros(64, np.int64))
+    (code,) = tally.codes.values()
+    assert type(code.call)._flags_ & ctypes.PyDLL._func_flags_ == 0
 
 
 @pytest.mark.parametrize("seconds", [0.3, 2.0])
@@ -129,7 +131,7 @@ def test_a_signal_ends_the_compiler_and_leaves_whole_files_only(seconds: float, 
         said(run, "compiling")
         time.sleep(seconds)
         assert end(run, signal.SIGTERM) == (130, "", "")
-    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".nbi", ".nbc"}
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} <= {".code"}
 
 
 def test_a_signal_before_the_first_module_is_read_is_quiet() -> None:

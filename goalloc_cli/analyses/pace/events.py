@@ -55,7 +55,8 @@ class Events:
     def births(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """For each FREE, in order, the event that made its object; for each event that makes one, the last that used it."""
         handles = int(self.columns["id"][np.isin(self.kind, OF_OBJECTS)].max(initial=0)) + 1
-        of, last = link(self.columns["kind"], self.columns["id"], handles)
+        born, of, last = (np.full(n, -1, np.int64) for n in (handles, len(self.kind), len(self.kind)))
+        link(self.columns["kind"], self.columns["id"], born, of, last)
         return of[self.kind == Kind.FREE], last
 
     def tracer_buffers(self) -> NDArray[np.bool_]:

@@ -14,23 +14,20 @@ ALLOC, FREE, TINY, SNAP_OBJECT = int(Kind.ALLOC), int(Kind.FREE), int(Kind.TINY)
 
 
 @kernel
-def link(kind, handle, handles):
+def link(kind, handle, born, of, last):
     """For each FREE the event of its object's birth, else -1; for each birth the last event that used the object.
 
     Args:
         kind, handle: columns of a trace that was checked, shape (n,).
-        handles: more than any handle of an object.
+        born: to work in, -1, as many as there are handles of objects.
+        of, last: out, -1, shape (n,).
     """
-    n = len(kind)
-    born = np.full(handles, -1, np.int64)
-    of = np.full(n, -1, np.int64)
-    last = np.full(n, -1, np.int64)
-    for i in range(n):
+    for i in range(len(kind)):
         k = kind[i] & KIND_MASK
         if k not in (ALLOC, FREE, TINY, SNAP_OBJECT):
             continue
         h = np.int64(handle[i])
-        if h >= handles:
+        if h >= len(born):
             continue
         if k in (ALLOC, SNAP_OBJECT):
             born[h] = i
@@ -40,24 +37,19 @@ def link(kind, handle, handles):
         elif born[h] >= 0:
             of[i] = born[h]
             born[h] = -1
-    return of, last
-
 
 @kernel
-def turnbull(counts, rounds):
+def turnbull(counts, rounds, p, room):
     """The distribution of what is known as intervals of bins only, by expectation and maximisation.
 
     Args:
         counts: f8, how many lie between bin l and bin r, shape (bins, bins + 1); bin `bins` is beyond all others.
         rounds: how often the estimate is bettered.
-
-    Returns:
-        f8, the probability of each bin, shape (bins + 1,).
+        p: f8, the probability of each bin, all alike, shape (bins + 1,); bettered.
+        room: to work in, f8, zeros, shape (2, bins + 2).
     """
     bins = counts.shape[0]
-    p = np.full(bins + 1, 1.0 / (bins + 1))
-    below = np.zeros(bins + 2)
-    change = np.zeros(bins + 2)
+    below, change = room[0], room[1]
     for _ in range(rounds):
         for b in range(bins + 1):
             below[b + 1] = below[b] + p[b]
@@ -76,7 +68,6 @@ def turnbull(counts, rounds):
             total += p[b]
         for b in range(bins + 1):
             p[b] /= max(total, 1e-300)
-    return p
 
 
 @kernel

@@ -9,6 +9,7 @@ from goalloc_cli.analyses.verify.setright import cache_true_span, give_up, offer
 from goalloc_cli.analyses.verify.setright_pages import claim_pages, hold_offered, move_span, undo_pages
 from goalloc_cli.analyses.verify.truth import page_at, span_start
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import trailing_zeros
 from goalloc_cli.model.loop import BOUND, NOSCAN
 from goalloc_cli.model.malloc import TINY_SPC, born, malloc_large
 from goalloc_cli.model.mcache import find_free_word, prepare_for_sweep, refill
@@ -17,7 +18,7 @@ from goalloc_cli.model.spans.mheap import alloc_span, free_span, page_of
 from goalloc_cli.model.spans.sweep import is_stale
 from goalloc_cli.model.tables.heap import LOCK_SMALL, NO_SPAN, NONE, SPAN_IN_USE
 from goalloc_cli.model.tables.objects import name_object
-from goalloc_cli.model.tables.pallocbits import ZERO, trailing_zeros
+from goalloc_cli.model.tables.pallocbits import ZERO
 from goalloc_cli.model.tables.slotbits import is_live
 
 # Rows of the score, and its columns.

@@ -6,6 +6,7 @@ For recordings of Go 1.23 and later: span sets and the bitmap page heap.
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.spans.mcentral_sets import push, push_front
 from goalloc_cli.model.spans.sweep import is_being_swept, is_swept, is_unswept, sweep_span
 from goalloc_cli.model.sweeping.underway import forget
@@ -18,7 +19,7 @@ from goalloc_cli.model.tables.heap import (
     SWEPT_OUT_OF_ORDER,
 )
 from goalloc_cli.model.tables.nodes import free_node
-from goalloc_cli.model.tables.pallocbits import low_bits, popcount
+from goalloc_cli.model.tables.pallocbits import low_bits
 from goalloc_cli.model.tables.slotbits import load_alloc_cache
 
 MOST_OFFERS = 3

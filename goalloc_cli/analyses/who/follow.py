@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.sizeclass import size_classes
 from goalloc_cli.errors import TraceError
@@ -74,7 +74,7 @@ def classes_of(design: Design) -> Classes:
     return Classes(class_of, sizes, np.array([*limits, design.tiny_size, design.page_size], np.int64))
 
 
-@bare
+@kernel
 def slot_of(classes, size, noscan):
     """Span class and bytes of the slot of a request."""
     small, header_limit, tiny, page = classes.limits[0], classes.limits[1], classes.limits[2], classes.limits[3]
@@ -89,7 +89,7 @@ def slot_of(classes, size, noscan):
     return 2 * size_class + noscan, classes.slot[size_class]
 
 
-@bare
+@kernel
 def row_of(books, owner, kind_of, spc, stack):
     """The number of the row of an owner, a type, a span class and a stack, which is made at its first use."""
     state, slots, rows = books.state, books.slots, books.rows
@@ -111,7 +111,7 @@ def row_of(books, owner, kind_of, spc, stack):
     return number
 
 
-@bare
+@kernel
 def grow(books, number, objects, size):
     """A row has more live objects, or fewer; first, what it had at the last peak is kept."""
     row, state = books.rows[number], books.state
@@ -126,7 +126,7 @@ def grow(books, number, objects, size):
         state[PEAK] += 1
 
 
-@bare
+@kernel
 def count(row, size, slot, bound):
     """Count one allocation."""
     row.allocs += 1

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.rows.fields import FNV_START, FNV_STEP, look_up
 from goalloc_cli.importers.rows.json import starts
 
@@ -89,7 +89,7 @@ NEWLINE, TAB, SPACE, COMMA, COLON, DOT, OPEN, CLOSE, QUERY, X = b"\n\t ,:.()?x"
 ZERO, NINE, A, F, T = b"09aft"
 
 
-@bare
+@kernel
 def hex_at(data, at):
     """The number behind 0x, and where it ends; -1 if there is none."""
     value = np.int64(0)
@@ -106,7 +106,7 @@ def hex_at(data, at):
     return (value, at) if first < at < first + 15 else (np.int64(-1), at)
 
 
-@bare
+@kernel
 def addr_and_slot(data, at, record):
     """Fill in both from their first digit on; return where the second ends, -1 if they are not there."""
     addr, at = hex_at(data, at)
@@ -120,19 +120,19 @@ def addr_and_slot(data, at, record):
     return at
 
 
-@bare
+@kernel
 def line_end(data, at, end):
     while at < end and data[at] != NEWLINE:
         at += 1
     return at
 
 
-@bare
+@kernel
 def is_event(data, at):
     return data[at] == T and (starts(data, at, AT_ALLOC) or starts(data, at, AT_FREE) or starts(data, at, AT_GC))
 
 
-@bare
+@kernel
 def next_event(data, at, end):
     """The next place where an event starts; else the start of the last line, which may go on, or `end`."""
     line = at
@@ -147,7 +147,7 @@ def next_event(data, at, end):
     return max(line, end - SLACK)
 
 
-@bare
+@kernel
 def fits(request, slot):
     """Whether a slot is one that this request may have been given (any release: rounding costs 15.6 % at most)."""
     waste = slot - request
@@ -156,7 +156,7 @@ def fits(request, slot):
     return waste < 16 or waste * 6 < slot or (request > 32 << 10 and waste < 8192)
 
 
-@bare
+@kernel
 def place_at(data, at, end):
     """Where the file and line that a tab begins end; -1 if this is no such line."""
     colon = -1
@@ -170,7 +170,7 @@ def place_at(data, at, end):
     return end if 0 <= colon < end - 1 else -1
 
 
-@bare
+@kernel
 def function_end(data, at, end):
     """Where the name of a function ends in a line of a stack: at its last parenthesis; -1 if this is no such line."""
     if data[end - 1] != CLOSE:
@@ -181,7 +181,7 @@ def function_end(data, at, end):
     return -1
 
 
-@bare
+@kernel
 def hash_of(data, at, end):
     hashed = FNV_START
     for i in range(at, end):
@@ -189,7 +189,7 @@ def hash_of(data, at, end):
     return hashed
 
 
-@bare
+@kernel
 def begin(data, after, stop, record, found):
     """An allocation: what its first line tells, behind the slot."""
     found[:] = 0
@@ -203,7 +203,7 @@ def begin(data, after, stop, record, found):
         record.pointers = NO_POINTERS
 
 
-@bare
+@kernel
 def read_stack(data, at, end, record, found):
     """Read the lines of a record up to a blank one, or another record; return where it ends, `end` if it does not, and the
     hash of its calls (0: it has none): what of a frame is the same at every visit, the function and the place."""
@@ -250,7 +250,7 @@ def read_stack(data, at, end, record, found):
     return end, hashed
 
 
-@bare
+@kernel
 def pointers_by_size(record):
     """Requests below 16 bytes: without pointers they share a block of 16, with pointers they get a slot of 8."""
     if record.request and record.request < 16:
@@ -261,7 +261,7 @@ def pointers_by_size(record):
     return UNKNOWN
 
 
-@bare
+@kernel
 def pointers_by_page(record, pages, cycle):
     """What an object of the same size on the same page has told since the last cycle.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, part
+from goalloc_cli.compiled.jit import inner, kernel
 
 WORD = 64
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -44,13 +44,13 @@ def new_handles(most: int) -> Handles:
     return Handles(low, middle, words(len(middle)))
 
 
-@part
+@inner
 def lowest_bit(word):
     """Number of the lowest set bit of a word that is not 0."""
     return LOWEST[((word & (~word + np.uint64(1))) * DE_BRUIJN) >> np.uint64(58)]
 
 
-@bare
+@kernel
 def take_handle(low, middle, top):
     """Take the smallest free handle."""
     t = 0
@@ -67,7 +67,7 @@ def take_handle(low, middle, top):
     return handle
 
 
-@part
+@inner
 def give_handle(low, middle, top, handle):
     """Make a handle free again."""
     one = np.uint64(1)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.rows.fields import (
     ADDR,
     FIELDS,
@@ -56,7 +56,7 @@ def cell_ends(delimiter: str) -> NDArray[np.bool_]:
     return ends
 
 
-@bare
+@kernel
 def another_number(data, at, value, end, field):
     """A whole number that is written otherwise: 48.0, of a size or address 0x30; and where it ends, CUT where there is none.
 
@@ -71,7 +71,7 @@ def another_number(data, at, value, end, field):
     return value, past_zeros(data, end, field)
 
 
-@bare
+@kernel
 def line_at(data, at, columns, ends, row, texts, numbers):
     """Set the fields of a line; return where it ends, CUT if it is not plain."""
     for column in range(len(columns)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.common.ids import REALLOC
 from goalloc_cli.trace.event import BOUND as BOUND_FLAG
 from goalloc_cli.trace.event import NOSCAN as NOSCAN_FLAG
@@ -115,7 +115,7 @@ FIELD_NAME = np.array([packed(name) for name in FIELDS], np.uint64)
 FIELD_NUMBER = np.array(list(FIELDS.values()), np.int64)
 
 
-@bare
+@kernel
 def field_named(name):
     """The field of this name, packed."""
     for i in range(len(FIELD_NAME)):
@@ -124,7 +124,7 @@ def field_named(name):
     return SKIPPED
 
 
-@bare
+@kernel
 def op_of(hashed):
     """The op whose name has this hash."""
     for i in range(len(OP_HASH)):
@@ -133,7 +133,7 @@ def op_of(hashed):
     return NO_OP
 
 
-@bare
+@kernel
 def look_up(texts, numbers, hashed):
     """The number (from 1 on) of a type or name that has been met before, -1 if it has not."""
     mask = len(texts) - 1
@@ -156,20 +156,20 @@ def enter(texts, numbers, hashed, number):
     numbers[slot] = number
 
 
-@bare
+@kernel
 def key_of_text(hashed):
     """The key of an id that is a text."""
     return np.int64(hashed >> np.uint64(4)) | MOST_KEY
 
 
-@bare
+@kernel
 def clear(row):
     """Forget the row before."""
     for field in range(ROW):
         row[field] = 0
 
 
-@bare
+@kernel
 def set_field(row, field, kind, value, hashed, texts, numbers):
     """Give a field its value; return whether the scanner may go on."""
     if field == SKIPPED or kind == NOTHING:
@@ -199,7 +199,7 @@ def set_field(row, field, kind, value, hashed, texts, numbers):
     return True
 
 
-@bare
+@kernel
 def arg_of(row, kind):
     """What goes into the column `arg`: the field that the kind has for it, or `arg` itself."""
     seen = row[SEEN]
@@ -212,7 +212,7 @@ def arg_of(row, kind):
     return row[ARG]
 
 
-@bare
+@kernel
 def put_event(row, out, n, where):
     """Add the event of a row, or both of `gc` or `realloc`; return how many there are then, -1 if it is not all right."""
     kind = row[OP]

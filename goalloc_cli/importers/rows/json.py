@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.rows.fields import (
     ADDR,
     FIELD_TEXT,
@@ -48,7 +48,7 @@ RUE, ALSE, ULL = (np.frombuffer(rest, np.uint8) for rest in (b"rue", b"alse", b"
 """What follows the first letter of true, false and null."""
 
 
-@bare
+@kernel
 def starts(data, at, text):
     """Whether the text stands at `at`."""
     for i in range(len(text)):  # noqa: SIM110 (a kernel)
@@ -57,14 +57,14 @@ def starts(data, at, text):
     return True
 
 
-@bare
+@kernel
 def skip_space(data, at):
     while data[at] == SPACE or data[at] == 9 or data[at] == 13:
         at += 1
     return at
 
 
-@bare
+@kernel
 def number_at(data, at):
     """A whole number, and where it ends; CUT where there is none that is plain and short."""
     negative = data[at] == MINUS
@@ -82,7 +82,7 @@ def number_at(data, at):
     return -value if negative else value, at
 
 
-@bare
+@kernel
 def hex_at(data, at):
     """A number such as 0x1f, and where it ends; CUT where there is none that is short."""
     if data[at] != ZERO or data[at + 1] | LOWER_CASE != LETTER_X:
@@ -103,7 +103,7 @@ def hex_at(data, at):
     return value, at if at > first else CUT
 
 
-@bare
+@kernel
 def set_hex(row, field, data, begin, end):
     """Give a size or address the number of a text such as 0x1f; return whether the scanner may go on."""
     value, after = hex_at(data, begin)
@@ -114,7 +114,7 @@ def set_hex(row, field, data, begin, end):
     return True
 
 
-@bare
+@kernel
 def past_zeros(data, at, field):
     """Where the .0 ends that a whole number may have behind it; CUT where there is something else."""
     if field == SKIPPED or not IS_NUMBER[field]:
@@ -127,7 +127,7 @@ def past_zeros(data, at, field):
     return at
 
 
-@bare
+@kernel
 def text_at(data, at):
     """The hash of the text behind a quote, its first eight bytes, and where its closing quote is; CUT if it is not plain."""
     hashed = FNV_START
@@ -146,7 +146,7 @@ def text_at(data, at):
     return hashed, name, at
 
 
-@bare
+@kernel
 def object_at(data, at, row, texts, numbers):
     """Set the fields of the object at an opening brace; return where its line ends, CUT if it is not plain."""
     at += 1

@@ -10,7 +10,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 import numpy as np
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.importers.common.ids import REALLOC
 from goalloc_cli.importers.rows.fields import (
     FIELD_TEXT,
@@ -49,7 +49,7 @@ KINDS = frozenset(map(int, Kind))
 NO_P = 0xFFFF
 
 
-@bare
+@kernel
 def big_endian(data, at, length):
     value = np.int64(0)
     for i in range(at, at + length):
@@ -57,7 +57,7 @@ def big_endian(data, at, length):
     return value
 
 
-@bare
+@kernel
 def integer_at(data, at):
     """A whole number of any width, and where it ends; CUT where there is something else, or beyond 2^63."""
     first = np.int64(data[at])
@@ -85,7 +85,7 @@ def integer_at(data, at):
     return np.int64(0), CUT
 
 
-@bare
+@kernel
 def text_of(data, at):
     """Where the text at `at` begins, and how long it is; CUT where there is none of at most 64 KiB."""
     first = np.int64(data[at])
@@ -98,7 +98,7 @@ def text_of(data, at):
     return CUT, np.int64(0)
 
 
-@bare
+@kernel
 def hash_of(data, begin, end):
     """The hash of a text."""
     hashed = FNV_START
@@ -107,7 +107,7 @@ def hash_of(data, begin, end):
     return hashed
 
 
-@bare
+@kernel
 def array_at(data, at, out, n, where):
     """Add the event of an array of numbers; return where it ends, CUT if it is not plain."""
     length = np.int64(data[at]) - 0x90
@@ -144,7 +144,7 @@ def array_at(data, at, out, n, where):
     return at
 
 
-@bare
+@kernel
 def map_at(data, at, end, row, texts, numbers):
     """Set the fields of a small map; return where it ends, CUT if it is not plain or goes beyond `end`."""
     entries = np.int64(data[at]) - 0x80

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import inner, kernel
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.tables.heap import SPAN_IN_USE
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
-from goalloc_cli.model.tables.pallocbits import ZERO, bit, popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, bit
 from goalloc_cli.model.tables.slotbits import TINY_SPC, is_live, marks_word
 
 SHARED = ("tail_waste", "span_metadata", "free_slots_cached", "free_slots", "tiny_waste")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.design.choices import Scavenger
 from goalloc_cli.model.pacing.memory import NEVER
 from goalloc_cli.model.pages.touched import huge_room, untouched_bytes
 from goalloc_cli.model.tables.heap import NO_SPAN, SPANCLASSES
 from goalloc_cli.model.tables.metadata import arena_record_bytes, mcache_record_bytes, span_record_bytes
-from goalloc_cli.model.tables.pallocbits import popcount
 from goalloc_cli.model.tables.slotbits import TINY_SPC
 
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.tables.heap import NO_SPAN, PAGES, SPAN_IN_USE, SPAN_STACK
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
-from goalloc_cli.model.tables.pallocbits import ZERO, bit, popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, bit
 from goalloc_cli.results.pictures import (
     CACHED,
     CLOSED,
@@ -66,7 +67,7 @@ class Mapper:
         planes = np.empty((len(PLANES) - 1, cells), np.uint8)
         types, owners = np.empty(cells, np.int32), np.zeros(cells if len(owner_of) else 0, np.int32)
         pages = np.zeros(NKINDS + 1, np.int64)
-        work = Work(self.seen, self.next, owner_of, self.cached)
+        work = Work(self.seen, self.next, owner_of, self.cached, np.zeros(NKINDS, np.int64))
         draw_frame(heap, objects, most, shift, work, planes, types, owners, pages)
         at = (int(row["event"]), int(row["time_ns"]), int(row["total_alloc"]))
         return Frame(*at, why, first >> shift, shift, planes, types, owners, tuple(pages.tolist()))
@@ -83,6 +84,8 @@ class Work(NamedTuple):
     """By handle, who allocated the object; empty where the trace does not tell."""
     cached: NDArray[np.uint64]
     """A bit for each page, none set."""
+    kinds: NDArray[np.int64]
+    """Pages of each kind in one cell, none. Shape (NKINDS,)."""
 
 
 @kernel
@@ -101,11 +104,11 @@ def draw_frame(heap, objects, most, shift, work, planes, types, owners, pages):
     """
     look_at_objects(objects, most, work)
     mark_cached(heap, work.cached, 1)
-    draw_pages(heap, objects, work, shift, np.zeros(NKINDS, np.int64), planes, types, owners, pages)
+    draw_pages(heap, objects, work, shift, work.kinds, planes, types, owners, pages)
     mark_cached(heap, work.cached, 0)
 
 
-@bare
+@kernel
 def look_at_objects(objects, most, work):
     """Remember a live object of each span among `most` objects, in turns, so that all have been looked at some time."""
     at, left, n = work.next[0], min(most, len(objects)), len(objects)
@@ -122,7 +125,7 @@ def look_at_objects(objects, most, work):
     work.next[0] = at
 
 
-@bare
+@kernel
 def mark_cached(heap, cached, on):
     """Set the bits of the pages that the Ps cache, or clear their words again."""
     for p in range(heap.nprocs):
@@ -132,7 +135,7 @@ def mark_cached(heap, cached, on):
             cached[word] = cached[word] | cache.page_cache_bits if on else ZERO
 
 
-@bare
+@kernel
 def draw_pages(heap, objects, work, shift, kinds, planes, types, owners, pages):
     """Draw page after page; where several lie in a cell, their numbers are summed up until it is full. `kinds`: NKINDS
     numbers to count in."""
@@ -187,7 +190,7 @@ def draw_pages(heap, objects, work, shift, kinds, planes, types, owners, pages):
         fill_in(planes, cell, all_full, all_gone, inside, all_live)
 
 
-@bare
+@kernel
 def fill_in(planes, cell, all_full, all_gone, inside, all_live):
     """A cell is complete: `inside` of its pages are of spans with slots; of these the per cents live and dead, and the live
     objects of the spans, are summed up."""
@@ -198,7 +201,7 @@ def fill_in(planes, cell, all_full, all_gone, inside, all_live):
     planes[1, cell], planes[2, cell], planes[5, cell] = full, gone, min(all_live, MOST)
 
 
-@bare
+@kernel
 def free_kind(heap, cached, page):
     """What a page without a span is."""
     word, at = page >> 6, bit(page & 63)
@@ -209,7 +212,7 @@ def free_kind(heap, cached, page):
     return CLOSED if heap.allocated_bits[word] & at != ZERO else FREE
 
 
-@bare
+@kernel
 def live_slots(heap, span):
     """How many slots of a span hold a live object."""
     n = 0
@@ -218,7 +221,7 @@ def live_slots(heap, span):
     return n
 
 
-@bare
+@kernel
 def tell(heap, objects, work, s, planes, types, owners, cell, live, inside):
     """The class, age, type and owner of a cell are those of its first span with anything live, else of its first span."""
     span = heap.spans[s]

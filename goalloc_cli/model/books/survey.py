@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner, kernel
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.tables.heap import (
     FULL,
     LOCKS,
@@ -15,7 +16,6 @@ from goalloc_cli.model.tables.heap import (
     SWEEP_CAUSES,
 )
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
-from goalloc_cli.model.tables.pallocbits import popcount
 from goalloc_cli.model.tables.slotbits import TINY_SPC
 from goalloc_cli.results.outcome import (
     ARENA,

@@ -9,18 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount, trailing_zeros
 from goalloc_cli.model.pages.scavengeindex import note_free, note_in_use
 from goalloc_cli.model.tables.heap import CHUNK_PAGES, NONE
-from goalloc_cli.model.tables.pallocbits import (
-    ZERO,
-    clear_range,
-    find_zeros,
-    get_bit,
-    popcount,
-    set_range,
-    trailing_ones,
-    trailing_zeros,
-)
+from goalloc_cli.model.tables.pallocbits import ZERO, clear_range, find_zeros, get_bit, set_range, trailing_ones
 
 
 @inner

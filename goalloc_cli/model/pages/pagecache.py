@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.pages.pagealloc_radix import find_run, summarize
 from goalloc_cli.model.pages.scavengeindex import note_free
 from goalloc_cli.model.tables.heap import LOCK_PAGE_CACHE, NONE
-from goalloc_cli.model.tables.pallocbits import ZERO, find_ones, highest, low_bits, popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, find_ones, highest, low_bits
 
 
 @inner

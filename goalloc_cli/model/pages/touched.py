@@ -8,7 +8,8 @@ written.
 from __future__ import annotations
 
 from goalloc_cli.compiled.jit import inner
-from goalloc_cli.model.tables.pallocbits import ZERO, clear_range, popcount, set_range
+from goalloc_cli.compiled.words import popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, clear_range, set_range
 
 
 @inner

@@ -23,7 +23,15 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import inner, kernel
-from goalloc_cli.model.proof.checkcounts import check_cycle, check_places, check_requests, check_runs, check_sums
+from goalloc_cli.compiled.words import popcount
+from goalloc_cli.model.proof.checkcounts import (
+    check_cycle,
+    check_places,
+    check_requests,
+    check_runs,
+    check_sums,
+    new_sums,
+)
 from goalloc_cli.model.proof.checkqueues import check_queues
 from goalloc_cli.model.spans.mheap import page_of
 from goalloc_cli.model.stack import is_pooled, order_of, span_of_piece
@@ -39,7 +47,7 @@ from goalloc_cli.model.tables.heap import (
     STACK_ORDERS,
 )
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
-from goalloc_cli.model.tables.pallocbits import ZERO, find_zeros, get_bit, low_bits, popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, find_zeros, get_bit, low_bits
 from goalloc_cli.model.tables.slotbits import TINY_SPC, is_live, sharers
 
 BROKEN = {
@@ -87,17 +95,17 @@ def check(heap: np.record, objects: np.ndarray) -> str:
         heap: HEAP record.
         objects: OBJECT rows by handle.
     """
-    return BROKEN.get(int(first_broken(heap, objects)), "")
+    return BROKEN.get(int(first_broken(heap, objects, new_sums(len(heap.by_spc), int(heap.span_rows)))), "")
 
 
 @kernel
-def first_broken(heap, objects):
+def first_broken(heap, objects, sums):
     """Number of the first broken invariant, 0 where all hold. Walks spans, pages and objects: slow."""
     broken = check_pages(heap)
     if broken == 0:
         broken = check_bytes(heap)
     if broken == 0:
-        broken = check_spans(heap)
+        broken = check_spans(heap, sums)
     if broken == 0:
         broken = check_queues(heap)
     if broken == 0:
@@ -105,11 +113,11 @@ def first_broken(heap, objects):
     if broken == 0:
         broken = check_caches(heap)
     if broken == 0:
-        broken = check_stacks(heap)
+        broken = check_stacks(heap, sums)
     if broken == 0:
-        broken = check_sums(heap)
+        broken = check_sums(heap, sums)
     if broken == 0:
-        broken = check_requests(heap, objects)
+        broken = check_requests(heap, objects, sums)
     if broken == 0:
         broken = check_places(heap)
     if broken == 0:
@@ -211,9 +219,9 @@ def check_bytes(heap):
 
 
 @inner
-def check_spans(heap):
+def check_spans(heap, sums):
     """Invariants 6 to 9, 13 and 15 to 18: each span by itself, and the sums over them."""
-    used = np.zeros(len(heap.by_spc), np.int64)
+    used = sums.used
     for s in range(1, heap.span_rows):
         span = heap.spans[s]
         if span.state == SPAN_DEAD:
@@ -305,9 +313,9 @@ def check_caches(heap):
 
 
 @inner
-def check_stacks(heap):
+def check_stacks(heap, sums):
     """Invariant 27: the pieces of a pool span are in use, in a P's cache or free."""
-    cached = np.zeros(heap.span_rows, np.int64)
+    cached = sums.cached
     for p in range(heap.nprocs):
         for order in range(STACK_ORDERS):
             held = 0

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.design.choices import Pages
 from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.sweeping.underway import may_overlap
 from goalloc_cli.model.tables.heap import NO_RUN, NO_SPAN, NONE, SPAN_IN_USE, SWEPT_REFILL
 from goalloc_cli.model.tables.objects import OBJECT_BOUND, OBJECT_LIVE
-from goalloc_cli.model.tables.pallocbits import get_bit, popcount
+from goalloc_cli.model.tables.pallocbits import get_bit
 from goalloc_cli.model.tables.slotbits import count_marked
 
 
+class Sums(NamedTuple):
+    """Room for what is summed up over spans and objects: i8, zeros, by span class but for `cached`."""
+
+    used: NDArray[np.int64]
+    spans: NDArray[np.int64]
+    span_bytes: NDArray[np.int64]
+    live: NDArray[np.int64]
+    live_bytes: NDArray[np.int64]
+    found_bytes: NDArray[np.int64]
+    requested: NDArray[np.int64]
+    bound: NDArray[np.int64]
+    cached: NDArray[np.int64]
+    """Pieces of stacks in the caches of Ps, by span row."""
+
+
+def new_sums(classes: int, spans: int) -> Sums:
+    """Room for the sums over so many span classes and span rows."""
+    return Sums(*np.zeros((len(Sums._fields) - 1, classes), np.int64), np.zeros(spans, np.int64))
+
+
 @inner
-def check_sums(heap):
+def check_sums(heap, sums):
     """Counters by span class are the sums over its spans, and those of the heap the sums over classes."""
-    classes = len(heap.by_spc)
-    spans, span_bytes = np.zeros(classes, np.int64), np.zeros(classes, np.int64)
-    live = np.zeros(classes, np.int64)
-    live_bytes = np.zeros(classes, np.int64)
-    found_bytes = np.zeros(classes, np.int64)
+    spans, span_bytes, found_bytes = sums.spans, sums.span_bytes, sums.found_bytes
+    live, live_bytes = sums.live, sums.live_bytes
     for s in range(1, heap.span_rows):
         span = heap.spans[s]
         if span.state != SPAN_IN_USE:
@@ -38,7 +59,7 @@ def check_sums(heap):
     swept = heap.stats.swept[SWEPT_REFILL]
     for p in range(heap.nprocs):
         refills += heap.mcaches[p].refills
-    for spc in range(classes):
+    for spc in range(len(spans)):
         by = heap.by_spc[spc]
         if by.spans != spans[spc] or by.span_bytes != span_bytes[spc] or by.span_allocs - by.span_frees != by.spans:
             return 25
@@ -61,9 +82,9 @@ def check_sums(heap):
 
 
 @inner
-def check_requests(heap, objects):
+def check_requests(heap, objects, sums):
     """What live objects asked for adds up, and each has room in its slot."""
-    requested, bound = np.zeros(len(heap.by_spc), np.int64), np.zeros(len(heap.by_spc), np.int64)
+    requested, bound = sums.requested, sums.bound
     for obj in range(len(objects)):
         row = objects[obj]
         if not row.label & OBJECT_LIVE or row.loc == NONE:

@@ -111,7 +111,7 @@ def wrong_runs(heap: np.record) -> str:
     if found is None:
         return "a list of free runs never ends, or meets another"
     in_tree = np.zeros(len(runs), np.int64)
-    if not trees_end(runs, heap.run_trees, in_tree):
+    if not trees_end(runs, heap.run_trees, in_tree, np.zeros((2, len(runs) + 1), np.int64)):
         return "a tree of free runs is none"
     is_listed = np.zeros(len(runs), np.bool_)
     if has_lists:
@@ -181,13 +181,13 @@ def lasts_right(following, starts, lasts, end):
 
 
 @kernel
-def trees_end(runs, roots, seen):
+def trees_end(runs, roots, seen, room):
     """True where each run stands in a tree once, below its parent, and knows the longest below it.
 
     seen: out, the number of each run's tree, counted from 1; 0 for those in none.
+    room: to work in, (2, len(runs) + 1) i8.
     """
-    waiting = np.zeros(len(runs) + 1, np.int64)
-    order = np.zeros(len(runs) + 1, np.int64)
+    waiting, order = room[0], room[1]
     for tree in range(len(roots)):
         n, visited = 0, 0
         if roots[tree] != 0:

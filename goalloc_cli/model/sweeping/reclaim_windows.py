@@ -17,6 +17,7 @@ from goalloc_cli.model.spans.mcentral import file_swept
 from goalloc_cli.model.spans.mheap import page_of
 from goalloc_cli.model.spans.sweep import is_unswept, sweep_span
 from goalloc_cli.model.tables.heap import LOCK_RECLAIM, NO_SPAN, NONE, PAGES, SPAN_IN_USE, SWEPT_RECLAIM
+from goalloc_cli.model.tables.rows import SILENT
 from goalloc_cli.model.tables.slotbits import count_marked
 
 MARKED = 0
@@ -24,8 +25,6 @@ UNMARKED = 1
 UNKNOWN = 2
 """What is known of a span's page mark."""
 
-MOST_SILENT = 2048
-"""Spans of unknown page mark that one call of the reclaimer can choose from."""
 SPAN, MARKS, NEXT, SPARED = range(4)
 """Columns of what it chooses from: the span; its marked objects; its place in the next sweep, or NONE; 1 where it was passed
 by before, with as many, else 0."""
@@ -129,7 +128,7 @@ def choose_silent(heap, npages):
     gc.silent_told = 1
     silent = gc.reclaim_bytes >> heap.knobs.page_shift
     gc.reclaim_bytes = NONE
-    found = np.zeros((MOST_SILENT, 4), np.int64)
+    found = heap.silent
     count = 0
     page = gc.reclaim_page
     credit = gc.reclaim_credit
@@ -203,7 +202,7 @@ def survey_window(heap, page, end, found, count):
                 swept += span.npages
                 if count_marked(heap, span, heap.gc.cycle) == 0:
                     freed += span.npages
-            elif mark == UNKNOWN and count < MOST_SILENT:
+            elif mark == UNKNOWN and count < SILENT:
                 add_found(heap, s, found, count)
                 count += 1
         page = first + span.npages

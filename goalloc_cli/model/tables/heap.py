@@ -17,7 +17,7 @@ import numpy as np
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.sizeclass import MAX_CLASSES
 from goalloc_cli.model.tables.limits import CHUNK_PAGES, PAGES, PS, QUEUE_NODES, RUNS, SLOT_WORDS, SPANS
-from goalloc_cli.model.tables.rows import EVIDENCE, PACED, table
+from goalloc_cli.model.tables.rows import EVIDENCE, PACED, SILENT, table
 from goalloc_cli.results.outcome import SAMPLE
 
 CHUNKS = PAGES // CHUNK_PAGES
@@ -379,6 +379,7 @@ HEAP = aligned(
         ("central", CENTRAL, (SPANCLASSES,)),
         ("marks", MARKS, (SPANCLASSES,)),
         ("mcaches", MCACHE, (PS,)),
+        ("silent", "<i8", (SILENT, 4)),  # what a call of the reclaimer chooses from (reclaim_windows.py)
         ("chunks", CHUNK, (CHUNKS,)),
         ("allocated_bits", "<u8", (PAGES // 64,)),  # bit set: the page is allocated, cached by a P or not grown
         ("scavenged_bits", "<u8", (PAGES // 64,)),  # bit set: the page is free and released

@@ -6,54 +6,15 @@ is cast here and nowhere else.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic
 
 from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.words import popcount, trailing_zeros
 from goalloc_cli.model.tables.heap import NONE
 
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
 ZERO = np.uint64(0)
-
-if numba.config.DISABLE_JIT:
-
-    def trailing_zeros(word):
-        """Number of zero bits below the lowest set bit of a word that is not 0."""
-        word = int(word)
-        return (word & -word).bit_length() - 1
-
-    def popcount(word):
-        """Number of set bits in a word."""
-        return int(word).bit_count()
-
-else:
-
-    @intrinsic
-    def _cttz(typingctx, word):
-        def codegen(context, builder, signature, args):
-            return builder.cttz(args[0], context.get_constant(types.boolean, True))
-
-        return types.uint64(types.uint64), codegen
-
-    @intrinsic
-    def _ctpop(typingctx, word):
-        def codegen(context, builder, signature, args):
-            return builder.ctpop(args[0])
-
-        return types.uint64(types.uint64), codegen
-
-    @inner
-    def trailing_zeros(word):
-        """Number of zero bits below the lowest set bit of a word that is not 0."""
-        return np.int64(_cttz(np.uint64(word)))
-
-    @inner
-    def popcount(word):
-        """Number of set bits in a word."""
-        return np.int64(_ctpop(np.uint64(word)))
 
 
 @inner

@@ -27,3 +27,6 @@ EVIDENCE = table(  # see evidence.py
     "EVIDENCE", told="<i8", cycle="<i8", live="<i8", gap="<i8", first_gap="<i8", refills="<i8", foreseen="<i8", run="<i8",
     low="<i8", unnamed="<i8",
 )  # fmt: skip
+
+SILENT = 2048
+"""Spans of unknown page mark that one call of the reclaimer can choose from."""

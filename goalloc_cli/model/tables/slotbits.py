@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import apart, inner
+from goalloc_cli.compiled.words import popcount
 from goalloc_cli.model.tables.heap import FAULT_SLOT_WORDS, NONE, SLOT_WORDS
-from goalloc_cli.model.tables.pallocbits import ZERO, bit, low_bits, popcount
+from goalloc_cli.model.tables.pallocbits import ZERO, bit, low_bits
 
 TINY_SPC = 5
 """The span class whose slots are blocks of tiny objects: class 2 (16 bytes), noscan."""

@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.exectrace.infer.cycles import FLUSHES, NEVER, Code, Cycles
 from goalloc_cli.importers.exectrace.slots.window import Window, roomy
 from goalloc_cli.importers.exectrace.wire.decode import Ev
@@ -60,7 +60,7 @@ EFFECT[[Ev.GO_STOP, Ev.GO_BLOCK, Ev.GO_DESTROY, Ev.GO_DESTROY_SYSCALL]] = STOPS
 EFFECT[[Ev.GO_STATUS, Ev.GO_STATUS_STACK]] = TELLS
 
 
-@part
+@inner
 def goroutine_after(kind, a, b, running):
     """The goroutine that an M runs after an event of it, -1: none."""
     effect = EFFECT[kind]
@@ -73,7 +73,7 @@ def goroutine_after(kind, a, b, running):
     return running
 
 
-@part
+@inner
 def take_place(waiting, goroutine):
     """The place kept for a goroutine among those that wait, which it leaves; -1 where it is none of them."""
     for at in range(len(waiting)):
@@ -83,7 +83,7 @@ def take_place(waiting, goroutine):
     return np.int64(-1)
 
 
-@part
+@inner
 def take_pending(preempted, waiters, goroutine):
     """The place of the refill whose alloc a goroutine has not reported, -1 for none; and how many still wait."""
     for at in range(waiters):
@@ -94,7 +94,7 @@ def take_pending(preempted, waiters, goroutine):
     return np.int64(-1), waiters
 
 
-@part
+@inner
 def came_free(kind, row, slot, since, until, r, s):
     """Whether slot `s` of span `r` came free between two places: by a sweep, or as the span was made."""
     for q in range(until - 1, since, -1):
@@ -159,7 +159,7 @@ BY_EVENT = ("before", "position", "moved")
 """Columns of `Late` with an entry for each event."""
 
 
-@bare
+@kernel
 def find_late(kind, a, b, m, p, code, row, slot, owner, begin, floor, spc_of, slots_of, starts, late):
     """Find every late alloc from place `begin` on that belongs to `floor` or behind it; return how many.
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.exectrace.slots.check import went_unseen
 from goalloc_cli.importers.exectrace.slots.slots import Heap
@@ -93,7 +93,7 @@ def infer(kind, order, row, slot, owner, spans, objects, occupant, changed, born
     return count
 
 
-@part
+@inner
 def end_span(span, q, occupant, out, count):
     """Write the deaths of all that lives in a span, before place `q`; return the number of events written so far."""
     if span.spc < 0:

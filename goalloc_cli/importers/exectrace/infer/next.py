@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.slots.window import Window
 from goalloc_cli.importers.exectrace.wire.decode import Ev
@@ -35,7 +35,7 @@ Array = NDArray[np.int64]
 
 
 @kernel
-def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, last, told):
+def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, last, told, room):
     """Find the spans that a cycle frees nothing in and the next one does, in the order in which that sweeps them.
 
     Write (place of the reclaimer's first call in the cycle, an object) for each.
@@ -47,13 +47,12 @@ def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, l
         cycle: cycles that ended before the window.
         first, last: of the cycles that are to be told.
         told: out, shape (n, 2); what does not fit is dropped.
+        room: to work in, i8, -1, shape (3, spans).
 
     Returns:
         How many; and the place of the GCEnd before the first call that is to be told later, the number of events if none is.
     """
-    swept = np.full(len(wanted), -1, np.int64)
-    swept_next = np.full(len(wanted), -1, np.int64)
-    oldest = np.full(len(wanted), -1, np.int64)
+    swept, swept_next, oldest = room[0], room[1], room[2]
     count = 0
     called = -1
     began = 0
@@ -79,7 +78,7 @@ def find_order(kind, code, row, owner, carried, wanted, free_at, cycle, first, l
     return count, len(kind)
 
 
-@part
+@inner
 def next_end(kind, q):
     """Place of the next GCEnd behind q, or of the end."""
     while q < len(kind) and kind[q] != GC_END:
@@ -87,7 +86,7 @@ def next_end(kind, q):
     return q
 
 
-@part
+@inner
 def mark_swept(kind, row, owner, q, end, cycle, swept):
     """Note the spans in which something is freed from place q on, before `end`."""
     for at in range(q, end):
@@ -95,7 +94,7 @@ def mark_swept(kind, row, owner, q, end, cycle, swept):
             swept[row[at]] = cycle
 
 
-@part
+@inner
 def list_next(kind, code, row, owner, wanted, known, end, cycle, q, told, count):
     """Go through the sweep that begins at `end`, but for the flushes of mcaches, refills and the reclaimer: they choose
     their own order."""
@@ -154,7 +153,7 @@ class NextSweeps:
         before = int(np.count_nonzero(ends < window.carried))
         count, self.hold = find_order(
             window.kind, window.code, window.row, window.owner, window.carried, wanted, free_at, before, self._next, last,
-            told,
+            told, np.full((3, len(wanted)), -1, np.int64),
         )  # fmt: skip
         self._next = max(self._next, last + 1)
         if len(window) - self.hold > MOST_HELD:

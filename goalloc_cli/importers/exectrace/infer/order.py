@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.infer.stop import bring_forward
 from goalloc_cli.importers.exectrace.wire.decode import IDLE, RUNNING, SYSCALL, Ev, Events
@@ -95,7 +95,7 @@ def stamped(ticks, bounds, before, key):
             key[i] = last
 
 
-@part
+@inner
 def is_ready(kind, a, b, m, owner, sequence, asked):
     """Whether the Ps are in the state that an event of M `m` needs.
 
@@ -115,7 +115,7 @@ def is_ready(kind, a, b, m, owner, sequence, asked):
     return True
 
 
-@part
+@inner
 def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     """Keep the state of the Ps; return whether an event may have made another M's ready."""
     if kind == PROC_START:
@@ -144,7 +144,7 @@ def follow_ps(kind, a, b, p, m, owner, sequence, asked):
     return True
 
 
-@bare
+@kernel
 def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, asked, order, pairs):
     """Write the events of all Ms in the order of `key`, but none before the Ps are ready for it.
 
@@ -235,7 +235,7 @@ def merge(key, ticks, bounds, kind, a, b, p_of, head, owner, sequence, started, 
     return -1
 
 
-@part
+@inner
 def burst_start(i, bounds, m_of, burst):
     """First event of the burst of event `i`: the one whose stamp is the real time."""
     first, last = bounds[m_of[i]], i

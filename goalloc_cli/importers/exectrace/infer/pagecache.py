@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 
 BLOCK = 64
 """Pages of a page cache."""
@@ -37,7 +37,7 @@ ALLOC, FREE = 1, 0
 Array = NDArray[np.int64]
 
 
-@part
+@inner
 def find_run(taken, end, npages, low):
     """The lowest `npages` free pages in a row below `end`, none of them below `low`; -1."""
     run = 0
@@ -48,7 +48,7 @@ def find_run(taken, end, npages, low):
     return -1
 
 
-@part
+@inner
 def find_in_block(held, p, npages):
     """The lowest `npages` pages in a row that the cache of P `p` holds, as an offset in its block; -1."""
     run = 0
@@ -59,7 +59,7 @@ def find_in_block(held, p, npages):
     return -1
 
 
-@part
+@inner
 def fill(taken, end, base, held, p, low):
     """Give P `p` all free pages of the block of the lowest free page."""
     i = find_run(taken, end, 1, low)
@@ -72,7 +72,7 @@ def fill(taken, end, base, held, p, low):
             taken[base[p] + k] = True
 
 
-@part
+@inner
 def mark(pages, first, npages, value):
     """Set so many entries of a table by page, as far as it goes. (To assign to a slice takes the compiler seconds.)"""
     end = first + npages
@@ -132,24 +132,42 @@ def explained(events, taken, end, npages_at, base, held, looks):
     return count
 
 
+@inner
+def assign(to, what):
+    """Copy one array into another."""
+    for i in range(len(what)):
+        to[i] = what[i]
+
+
 @kernel
-def try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held, looks):
-    """Try every start of the cache of P `p`; write the best to `best_base` and `best_held`; return what it explains."""
+def try_all(events, known, end, p, blocks, best_base, best_held, looks, tried):
+    """Try every start of the cache of P `p`; write the best to `best_base` and `best_held`; return what it explains.
+
+    known: taken, npages_at, base and held, as `explained` has them; tried: the like and room for a P's pages, to work in.
+    """
+    taken, npages_at, base, held = known
+    tried_taken, tried_npages, tried_base, tried_held, start_held = tried
     best = -1
     for b in range(-1, len(blocks)):
         for first in range(BLOCK):
             if looks[0] < 0 or (b >= 0 and (blocks[b] + first >= end or taken[blocks[b] + first])):
                 continue
-            tried, tried_base, tried_held = taken.copy(), base.copy(), held.copy()
+            assign(tried_taken, taken)
+            assign(tried_npages, npages_at)
+            assign(tried_base, base)
+            for other in range(len(held)):
+                assign(tried_held[other], held[other])
             mark(tried_held[p], 0, BLOCK, False)
             if b >= 0:
                 tried_base[p] = blocks[b]
                 for k in range(first, BLOCK):
                     if blocks[b] + k < end and not taken[blocks[b] + k]:
                         tried_held[p, k] = True
-                        tried[blocks[b] + k] = True
-            start_base, start_held = tried_base[p], tried_held[p].copy()
-            count = explained(events, tried, end, npages_at.copy(), tried_base, tried_held, looks)
+                        tried_taken[blocks[b] + k] = True
+            start_base = tried_base[p]
+            for k in range(BLOCK):
+                start_held[k] = tried_held[p, k]
+            count = explained(events, tried_taken, end, tried_npages, tried_base, tried_held, looks)
             if count > best:
                 best = count
                 best_base[0] = start_base
@@ -205,7 +223,9 @@ def search(events: Array, taken: NDArray[np.bool_], end: int, npages_at: Array, 
             starts = np.arange(0, end, BLOCK)
             blocks = starts[~np.logical_and.reduceat(taken[:end], starts)][:MOST_BLOCKS]
             best_base, best_held = np.zeros(1, np.int64), np.zeros(BLOCK, np.bool_)
-            if try_all(events, taken, end, npages_at, base, held, p, blocks, best_base, best_held, looks) > now:
+            known = (taken, npages_at, base, held)
+            tried = (*(np.empty_like(table) for table in known), np.zeros(BLOCK, np.bool_))
+            if try_all(events, known, end, p, blocks, best_base, best_held, looks, tried) > now:
                 base[p], held[p] = best_base[0], best_held
             taken[base[p] + np.flatnonzero(held[p])] = True
     return {p: (int(base[p]), sum(1 << k for k in np.flatnonzero(held[p]).tolist())) for p in users if bool(held[p].any())}

@@ -60,16 +60,15 @@ class Snapshot:
 
 
 @kernel
-def first_uses(kind, m, p, code, row, slot, owner, spc_of, snapshot_rows, ms, ps, used, cached, grew_by, grew_at):
+def first_uses(kind, m, p, code, row, slot, owner, spc_of, snapshot_rows, refilled, known, used, cached, grew_by, grew_at):
     """Look ahead to the end of the first cycle.
 
     Args:
+        refilled, known: to work in, False: per M, and per P and class.
         used: out, per snapshot span: position of its first alloc.
         cached: out, per snapshot span: the P that used it before it refilled (it must have held it), -1.
         grew_by, grew_at: out, per class: the P that first took a new span for it, and where; -1.
     """
-    refilled = np.zeros(ms, np.bool_)
-    known = np.zeros(ps * CLASSES, np.bool_)
     flushed = False
     for q in range(len(kind)):
         k = kind[q]
@@ -114,7 +113,7 @@ def take_snapshot(window: Window, cycles: Cycles, ps: int, lowest: int, random_s
     grew_by, grew_at = np.full(CLASSES, -1, np.int64), np.full(CLASSES, -1, np.int64)
     first_uses(
         window.kind, window.m, window.p, window.code, window.row, window.slot, window.owner, spc, count,
-        window.ms, ps, used, cached, grew_by, grew_at,
+        np.zeros(window.ms, np.bool_), np.zeros(ps * CLASSES, np.bool_), used, cached, grew_by, grew_at,
     )  # fmt: skip
     objects = np.flatnonzero((window.kind == Ev.HEAP_OBJECT) & (window.owner >= 0))
     live = np.bincount(window.row[objects], minlength=count)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events
 
 SPAN, HEAP_OBJECT, OBJECT_ALLOC = int(Ev.SPAN), int(Ev.HEAP_OBJECT), int(Ev.OBJECT_ALLOC)
@@ -30,7 +30,7 @@ NOTHING = 0
 """Kind of an event that says nothing."""
 
 
-@part
+@inner
 def first_of_snapshot(kind, bounds):
     """(M, event) of the first span that existed when the recording began; -1 where there is none."""
     for m in range(len(bounds) - 1):
@@ -85,7 +85,7 @@ def bring_forward(kind, latest, bounds):
     return stop
 
 
-@part
+@inner
 def is_first_of_turn(kind, bounds, m, i):
     """Whether an alloc is the first that its M reports since it took up a goroutine, and needed no refill."""
     for j in range(i - 1, max(bounds[m], i - MOST_BETWEEN) - 1, -1):

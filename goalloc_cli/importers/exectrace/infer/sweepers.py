@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.infer.late import goroutine_after
 from goalloc_cli.importers.exectrace.slots.window import Window
@@ -39,7 +39,7 @@ STARTING = np.zeros(256, np.bool_)
 STARTING[[Ev.GC_BEGIN, Ev.STW_BEGIN, Ev.PROCS_CHANGE, Ev.GC_END, Ev.STW_END, Ev.GO_STOP]] = True
 
 
-@part
+@inner
 def starts_cycle(kind, m, q, who):
     """Whether M `who` sweeps at place q because it starts a cycle, or stops the world: then it does so in order.
 
@@ -51,7 +51,7 @@ def starts_cycle(kind, m, q, who):
     return True
 
 
-@bare
+@kernel
 def is_for_refill(kind, m, row, q, who, r):
     """Whether M `who` sweeps span `r` at place q for a refill, which takes that span: its next alloc lies in it.
 
@@ -67,7 +67,7 @@ def is_for_refill(kind, m, row, q, who, r):
     return False
 
 
-@bare
+@kernel
 def sweeper_of(sweepers, goroutine, kind, m, q, who, several_ps):
     """Which sweeper a goroutine is, that sweeps on M `who` before place q; with several Ps nobody is known to be ALONE."""
     for k in range(len(sweepers)):
@@ -76,7 +76,7 @@ def sweeper_of(sweepers, goroutine, kind, m, q, who, several_ps):
     return np.int64(OTHER if several_ps or starts_cycle(kind, m, q, who) else ALONE)
 
 
-@bare
+@kernel
 def find_sweepers(kind, a, b, m, code, running_on, found, count):
     """Write (goroutine, sweeper) of every goroutine seen to sweep in the background or in runtime.GC; return how many.
 
@@ -121,7 +121,7 @@ def new_sweeps(spans: int) -> Sweeps:
     return Sweeps(first, last, np.zeros(spans, np.int64), cycle, np.zeros(1, np.int64))
 
 
-@bare
+@kernel
 def find_sweeps(kind, row, owner, begin, rows, sweeps, sweep):
     """Write OPENS and CLOSES to the first and the last free of each sweep that events of others stand between.
 
@@ -148,7 +148,7 @@ def find_sweeps(kind, row, owner, begin, rows, sweeps, sweep):
     sweeps.ended[0] = cycle
 
 
-@part
+@inner
 def mark_sweep(first, last, frees, sweep):
     """The same for one sweep of `frees` frees, between two places."""
     if first >= 0 and last - first >= frees:

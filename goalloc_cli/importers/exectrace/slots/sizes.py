@@ -12,12 +12,12 @@ Go: runtime/malloc.go, mallocgc (which request gets which slot), runtime/mbitmap
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import bare
+from goalloc_cli.compiled.jit import kernel
 from goalloc_cli.design.gosizes import HEADER_ABOVE, HEADER_BYTES, LARGEST_SMALL, PAGE, TINY_BYTES, TINY_SPC
 from goalloc_cli.trace.event import BOUND
 
 
-@bare
+@kernel
 def request(spc, slot_bytes, npages, type_bytes, slot_of):
     """The size asked for, and the flag BOUND where it is only the largest that it can have been.
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.design.gosizes import HEADER_ABOVE, PAGE, PAGES_OF, SIZE_OF, SPAN_CLASSES, TINY_SPC
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.decode import CLASS_BITS, Ev
@@ -102,7 +102,7 @@ def slots_in(npages, spc, inline_marks, size_of):
     return room // size
 
 
-@part
+@inner
 def is_span(spc, kind_class, npages, pages_of):
     """Whether there is such a span."""
     if kind_class == 1:
@@ -112,7 +112,7 @@ def is_span(spc, kind_class, npages, pages_of):
     return spc <= 1 or npages == pages_of[spc >> 1]
 
 
-@part
+@inner
 def fault(heap, code, time):
     """Count a fault."""
     if heap.faults[code] == 0:
@@ -120,7 +120,7 @@ def fault(heap, code, time):
     heap.faults[code] += 1
 
 
-@part
+@inner
 def pair_up(i, low, high, early, pairs, found):
     """Pair event `i` with those that came before it and need it: whose place lies from `low` to below `high`.
 
@@ -139,7 +139,7 @@ def pair_up(i, low, high, early, pairs, found):
     return found
 
 
-@bare
+@kernel
 def walk(kind, time, a, b, order, objects, inline_marks, lossy, size_of, pages_of, heap, row, slot, owner, waiting, pairs):
     """Follow every span and slot through a generation's events; return the number of pairs found in the wrong order.
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import bare, kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.compiled.keyed import EMPTY, KEY, OWNER, find, remove
 from goalloc_cli.importers.exectrace.infer.late import EFFECT, GO_RUNNING, STARTS, STOPS
 from goalloc_cli.importers.exectrace.wire.decode import Ev
@@ -85,7 +85,7 @@ class State(NamedTuple):
 GOROUTINES, FREE_ROW, ROWS, REGIONS, FREE_REGION, WHOS, ASKED, KINDS, TASKS = range(9)
 
 
-@part
+@inner
 def row_of(state, goroutine, kind):
     """The row of a goroutine, which is made if there is none; of a kind of its own, if its kind is not known.
 
@@ -116,7 +116,7 @@ def row_of(state, goroutine, kind):
     return row
 
 
-@part
+@inner
 def forget(state, row):
     """A goroutine has ended."""
     gone = state.goroutines[row]
@@ -128,7 +128,7 @@ def forget(state, row):
     state.counts[GOROUTINES] -= 1
 
 
-@part
+@inner
 def enter_region(state, row, task, text):
     """A goroutine begins a region."""
     counts = state.counts
@@ -143,7 +143,7 @@ def enter_region(state, row, task, text):
     state.goroutines[row].region = at
 
 
-@part
+@inner
 def leave_region(state, row):
     """A goroutine ends the region that it began last; that of one that began before the recording changes nothing."""
     at = state.goroutines[row].region
@@ -154,7 +154,7 @@ def leave_region(state, row):
     state.counts[FREE_REGION] = at
 
 
-@part
+@inner
 def task_of(state, row):
     """The id of the task that a goroutine is in, 0 for none."""
     at = state.goroutines[row].region
@@ -163,7 +163,7 @@ def task_of(state, row):
     return state.goroutines[row].task
 
 
-@part
+@inner
 def who_is(state, row):
     """The number of (kind, task, region) of what an M runs."""
     kind, task, region = UNKNOWN, np.int64(0), np.int64(0)
@@ -188,7 +188,7 @@ def who_is(state, row):
     return number
 
 
-@part
+@inner
 def schedule(state, k, a, b, m):
     """Follow an event that says what an M runs, or makes a goroutine."""
     running = state.running
@@ -209,7 +209,7 @@ def schedule(state, k, a, b, m):
     state.works_for[m] = STALE
 
 
-@part
+@inner
 def follow_user(state, k, a, b, m):
     """Follow an event of a user task or region."""
     row = state.running[m]
@@ -240,7 +240,7 @@ def follow_user(state, k, a, b, m):
         leave_region(state, row)
 
 
-@part
+@inner
 def ask(state, stack, m):
     """Note the first stacks of a goroutine of a kind of its own: one may be missing in the tables."""
     row, at = state.running[m], state.counts[ASKED]
@@ -259,7 +259,7 @@ HAS_STACK = np.zeros(256, np.bool_)
 HAS_STACK[[Ev.GO_STOP, Ev.GO_BLOCK, Ev.GC_BEGIN, Ev.STW_BEGIN]] = True
 
 
-@bare
+@kernel
 def follow(kind, a, b, m, who, begin, state):
     """Write -1 - the number of who allocates to `who` at every alloc from place `begin` on; to `b`, at the end of every
     cycle, how many goroutines there are."""

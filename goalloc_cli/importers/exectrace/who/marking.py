@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.exectrace.infer.late import EFFECT, GO_RUNNING, STARTS, STOPS, TELLS
 from goalloc_cli.importers.exectrace.wire.decode import Ev, Events
 
@@ -57,7 +57,7 @@ def new_marking(ms: int) -> Marking:
     )  # fmt: skip
 
 
-@part
+@inner
 def place_of(assists, goroutine):
     """The entry of a goroutine, -1 where there is none."""
     for at in range(len(assists)):
@@ -66,7 +66,7 @@ def place_of(assists, goroutine):
     return -1
 
 
-@part
+@inner
 def does_now(marking, m, what, now):
     """From here on an M does `what`."""
     before = marking.does[m]
@@ -76,7 +76,7 @@ def does_now(marking, m, what, now):
     marking.does[m], marking.since[m] = what, now
 
 
-@part
+@inner
 def begin_assist(marking, goroutine):
     """A goroutine assists from here on."""
     if place_of(marking.assists, goroutine) < 0:
@@ -85,7 +85,7 @@ def begin_assist(marking, goroutine):
             marking.assists[at] = goroutine
 
 
-@part
+@inner
 def end_cycle(marking, now, us_per_tick):
     """A cycle ends: microseconds of workers, and below them of assists; both begin anew."""
     for m in range(len(marking.does)):

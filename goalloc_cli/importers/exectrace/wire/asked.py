@@ -22,7 +22,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.importers.common.calls import CallTable
 from goalloc_cli.importers.exectrace.wire.tables import Tables
 
@@ -39,13 +39,13 @@ OBJECT_ALLOC = 132
 PAGE = 8192
 
 
-@part
+@inner
 def asked(size, stack):
     """What the column `b` holds above the type for a message; a stack beyond all numbers is not known."""
     return TOLD | (size & SIZE_MASK) << SIZE_AT | (stack if 0 <= stack <= STACK_MASK else 0) << STACK_AT
 
 
-@part
+@inner
 def asked_size(b, spc, npages):
     """The size asked for, of an object in a slot of span class `spc` or, where that is 0 or 1, in `npages` of its own."""
     size = b >> SIZE_AT & SIZE_MASK

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.asked import KEY, TYPE_MASK, asked
 from goalloc_cli.importers.exectrace.wire.scan import NO_M
@@ -152,7 +152,7 @@ def new_streams(ms: int) -> Streams:
     return Streams(np.full(ms, -1, np.int64), np.zeros(ms, np.int64), np.zeros(ms, np.bool_))
 
 
-@part
+@inner
 def second(ev, args):
     """What `b` holds of an event with three arguments or more."""
     if ev in (SPAN, SPAN_ALLOC):
@@ -169,17 +169,17 @@ def second(ev, args):
 
 @kernel
 def decode_events(
-    data, start, stop, time, m, m_ids, arity, kept, asked_key, streams, kind, ticks, chained, a, b, m_of, p_of
+    data, start, stop, time, m, m_ids, arity, kept, asked_key, streams, args, kind, ticks, chained, a, b, m_of, p_of
 ):
     """Fill the columns of the kept events, and find the P of each; return how many they are.
 
+    args: room for the arguments of one event, (6,) i8.
     A message with `asked_key` is no event of its own: it tells of the allocation that follows.
 
     The P of an M is told on its own stream: ProcStart and ProcStatus(running) give it, ProcStop and a ProcSteal from
     itself take it away. A ProcStatus of another P (forEachP writes those) changes nothing.
     """
     count = 0
-    args = np.zeros(6, np.int64)
     told = np.int64(0)
     for k in range(len(start)):
         if k == 0 or m[k] != m[k - 1]:
@@ -268,7 +268,7 @@ def decode(wire: Wire, generation: int, streams: Streams, room: Events) -> Event
     count = int(
         decode_events(
             batches.data, batches.start, batches.stop, batches.time, batches.m, wire.m_ids, ARITY, KEPT, key,
-            streams, room.kind, room.time, room.chained, room.a, room.b, room.m, room.p,
+            streams, np.zeros(6, np.int64), room.kind, room.time, room.chained, room.a, room.b, room.m, room.p,
         )
     )  # fmt: skip
     events = Events(

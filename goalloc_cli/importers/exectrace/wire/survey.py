@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
-from goalloc_cli.compiled.words import word_at, zeros_below
+from goalloc_cli.compiled.jit import inner, kernel
+from goalloc_cli.compiled.words import trailing_zeros, word_at
 from goalloc_cli.design.gosizes import SPAN_CLASSES
 from goalloc_cli.errors import TraceError
 from goalloc_cli.importers.exectrace.wire.damage import SET_GODEBUG, Break
@@ -99,7 +99,7 @@ def look(data, start, stop, m, generation, nobody, arity, kept, looked_at, count
         counts[generation] += count
 
 
-@part
+@inner
 def behind(data, at, end, arity):
     """The offset behind the event at `at`; -1 where it is not known or runs past its batch, which ends at `end`."""
     arguments = arity[data[at]]
@@ -113,7 +113,7 @@ def behind(data, at, end, arity):
             if ends:
                 ends &= ends - np.uint64(1)
         if ends:
-            at += (zeros_below(ends) >> 3) + 1
+            at += (trailing_zeros(ends) >> 3) + 1
             return at if at <= end else -1
     for _ in range(arguments + 1):
         length = 1
@@ -126,7 +126,7 @@ def behind(data, at, end, arity):
     return at
 
 
-@part
+@inner
 def look_at(data, at, end, what, found, made):
     """Note the P or the span that an event is about; return whether there can be such a one."""
     _dt, at = uvarint_at(data, at + 1, end)

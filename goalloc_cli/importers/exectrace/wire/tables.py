@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from goalloc_cli.compiled.jit import kernel, part
-from goalloc_cli.compiled.words import word_at, zeros_below
+from goalloc_cli.compiled.jit import inner, kernel
+from goalloc_cli.compiled.words import trailing_zeros, word_at
 from goalloc_cli.importers.exectrace.wire.damage import DamageError
 from goalloc_cli.trace.event import TypeInfo
 from goalloc_cli.trace.ranges import MAX_BYTES
@@ -32,19 +32,19 @@ HIGH_BITS = np.uint64(0x8080808080808080)
 """Of each byte of a word, the bit that says that the number goes on."""
 
 
-@part
+@inner
 def uvarint_at(data, at, stop):
     """The number at `at` and the offset behind it; an offset of -1 where `stop` cuts it off."""
     if 0 <= at <= len(data) - 8:
         word = word_at(data, at)
         ends = ~word & HIGH_BITS
         if ends:
-            behind = at + (zeros_below(ends) >> 3) + 1
+            behind = at + (trailing_zeros(ends) >> 3) + 1
             return (packed(word & (ends ^ (ends - np.uint64(1)))), behind) if behind <= stop else (np.int64(0), -1)
     return uvarint_bytewise(data, at, stop)
 
 
-@part
+@inner
 def packed(word):
     """The number whose seven bits a byte are those of a word."""
     word = (word & np.uint64(0x007F007F007F007F)) | (word & np.uint64(0x7F007F007F007F00)) >> np.uint64(1)
@@ -52,7 +52,7 @@ def packed(word):
     return np.int64((word & np.uint64(0x0FFFFFFF)) | (word & np.uint64(0x0FFFFFFF00000000)) >> np.uint64(4))
 
 
-@part
+@inner
 def uvarint_bytewise(data, at, stop):
     """The same, for long numbers and near the end."""
     value = np.uint64(0)
@@ -145,25 +145,11 @@ def index_types(data, at, stop, out):
 
 
 @kernel
-def function_ids(data, at, frames):
-    """String ids of the functions of a stack whose first frame is at `at`."""
-    out = np.zeros(frames, np.int64)
-    for i in range(frames):
-        _pc, at = uvarint_at(data, at, len(data))
-        out[i], at = uvarint_at(data, at, len(data))
-        _file, at = uvarint_at(data, at, len(data))
-        _line, at = uvarint_at(data, at, len(data))
-    return out
-
-
-@kernel
-def read_frames(data, at, frames):
-    """PC, function, file and line of the frames of a stack whose first is at `at`; shape (frames, 4)."""
-    out = np.zeros((frames, 4), np.int64)
-    for i in range(frames):
+def read_frames(data, at, out):
+    """PC, function, file and line of the frames of a stack whose first is at `at`; out: i8, shape (frames, 4)."""
+    for i in range(len(out)):
         for j in range(4):
             out[i, j], at = uvarint_at(data, at, len(data))
-    return out
 
 
 class Tables:
@@ -219,15 +205,16 @@ class Tables:
         known = self._functions.get((generation, key))
         if known is not None:
             return known
-        data, at, frames = self._stacks.get((generation, key), (b"", 0, 0))
-        ids = function_ids(np.frombuffer(data, np.uint8), at, frames).tolist()
+        ids = self.frames(generation, key)[:, 1].tolist()
         names = self._functions[generation, key] = tuple(self.string(generation, i) for i in ids)
         return names
 
     def frames(self, generation: int, key: int) -> Index:
         """PC, function, file and line (ids of strings) of every frame of a stack, innermost first; shape (n, 4)."""
         data, at, frames = self._stacks.get((generation, key), (b"", 0, 0))
-        return read_frames(np.frombuffer(data, np.uint8), at, frames)  # type: ignore[no-any-return]
+        found = np.zeros((frames, 4), np.int64)
+        read_frames(np.frombuffer(data, np.uint8), at, found)
+        return found
 
     def string_with(self, generation: int, start: bytes) -> int:
         """The id of a string of a generation that begins so; -1: none does."""

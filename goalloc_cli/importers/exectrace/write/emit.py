@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import bare, part
+from goalloc_cli.compiled.jit import inner, kernel
 from goalloc_cli.design.gosizes import PAGE
 from goalloc_cli.importers.common.handles import give_handle, take_handle
 from goalloc_cli.importers.exectrace.infer.cycles import Act, Code
@@ -67,7 +67,7 @@ SILENT[[Ev.GO_CREATE, Ev.GO_CREATE_BLOCKED, Ev.GO_CREATE_SYSCALL, Ev.USER_TASK_B
 SILENT[[Ev.USER_REGION_BEGIN, Ev.USER_REGION_END]] = True
 
 
-@part
+@inner
 def put_time(out, st, ns, step):
     """Write the time, if it is `step` later than the last one written."""
     if ns - st.last_ns >= step:
@@ -75,7 +75,7 @@ def put_time(out, st, ns, step):
         st.last_ns = ns
 
 
-@part
+@inner
 def numbered(st, held, u):
     """The number of type `u` in the trace, given at its first use."""
     if u == 0:
@@ -88,7 +88,7 @@ def numbered(st, held, u):
     return held.number[u]
 
 
-@part
+@inner
 def put_owner(out, st, src, held, owner, p):
     """Write for whom P works, if that is another than before."""
     at = p if p != NO_P else len(held.works_for) - 1
@@ -97,7 +97,7 @@ def put_owner(out, st, src, held, owner, p):
         put(out, st, WORKS_FOR, p, 0, 0, owner, 0)
 
 
-@part
+@inner
 def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write the alloc of event `i` by P `p`."""
     r = src.row[i]
@@ -134,7 +134,7 @@ def put_alloc(out, st, src, held, i, p, several_ps, base_addr):
     put(out, st, ALLOC | noscan | bound, p, handle, size, arg, base_addr + span.base * PAGE + src.slot[i] * span.size)
 
 
-@part
+@inner
 def gather_dead(st, src, held):
     """Collect the handles of what the starting cycle will free."""
     count = 0
@@ -149,7 +149,7 @@ def gather_dead(st, src, held):
     st.free_next, st.free_end = 0, count
 
 
-@part
+@inner
 def put_span_free(out, st, src, held, r, p, base_addr):
     """Write that span `r` was given back."""
     if src.spans[r].spc >= 0:
@@ -163,7 +163,7 @@ def put_span_free(out, st, src, held, r, p, base_addr):
         held.span_handle[r] = -1
 
 
-@part
+@inner
 def put_span_alloc(out, st, src, held, i, p, several_ps, base_addr):
     """Write that the span of event `i` was made; first, that those are gone that stood there (Go 1.23 loses frees)."""
     r = src.row[i]
@@ -182,7 +182,7 @@ def put_span_alloc(out, st, src, held, i, p, several_ps, base_addr):
     put(out, st, MANUAL_ALLOC, p, handle, span.npages, 0 if span.stacks else 1, base_addr + span.base * PAGE)
 
 
-@part
+@inner
 def put_stack(out, st, src, held, i, p, base_addr):
     """Write an alloc or free of a goroutine stack; a stack that was not seen before cannot be freed."""
     at = src.a[i]
@@ -200,7 +200,7 @@ def put_stack(out, st, src, held, i, p, base_addr):
         put(out, st, K_STACK_ALLOC, p, handle, 1 << (src.b[i] - 1), 0, base_addr + at * 2048)
 
 
-@part
+@inner
 def put_flush(out, st, held, p):
     """Write that the mcaches of all Ps were flushed."""
     put(out, st, K_FLUSH, p, 0, 0, 0, 0)
@@ -209,7 +209,7 @@ def put_flush(out, st, held, p):
         uncache(held, q, CLASSES - 1)
 
 
-@part
+@inner
 def act(out, st, src, held, ns, several_ps, base_addr):
     """Do the next action."""
     what, value = src.actions[st.act, 1], src.actions[st.act, 2]
@@ -238,7 +238,7 @@ def act(out, st, src, held, ns, several_ps, base_addr):
         uncache(held, value, CLASSES - 1)
 
 
-@part
+@inner
 def control(out, st, src, held, i, ns, several_ps):
     """Follow an event of the scheduler or the collector."""
     k, m = src.kind[i], src.m[i]
@@ -294,7 +294,7 @@ def control(out, st, src, held, i, ns, several_ps):
     held.goroutine[m] = goroutine_after(k, src.a[i], src.b[i], held.goroutine[m])
 
 
-@part
+@inner
 def put_free_os(out, st, src, held, i):
     """Write that debug.FreeOSMemory released everything, before the first that its goroutine does after the cycle.
 
@@ -307,7 +307,7 @@ def put_free_os(out, st, src, held, i):
         st.freeing = -1
 
 
-@bare
+@kernel
 def emit(out, st, src, held, until, room, several_ps, base_addr, first_key, ns_per_tick):
     """Write events until `room` are written, place `until` is reached, or `dying` is to be sorted (`free_next` is 0)."""
     while st.count < room and (st.q < until or st.free_next < st.free_end):

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import part
+from goalloc_cli.compiled.jit import inner
 from goalloc_cli.importers.exectrace.infer.late import CLASSES
 from goalloc_cli.trace.event import Kind
 
 MCACHE_FLUSH = int(Kind.MCACHE_FLUSH)
 
 
-@part
+@inner
 def put(out, st, kind, p, handle, size, arg, addr):
     """Write one event."""
     at = st.count
@@ -21,7 +21,7 @@ def put(out, st, kind, p, handle, size, arg, addr):
     st.count += 1
 
 
-@part
+@inner
 def uncache(held, p, spc):
     """Note that P `p` no longer holds spans of class `spc` and below."""
     for k in range(p * CLASSES, p * CLASSES + spc + 1):
@@ -30,7 +30,7 @@ def uncache(held, p, spc):
             held.current[k] = -1
 
 
-@part
+@inner
 def flush_once(out, st, held, p):
     """Flush the mcache of P `p` if it was not yet in this cycle (mcache.go, prepareForSweep)."""
     if held.flushed[p] != st.ends:

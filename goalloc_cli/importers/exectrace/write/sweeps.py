@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import part
+from goalloc_cli.compiled.jit import inner
 from goalloc_cli.importers.exectrace.infer.cycles import Code
 from goalloc_cli.importers.exectrace.infer.sweepers import (
     ALONE,
@@ -26,7 +26,7 @@ K_SWEEP_RECLAIM, K_SWEEP_END = int(Kind.SWEEP_RECLAIM), int(Kind.SWEEP_END)
 CREDIT, CACHE, RECLAIM = int(Code.SWEEP_CREDIT), int(Code.SWEEP_CACHE), int(Code.SWEEP_RECLAIM)
 
 
-@part
+@inner
 def put_sweep_hint(out, st, src, held, i, handle, several_ps):
     """Write who swept the span of the free `i`, at its first free in a cycle; and with several Ps, when that sweep ended."""
     r = src.row[i]
@@ -42,7 +42,7 @@ def put_sweep_hint(out, st, src, held, i, handle, several_ps):
         put(out, st, K_SWEEP_END, NO_P, 0, held.sweep_number[r], 0, 0)
 
 
-@part
+@inner
 def put_sweeper(out, st, src, held, i, handle, several_ps):
     """Write who swept the span of the free `i`."""
     r, m = src.row[i], src.m[i]
