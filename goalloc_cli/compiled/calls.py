@@ -21,6 +21,23 @@ Kind: TypeAlias = Any
 INTEGER, UNSIGNED, BOOLEAN, FLOAT, RECORD, ARRAY = "i", "u", "b", "f", "record", "array"
 
 
+def address_by_name(array: np.ndarray) -> int:
+    """Where the elements of an array are: NumPy's own way, two microseconds."""
+    return int(array.ctypes.data)
+
+
+def address_in_place(array: np.ndarray) -> int | None:
+    """The same from the object itself, a tenth of the time. (NumPy: PyArrayObject_fields, which extensions have compiled in)"""
+    return in_memory(id(array) + HEADER).value
+
+
+HEADER = object.__basicsize__
+"""Bytes before the first field of an object."""
+in_memory = ctypes.c_void_p.from_address
+probe = np.zeros(1)
+address = address_in_place if address_in_place(probe) == address_by_name(probe) else address_by_name
+
+
 def flatten(arguments: Sequence[Any], kinds: list[Kind], flat: Flat) -> None:
     """Append what each argument is, which has to be alike for the same code to take it, and its words.
 
@@ -30,14 +47,14 @@ def flatten(arguments: Sequence[Any], kinds: list[Kind], flat: Flat) -> None:
         if isinstance(argument, np.ndarray):
             flags = argument.flags
             kinds.append((ARRAY, argument.dtype, argument.ndim, flags.c_contiguous, flags.writeable, flags.aligned))
-            flat += (None, None, argument.size, argument.itemsize, argument.ctypes.data, *argument.shape, *argument.strides)
+            flat += (None, None, argument.size, argument.itemsize, address(argument), *argument.shape, *argument.strides)
         elif isinstance(argument, tuple):
             kinds.append((type(argument), len(argument)))
             flatten(argument, kinds, flat)
         elif isinstance(argument, np.void):
             # A view: a row knows its place only so.
             kinds.append((RECORD, argument.dtype))
-            flat.append(np.asarray(argument).ctypes.data)
+            flat.append(address(np.asarray(argument)))
         elif isinstance(argument, (bool, np.bool_)):
             kinds.append(BOOLEAN)
             flat.append(int(argument))
