@@ -1,4 +1,4 @@
-"""Compile a kernel with numba, and all that it reaches, into one object file."""
+"""Compile a kernel with numba, and all that it reaches but for units, into one object file."""
 
 # mypy: allow-untyped-defs
 # (Numba has no types of its own.)
@@ -6,78 +6,116 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.core.base import BaseContext
+from numba.core import cgutils, types
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
+from numba.extending import intrinsic
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
 
 from goalloc_cli.compiled import operations
-from goalloc_cli.compiled.calls import ARRAY, BOOLEAN, FLOAT, INTEGER, NOTHING, RECORD, RETURNED, UNSIGNED, flatten
+from goalloc_cli.compiled.calls import ARRAY, BOOLEAN, FLOAT, INTEGER, NOTHING, RECORD, RETURNED, UNSIGNED, Kind
+from goalloc_cli.compiled.machine import Built
+from goalloc_cli.compiled.units import Part, returned_by
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Of every function. Without `_nrt` no reference to an array is counted, and none can be made."""
 NUMBERS = {INTEGER: types.int64, UNSIGNED: types.uint64, BOOLEAN: types.boolean, FLOAT: types.float64}
+RARE = {"opt": 2, "loop_vectorize": False, "slp_vectorize": False}
+"""How units are optimized, through which few events run: a third of the time."""
 ELSEWHERE = {"memset", "memcpy", "memmove", "log", "log2", "exp", "exp2", "pow", "sqrt", "floor", "ceil", "round", "fmod"}
-"""What compiled code may call that is not in it: functions of C's own library."""
+"""What compiled code may call that is not in it, beside units: functions of C's own library."""
 
 
-def build(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, str, bytes]:
-    """Compile a kernel for arguments such as these.
-
-    Returns:
-        What it returns (numba's names, with commas), the name of its function, and an object file for this processor.
+def build(part: Part) -> Built:
+    """Compile a kernel or a unit.
 
     Raises:
         NotImplementedError: it needs something that no object file has in it.
     """
-    dispatcher = numba.njit(**OPTIONS)(function)
-    taken = tuple(type_of(argument) for argument in arguments)
+    dispatcher = numba.njit(**OPTIONS)(part.found.function)
+    taken = tuple(types_of(list(part.kinds)))
     dispatcher.compile(taken)
     result = dispatcher.overloads[taken]
     library = result.library
-    needs = {f.name for f in library._final_module.functions if f.is_declaration and not f.name.startswith("llvm.")}
-    if needs - ELSEWHERE:
-        raise NotImplementedError(f"{function.__module__}.{function.__name__} needs {', '.join(sorted(needs - ELSEWHERE))}")
-    return name_of(result.signature.return_type), result.fndesc.llvm_func_name, library._get_compiled_object()
+    module = library._final_module
+    for below in reached(library):
+        module.link_in(below._final_module, preserve=True)
+    for function in module.functions:
+        if function.name == result.fndesc.llvm_func_name:
+            function.name = part.symbol
+        elif not function.is_declaration:
+            function.linkage = "internal"
+    optimize(library, RARE if hasattr(part.found, "part") else {})
+    outside = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")}
+    if missing := sorted(outside - ELSEWHERE - set(_UNITS)):
+        raise NotImplementedError(f"{part.module}.{part.name} needs {', '.join(missing)}")
+    calls = tuple((_UNITS[name].module, _UNITS[name].name) for name in sorted(outside & set(_UNITS)))
+    returned = name_of(result.signature.return_type)
+    told = returned_by(part.found.function) if hasattr(part.found, "part") else returned
+    if returned != told or not set(returned.split(",")) <= {NOTHING, *RETURNED}:
+        raise NotImplementedError(f"{part.module}.{part.name} returns {returned}, not {told}")
+    return Built(returned, calls, library.codegen._tm.emit_object(module))
 
 
-def type_of(argument: Any) -> types.Type:
-    """The type that a kernel is compiled for when called with an argument (`calls.flatten`)."""
-    if isinstance(argument, tuple):
-        return types.BaseTuple.from_types([type_of(part) for part in argument], type(argument))
-    kinds: list[Any] = []
-    flatten((argument,), kinds, [])
-    kind = kinds[0]
+def optimize(library: CPUCodeLibrary, how: dict[str, Any]) -> None:
+    """Optimize the code of a library, once. (Numba does it twice, to count fewer references; here none is counted.)"""
+    made = library.codegen._module_pass_manager(**how)
+    passes, *builder = made if isinstance(made, tuple) else (made,)
+    passes.run(library._final_module, *builder)
+
+
+def reached(library: CPUCodeLibrary) -> list[CPUCodeLibrary]:
+    """All libraries that one needs, each once."""
+    found = dict.fromkeys(library._linking_libraries)
+    waiting = list(found)
+    while waiting:
+        for below in waiting.pop()._linking_libraries:
+            if below not in found:
+                found[below] = None
+                waiting.append(below)
+    return list(found)
+
+
+def types_of(kinds: list[Kind]) -> list[types.Type]:
+    """The types that a kernel is compiled for (`calls.flatten`). What is read of `kinds` is taken out."""
+    found: list[types.Type] = []
+    while kinds:
+        found.append(next_type(kinds))
+    return found
+
+
+def next_type(kinds: list[Kind]) -> types.Type:
+    """The type of the first argument, which is taken out."""
+    kind = kinds.pop(0)
+    if isinstance(kind, str):
+        return NUMBERS[kind]
     if kind[0] == ARRAY:
         _, dtype, ndim, is_contiguous, is_writable, is_aligned = kind
         layout = "C" if is_contiguous else "A"
         return types.Array(from_dtype(dtype), ndim, layout, readonly=not is_writable, aligned=is_aligned)
     if kind[0] == RECORD:
         return from_dtype(np.dtype(kind[1]))
-    return NUMBERS[kind]
+    return types.BaseTuple.from_types([next_type(kinds) for _ in range(kind[1])], kind[0])
 
 
 def name_of(returned: types.Type) -> str:
-    """What a kernel returns, for `machine.Code`."""
+    """What a kernel returns (`Built.returned`)."""
     if returned == types.none:
         return NOTHING
     parts: Sequence[types.Type] = returned.types if isinstance(returned, types.BaseTuple) else (returned,)
-    names = [str(numba.core.types.unliteral(part)) for part in parts]
-    if not set(names) <= set(RETURNED):
-        raise NotImplementedError(f"a kernel returns {returned}")
-    return ",".join(names)
+    return ",".join(str(types.unliteral(part)) for part in parts)
 
 
-# Inner kernels
+# What kernels call
 
 
 def type_of_inner(function: Callable[..., Any], options: dict[str, Any]) -> types.Type:
@@ -86,28 +124,12 @@ def type_of_inner(function: Callable[..., Any], options: dict[str, Any]) -> type
     Numba compiles a function anew for each combination of argument types, and takes every literal and every width of integer
     for a type of its own. Inner kernels know two: int64, and uint64 for bitmap words.
     """
-    options = dict(options)
-    if options.pop("apart", False):
-        _APART.add((function.__module__, function.__qualname__))
     # A function that says nothing of forceinline has it from the caller that it is compiled for.
     dispatcher = numba.njit(**OPTIONS, **{"forceinline": False, **options})(function)
     template = dispatcher.get_call_template
-
-    def get_call_template(args, kws):
-        _Linking.depth += 1
-        try:
-            return template(tuple(plain(a) for a in args), kws)
-        finally:
-            _Linking.depth -= 1
-
-    dispatcher.get_call_template = get_call_template
+    dispatcher.get_call_template = lambda args, kws: template(tuple(plain(a) for a in args), kws)
     _DISPATCHERS.append(dispatcher)
     return types.Dispatcher(dispatcher)
-
-
-def type_of_operation(name: str) -> types.Type:
-    """The type of an operation of the processor."""
-    return cpu_target.typing_context.resolve_value_type(getattr(operations, name))
 
 
 def plain(kind: types.Type) -> types.Type:
@@ -117,15 +139,38 @@ def plain(kind: types.Type) -> types.Type:
     return kind
 
 
-class _Linking:
-    """How many inner kernels are being compiled, one inside the other."""
+def type_of_operation(name: str) -> types.Type:
+    """The type of an operation of the processor."""
+    return cpu_target.typing_context.resolve_value_type(getattr(operations, name))
 
-    depth = 0
+
+def type_of_unit(function: Callable[..., Any], part: Part) -> types.Type:
+    """The type of a unit: its code is elsewhere, under the name of its symbol."""
+    taken, name = types_of(list(part.kinds)), returned_by(function)
+    parts = [] if name == NOTHING else [types.boolean if each == "bool" else types.int64 for each in name.split(",")]
+    returned = types.BaseTuple.from_types(parts) if len(parts) > 1 else parts[0] if parts else types.none
+
+    def call(context, builder, signature, args):
+        kind = context.call_conv.get_function_type(returned, taken)
+        there = cgutils.get_or_insert_function(builder.module, kind, part.symbol)
+        _, found = context.call_conv.call_function(builder, there, returned, taken, args)
+        return context.get_dummy_value() if returned == types.none else found
+
+    def unit(typingctx, *args):
+        return returned(*taken), call
+
+    context = inspect.Parameter("typingctx", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    unit.__signature__ = inspect.Signature([context, *inspect.signature(function).parameters.values()])  # type: ignore[attr-defined]
+    _UNITS[part.symbol] = part
+    operation = intrinsic(unit)
+    cpu_target.typing_context.refresh()  # which did not know of it
+    return cpu_target.typing_context.resolve_value_type(operation)
 
 
-_APART: set[tuple[str, str]] = set()
 _DISPATCHERS: list[Any] = []
 """All that were made: their types do not keep them."""
+_UNITS: dict[str, Part] = {}
+"""Those that were met, by symbol."""
 
 
 # How numba compiles, from here on
@@ -146,21 +191,10 @@ def as_it_is(context, builder, kind, at, size):
 def finalize(library: CPUCodeLibrary) -> None:
     """Close a library of compiled code.
 
-    Numba optimizes each function with everything that it calls, and again in each of its callers. An inner kernel is never
-    run by itself, so here its library is only closed; a kernel takes in all that it reaches, and is optimized once, whole.
+    Numba optimizes each function with all that it calls, and again in each of its callers. Here a kernel or unit takes in
+    all that it reaches, and is optimized once, whole (`build`).
     """
-    if _Linking.depth:
-        library._finalized = True
-        return
-    reached = dict.fromkeys(library._linking_libraries)
-    waiting = list(reached)
-    while waiting:
-        for below in waiting.pop()._linking_libraries:
-            if below not in reached:
-                reached[below] = None
-                waiting.append(below)
-    library._linking_libraries = list(reached)
-    close(library)
+    library._finalized = True
 
 
 def set_env(codegen: JITCPUCodegen, name: str, env: object) -> None:
@@ -172,15 +206,7 @@ def no_environments(result: CompileResult) -> list[object]:
     return []
 
 
-def declare_function(context, module, descriptor):
-    """Declare a compiled function; those that stand apart say so."""
-    function = declare(context, module, descriptor)
-    if (descriptor.modname, descriptor.qualname) in _APART:
-        function.attributes.add("noinline")
-    return function
-
-
-fix_index, close, declare = arrayobj.fix_integer_index, CPUCodeLibrary.finalize, BaseContext.declare_function
+fix_index = arrayobj.fix_integer_index
 types.Record.mangling_args = property(short_name)
 # Numba writes types out again and again, and a heap's takes 40 KB: a fifth of all the time that compiling took.
 types.Record.__repr__ = lambda record: short_name(record)[0]
@@ -188,4 +214,3 @@ arrayobj.fix_integer_index = as_it_is
 CPUCodeLibrary.finalize = finalize
 JITCPUCodegen.set_env = set_env
 CompileResult._find_referenced_environments = no_environments
-BaseContext.declare_function = declare_function

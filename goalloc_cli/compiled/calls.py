@@ -27,7 +27,7 @@ def address_by_name(array: np.ndarray) -> int:
 
 
 def address_in_place(array: np.ndarray) -> int | None:
-    """The same from the object itself, a tenth of the time. (NumPy: PyArrayObject_fields, which extensions have compiled in)"""
+    """The same from the object itself, in a tenth of the time. (NumPy: PyArrayObject_fields)"""
     return in_memory(id(array) + HEADER).value
 
 

@@ -1,6 +1,7 @@
-"""The decorators of compiled functions. None of them needs the compiler: a kernel that was compiled before runs without it.
+"""The decorators of compiled functions. None of them needs the compiler: what was compiled before runs without it.
 
-Where code is kept says `keeping.py`, how it is run `machine.py`, how it is made `building.py`, which alone knows numba.
+Where code is kept says `keeping.py`, what is compiled together `units.py`, how it is run `machine.py`, and how it is made
+`building.py`, which alone knows numba.
 """
 
 # mypy: allow-untyped-defs
@@ -10,11 +11,10 @@ from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
 
-from goalloc_cli.compiled.calls import Flat, flatten
-from goalloc_cli.compiled.keeping import PACKAGE, compiled_folder
+from goalloc_cli.compiled.calls import Flat, Kind, flatten
 from goalloc_cli.compiled.machine import Code, ready
+from goalloc_cli.compiled.units import Part, kinds_of
 
 AS_PYTHON = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 """Kernels run as the Python that they are written in, for a debugger."""
@@ -45,28 +45,46 @@ class Operation(Inner):
         return type_of_operation(self.function.__name__)
 
 
+class Unit(Inner):
+    """A compiled function that stands apart: it has a file of its own, which all kernels share that call it.
+
+    Its annotations say what it is compiled for: a dtype is a row of that type, an array or a tuple one like it, and what has
+    none is an integer.
+    """
+
+    @functools.cached_property
+    def part(self) -> Part:
+        """What is compiled."""
+        return Part(self.function.__module__, self.function.__name__, kinds_of(self.function))
+
+    @functools.cached_property
+    def _numba_type_(self):
+        from goalloc_cli.compiled.building import type_of_unit
+
+        return type_of_unit(self.function, self.part)
+
+
 class Kernel(Inner):
     """A compiled function that Python calls: compiled when first called with arguments of some types, and kept."""
 
     def __init__(self, function, **options) -> None:
         super().__init__(function, **options)
-        self.codes: dict[tuple, Code] = {}
+        self.codes: dict[tuple[Kind, ...], Code] = {}
 
     def __call__(self, *arguments):
+        kinds: list[Kind] = []
         flat: Flat = []
-        kinds: list = []
         flatten(arguments, kinds, flat)
         code = self.codes.get(key := tuple(kinds))
         if code is None:
-            folder = Path(self.function.__code__.co_filename).relative_to(PACKAGE).parts[0]
-            code = self.codes[key] = ready(self.function, arguments, key, compiled_folder(folder))
+            code = self.codes[key] = ready(Part(self.function.__module__, self.function.__name__, key))
         return code(flat)
 
 
 def kernel(function):
     """A compiled function that Python calls. It only reads and writes the arrays that it is given, and makes none.
 
-    No reference to an array is counted: handing thirty of them to small functions costs 600 ns an event, and 15 so.
+    No reference to an array is counted: handing thirty of them to small functions costs 600 ns an event, and 15 ns so.
     """
     return function if AS_PYTHON else Kernel(function)
 
@@ -82,8 +100,8 @@ def hot(function):
 
 
 def apart(function):
-    """An inner kernel that is never written out in its callers: for what few events need, beside what all run through."""
-    return function if AS_PYTHON else Inner(function, apart=True)
+    """An inner kernel that is compiled by itself (`Unit`): for what few events need, beside what all run through."""
+    return function if AS_PYTHON else Unit(function)
 
 
 def operation(function):

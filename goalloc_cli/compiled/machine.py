@@ -1,6 +1,6 @@
 """Compiled code as a file, and as something to call: without the compiler, which takes a quarter of a second to load.
 
-A file is a line of text (`HEAD`, what is returned, the name of the function, the SHA-256 of the rest) and an object file for
+A file is a line of text (`HEAD`, what is returned, the units that it calls, the SHA-256 of the rest) and an object file for
 this processor. To load it is to run it: `keeping.py` says which folders are ours alone.
 """
 
@@ -14,13 +14,25 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from goalloc_cli.compiled.calls import NOTHING, RETURNED, Flat, Kind, name_of, words
+from goalloc_cli.compiled.calls import NOTHING, RETURNED, Flat, Kind, words
 from goalloc_cli.compiled.compiling import compiling
-from goalloc_cli.compiled.keeping import SUFFIX, can_keep, open_for_write
+from goalloc_cli.compiled.keeping import SUFFIX, can_keep, compiled_folder, open_for_write
+from goalloc_cli.compiled.units import Part, units_below
 
-HEAD = "goalloc code 1"
+HEAD = "goalloc code 2"
+
+
+class Built(NamedTuple):
+    """A kernel or a unit that is compiled."""
+
+    returned: str
+    """What it returns (`calls.RETURNED`), with commas."""
+    calls: tuple[tuple[str, str], ...]
+    """Module and name of each unit that it calls."""
+    code: bytes
+    """An object file for this processor."""
 
 
 class Code:
@@ -44,60 +56,95 @@ class Code:
         return tuple(values) if len(values) > 1 else values[0] if values else None
 
 
-def ready(function: Callable[..., Any], arguments: tuple[Any, ...], kinds: tuple[Kind, ...], folder: Path) -> Code:
-    """The code of a kernel: from the folder, or compiled now and put there as far as that can be read and written."""
-    keeps = can_keep(folder)
-    name = hashlib.sha256(f"{processor()} {name_of(kinds)}".encode()).hexdigest()[:16]
-    path = folder / f"{function.__module__.removeprefix('goalloc_cli.')}.{function.__name__}-{name}{SUFFIX}"
-    kept = read(path) if keeps else None
-    if kept is None:
-        kept = build(function, arguments, kinds)
-        if keeps:
-            try:
-                write(path, *kept)
-            except OSError as error:
-                compiling.cannot_keep(str(folder), error)
-    returned, symbol, code = kept
-    return Code(load(symbol, code), returned, kinds)
+IN_MEMORY: dict[Part, Built] = {}
+"""What was compiled in this process."""
+LOADED: set[Part] = set()
+"""What is placed in memory."""
 
 
-def build(function: Callable[..., Any], arguments: tuple[Any, ...], kinds: tuple[Kind, ...]) -> tuple[str, str, bytes]:
-    """Compile a kernel; say so, and how long it took."""
-    compiling.begin(function.__module__)
+def ready(part: Part) -> Code:
+    """The code of a kernel: from its file, or compiled now, and kept as far as files can be read and written."""
+    if kept(part) is None:
+        build([part, *(unit for unit in units_below(part) if kept(unit) is None)])
+    place, waiting = engine(), [part]
+    while waiting:
+        at = waiting.pop()
+        if at in LOADED:
+            continue
+        if (built := kept(at)) is None:  # its file is damaged, or gone
+            build([at])
+            built = IN_MEMORY[at]
+        place.add_object_file(object_file(built.code))
+        LOADED.add(at)
+        waiting += [Part(module, name, ()).found.part for module, name in built.calls]
+    place.finalize_object()
+    found = kept(part)
+    assert found is not None
+    return Code(int(place.get_function_address(part.symbol)), found.returned, part.kinds)
+
+
+def kept(part: Part) -> Built | None:
+    """What is compiled of a kernel or unit; None where nothing is."""
+    if part not in IN_MEMORY and can_keep(folder_of(part)) and (built := read(path_of(part))) is not None:
+        IN_MEMORY[part] = built
+    return IN_MEMORY.get(part)
+
+
+def build(parts: list[Part]) -> None:
+    """Compile the first of these, and the others beside it; say so, and how long it took."""
+    compiling.begin(parts[0].module)
     started = time.perf_counter()
     try:
-        from goalloc_cli.compiled.building import build as compiled
+        from goalloc_cli.compiled.crew import build_all
 
-        return compiled(function, arguments)
+        for part, built in build_all(parts):
+            IN_MEMORY[part] = built
+            if can_keep(folder_of(part)):
+                try:
+                    write(path_of(part), built)
+                except OSError as error:
+                    compiling.cannot_keep(str(folder_of(part)), error)
     finally:
         compiling.seconds += time.perf_counter() - started
 
 
-def read(path: Path) -> tuple[str, str, bytes] | None:
+def folder_of(part: Part) -> Path:
+    """Where the code of a kernel or unit is kept."""
+    return compiled_folder(part.module.split(".")[1])
+
+
+def path_of(part: Part) -> Path:
+    """The file of a kernel or unit for this processor."""
+    return folder_of(part) / f"{part.symbol.removeprefix('goalloc_cli.')}-{processor()}{SUFFIX}"
+
+
+def read(path: Path) -> Built | None:
     """What a file holds; None where there is none, or it is damaged."""
     try:
         head, _, code = path.read_bytes().partition(b"\n")
-        kind, returned, symbol, digest = head.decode().split("\t")
+        kind, returned, calls, digest = head.decode().split("\t")
+        named = tuple((module, name) for call in calls.split() for module, name in [call.split(":")])
     except (OSError, ValueError):
         return None
-    return (returned, symbol, code) if (kind, digest) == (HEAD, hashlib.sha256(code).hexdigest()) else None
+    return Built(returned, named, code) if (kind, digest) == (HEAD, hashlib.sha256(code).hexdigest()) else None
 
 
-def write(path: Path, returned: str, symbol: str, code: bytes) -> None:
-    """Keep the code of a kernel."""
+def write(path: Path, built: Built) -> None:
+    """Keep what is compiled of a kernel or unit."""
+    calls = " ".join(":".join(call) for call in built.calls)
     with open_for_write(str(path)) as file:
-        file.write("\t".join((HEAD, returned, symbol, hashlib.sha256(code).hexdigest())).encode() + b"\n" + code)
+        head = "\t".join((HEAD, built.returned, calls, hashlib.sha256(built.code).hexdigest()))
+        file.write(head.encode() + b"\n" + built.code)
 
 
 @cache
 def processor() -> str:
-    """What code is compiled for: the processor and all that it can do, and what tells the compiler another one."""
+    """A name for what code is compiled for: the processor, all that it can do, and what tells the compiler another one."""
     from llvmlite import binding
 
     told = [os.environ.get(name, "") for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")]
-    return " ".join(
-        (binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), *told)
-    )
+    found = (binding.get_process_triple(), binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    return hashlib.sha256(" ".join((*found, *told)).encode()).hexdigest()[:8]
 
 
 @cache
@@ -113,11 +160,8 @@ def engine() -> Any:
     return binding.create_mcjit_compiler(binding.parse_assembly(""), target)
 
 
-def load(symbol: str, code: bytes) -> int:
-    """Place code in memory; return where its function is."""
+def object_file(code: bytes) -> Any:
+    """An object file as the engine takes it."""
     from llvmlite import binding
 
-    place = engine()
-    place.add_object_file(binding.ObjectFileRef.from_data(code))
-    place.finalize_object()
-    return int(place.get_function_address(symbol))
+    return binding.ObjectFileRef.from_data(code)

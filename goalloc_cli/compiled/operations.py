@@ -1,4 +1,4 @@
-"""Operations of the processor, for the compiler; `words.py` and `prefetch.py` say what they do, under the same names."""
+"""Operations of the processor, for the compiler; `words.py` says what they do, under the same names."""
 
 # mypy: allow-untyped-defs
 # (Operations are typed by what they are called with.)

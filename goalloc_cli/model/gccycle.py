@@ -15,6 +15,7 @@ from goalloc_cli.model.sweeping.sweeper import background_turn, finish_sweep, sw
 from goalloc_cli.model.sweeping.underway import start_clocks
 from goalloc_cli.model.tables.heap import (
     FAULT_GC_ORDER,
+    HEAP,
     LOCK_WORKBUF,
     NO_SPAN,
     PAGES,
@@ -30,8 +31,8 @@ BUSY_NS = 1_000_000
 """How long what a trace tells between two times may take."""
 
 
-@inner
-def gc_start(heap, p):
+@apart
+def gc_start(heap: HEAP, p) -> None:
     """Marking starts: sweeping is finished, and what is live now will survive."""
     gc = heap.gc
     if gc.marking:
@@ -56,7 +57,7 @@ def gc_start(heap, p):
 
 
 @apart
-def tell_swept(heap, over):
+def tell_swept(heap: HEAP, over) -> None:
     """Keep the ledger of the moment at which nothing was left to sweep; `over`: 1 behind an event, 0 within it."""
     heap.paced.due = 0
     take_sample(heap, heap.swept)
@@ -125,8 +126,8 @@ def free_workbufs(heap):
         gc.workbufs -= 1
 
 
-@inner
-def gc_end(heap, p, explicit):
+@apart
+def gc_end(heap: HEAP, p, explicit) -> None:
     """Mark termination by P: the sweep begins. An explicit runtime.GC returns only when sweeping is done."""
     gc = heap.gc
     if not gc.marking:
@@ -171,7 +172,7 @@ def gc_end(heap, p, explicit):
 
 
 @apart
-def take_turn(heap, p):
+def take_turn(heap: HEAP, p) -> bool:
     """The model's own pacer starts a cycle behind an allocation of P, or ends one. Returns whether one ended."""
     paced, gc = heap.paced, heap.gc
     if paced.due == TELL_SWEPT:

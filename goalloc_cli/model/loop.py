@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goalloc_cli.compiled.jit import apart, inner, kernel
-from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.compiled.words import prefetch
 from goalloc_cli.model.books.ledger import take_sample
 from goalloc_cli.model.books.series import take_due
 from goalloc_cli.model.gccycle import flush_all, gc_end, gc_start, request, rest, take_turn, tell_swept
@@ -19,12 +19,14 @@ from goalloc_cli.model.pages.scavenge import scavenge_all
 from goalloc_cli.model.recorded import hint, snapshot
 from goalloc_cli.model.recorded.evidence import see_heap_live
 from goalloc_cli.model.stack import UNPLACED, stack_alloc, stack_free
+from goalloc_cli.model.tables.columns import HANDLES
 from goalloc_cli.model.tables.heap import (
     FAULT_LIVE_HANDLE,
     FAULT_MANUAL,
     FAULT_P,
     FAULT_TIME,
     FAULT_UNKNOWN_STACK,
+    HEAP,
     NO_SPAN,
     NONE,
     PS,
@@ -145,7 +147,7 @@ def apply(heap, handles, flags, p, obj, size, arg):
 
 
 @apart
-def apply_other(heap, handles, flags, p, obj, size, arg):
+def apply_other(heap: HEAP, handles: HANDLES, flags, p, obj, size, arg) -> None:
     """Apply an event that is neither the allocation of an object nor its death."""
     k = flags & KIND_MASK
     who = p
@@ -219,7 +221,7 @@ def sample_heap(heap, row):
 
 
 @apart
-def another_p(heap, p):
+def another_p(heap: HEAP, p) -> int:
     """The P of an event that names none so far: P 0 for no P at all, else one more P from here on."""
     if p == NO_P:
         return 0
@@ -245,8 +247,8 @@ def stack_event(heap, stacks, kind, p, handle, stack_bytes):
     stacks[handle, 1] = 0
 
 
-@inner
-def snap_event(heap, handles, flags, p, handle, size, arg):
+@apart
+def snap_event(heap: HEAP, handles: HANDLES, flags, p, handle, size, arg) -> None:
     """One event of the snapshot. cursor[0] is the span being filled in."""
     objects, stacks, manual_spans, cursor = handles
     k = flags & KIND_MASK

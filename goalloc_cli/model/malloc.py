@@ -16,6 +16,7 @@ from goalloc_cli.model.tables.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_LIVE_HANDLE,
     FAULT_SIZE,
+    HEAP,
     LOCK_LARGE,
     NO_SPAN,
     NONE,
@@ -63,7 +64,7 @@ def malloc(heap, objects, obj, p, size, noscan, bound, type_id):
 
 
 @apart
-def malloc_other(heap, p, size, noscan):
+def malloc_other(heap: HEAP, p, size, noscan: bool) -> int:
     """What is not small: without size, large, tiny."""
     if size == 0:
         # Go gives every object without size the same address, and accounts for none of them.

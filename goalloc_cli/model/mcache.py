@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from goalloc_cli.compiled.jit import apart, hot, inner
 from goalloc_cli.compiled.words import trailing_zeros
 from goalloc_cli.model.pacing.paced import look
@@ -11,7 +13,7 @@ from goalloc_cli.model.stack import clear_stack_cache
 from goalloc_cli.model.sweeping.reclaim import reclaim
 from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
 from goalloc_cli.model.sweeping.underway import begin, has_dead, may_overlap
-from goalloc_cli.model.tables.heap import NO_SPAN, NONE, SWEPT_FLUSH
+from goalloc_cli.model.tables.heap import HEAP, NO_SPAN, NONE, SWEPT_FLUSH
 from goalloc_cli.model.tables.pallocbits import ZERO, without_lowest
 from goalloc_cli.model.tables.slotbits import load_alloc_cache
 
@@ -30,14 +32,14 @@ def next_free(heap, p, spc):
 
 
 @apart
-def advance(heap, p, spc):
+def advance(heap: HEAP, p, spc) -> int:
     """Move on to the next word of P's span that has a free slot, refilling when the span is full; return the span."""
-    s = heap.mcaches[p].alloc[spc]
+    s = np.int64(heap.mcaches[p].alloc[spc])
     while s == NO_SPAN or not find_free_word(heap, s):
         refill(heap, p, spc)
         if heap.fault:
             return s
-        s = heap.mcaches[p].alloc[spc]
+        s = np.int64(heap.mcaches[p].alloc[spc])
     return s
 
 
@@ -175,7 +177,7 @@ def flush(heap, p):
 
 
 @apart
-def prepare_for_sweep(heap, p):
+def prepare_for_sweep(heap: HEAP, p) -> None:
     """Flush P's caches unless that was done since the last cycle ended. (Go: mcache.go, prepareForSweep)"""
     if heap.mcaches[p].flush_gen != heap.gc.sweepgen:
         flush(heap, p)

@@ -7,10 +7,10 @@ itself.
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.pages.touched import note_stack
 from goalloc_cli.model.spans.mheap import alloc_manual, free_manual
-from goalloc_cli.model.tables.heap import FAULT_STACK_SIZE, LOCK_STACK, NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
+from goalloc_cli.model.tables.heap import FAULT_STACK_SIZE, HEAP, LOCK_STACK, NO_SPAN, NONE, SPAN_STACK, STACK_ORDERS
 
 UNPLACED = -2
 """The piece of a stack whose memory a recording does not tell."""
@@ -31,8 +31,8 @@ def is_pooled(heap, order):
     return NONE < order < STACK_ORDERS and heap.knobs.stack_min << order < heap.knobs.stack_span_bytes
 
 
-@inner
-def stack_alloc(heap, p, stack_bytes):
+@apart
+def stack_alloc(heap: HEAP, p, stack_bytes) -> int:
     """Take a stack for P: its first piece, or UNPLACED; NONE after a fault."""
     order = order_of(heap, stack_bytes)
     if order == NONE:
@@ -44,8 +44,8 @@ def stack_alloc(heap, p, stack_bytes):
     return piece
 
 
-@inner
-def stack_free(heap, p, piece, stack_bytes):
+@apart
+def stack_free(heap: HEAP, p, piece, stack_bytes) -> None:
     """Give the stack that begins at piece back to P's cache, or, if large, to the heap."""
     order = order_of(heap, stack_bytes)
     if is_pooled(heap, order):

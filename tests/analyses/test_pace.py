@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from goalloc_cli.analyses.pace.budget import advise
-from goalloc_cli.analyses.pace.deaths import are_intervals, draw_deaths, known_deaths
+from goalloc_cli.analyses.pace.deaths import are_intervals, distribution, draw_deaths, known_deaths
 from goalloc_cli.analyses.pace.events import Events, load
-from goalloc_cli.analyses.pace.kernels import draw_ages, turnbull
+from goalloc_cli.analyses.pace.kernels import draw_ages
 from goalloc_cli.analyses.pace.observed import observe
 from goalloc_cli.analyses.pace.pace import Pacer, slots
 from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
@@ -208,7 +208,7 @@ def test_a_distribution_is_found_through_intervals() -> None:
     high = np.ceil((ages + phase) / 3) * 3 - phase
     counts = np.zeros((20, 21))
     np.add.at(counts, (low.astype(int), np.minimum(high, 19.9).astype(int)), 1)
-    found = np.cumsum(turnbull(counts, 300))[[2, 5, 10]]
+    found = np.cumsum(distribution(counts, 300))[[2, 5, 10]]
     assert found == pytest.approx(1 - np.exp(-np.array([3, 6, 11]) / 5), abs=0.06)
 
 

@@ -184,12 +184,15 @@ def estimate(
     np.add.at(counts, (group, bin_of(least, edges), bin_of(most, edges)), 1)
     group, still = alive
     np.add.at(counts[:, :, BINS], (group, bin_of(still, edges)), 1)
-    curves = np.zeros((groups, BINS + 1))
-    for each, curve in zip(counts, curves, strict=True):
-        chance = np.full(BINS + 1, 1.0 / (BINS + 1))
-        turnbull(each, ROUNDS, chance, np.zeros((2, BINS + 2)))
-        np.cumsum(chance[:BINS], out=curve[1:])
-    return curves
+    return np.array([np.concatenate([[0.0], np.cumsum(distribution(each, ROUNDS)[:BINS])]) for each in counts])
+
+
+def distribution(counts: NDArray[np.float64], rounds: int) -> NDArray[np.float64]:
+    """The probability of each bin, of what is known as intervals of bins only (`turnbull`)."""
+    bins = len(counts)
+    chance = np.full(bins + 1, 1.0 / (bins + 1))
+    turnbull(counts, rounds, chance, np.zeros((2, bins + 2)))
+    return chance
 
 
 def bin_of(age: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.intp]:

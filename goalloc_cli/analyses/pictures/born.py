@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from goalloc_cli.analyses.births import CYCLES, buckets
 from goalloc_cli.compiled.jit import kernel
-from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.compiled.words import prefetch
 from goalloc_cli.results.description import Lifetimes
 from goalloc_cli.results.who import BEFORE
 from goalloc_cli.trace.event import KIND_MASK, Kind

@@ -25,7 +25,7 @@ from goalloc_cli.analyses.verify.setright_pages import end_hold
 from goalloc_cli.analyses.verify.setright_stacks import place_stack
 from goalloc_cli.analyses.verify.truth import SAW_SPAN_ALLOC, SAW_SPAN_FREE, note_truth, page_at
 from goalloc_cli.compiled.jit import inner, kernel
-from goalloc_cli.compiled.prefetch import prefetch
+from goalloc_cli.compiled.words import prefetch
 from goalloc_cli.model.loop import (
     ALLOC,
     CHECKPOINT,

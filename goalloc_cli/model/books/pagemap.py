@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.compiled.jit import kernel
-from goalloc_cli.compiled.prefetch import prefetch
-from goalloc_cli.compiled.words import popcount
+from goalloc_cli.compiled.words import popcount, prefetch
 from goalloc_cli.model.tables.heap import NO_SPAN, PAGES, SPAN_IN_USE, SPAN_STACK
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.model.tables.pallocbits import ZERO, bit

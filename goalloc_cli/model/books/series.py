@@ -16,6 +16,8 @@ import numpy as np
 
 from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.books.ledger import take_sample
+from goalloc_cli.model.tables.columns import OBJECTS
+from goalloc_cli.model.tables.heap import HEAP
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.results.outcome import SAMPLE, Reason
 from goalloc_cli.results.pictures import MOST_SAMPLES
@@ -44,7 +46,7 @@ def new_series() -> np.record:
 
 
 @apart
-def take_due(heap, objects, event, last, series):
+def take_due(heap: HEAP, objects: OBJECTS, event, last, series: SERIES) -> None:
     """Take the sample that is due behind `event` events, of which `last` is the kind of the last one."""
     series.due = event + series.step
     if FIRST_SNAP <= last < FIRST_HINT and last != SNAP_END:

@@ -6,13 +6,14 @@ after each sleep, which takes a trace with times. Where a recording shows its ru
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.design.choices import ScavengeIndex, Scavenger
 from goalloc_cli.model.pacing.memory import NEVER
 from goalloc_cli.model.pages.doubt import LEAST_SHARE, note_run
 from goalloc_cli.model.pages.scavenge import BACKGROUND, IDLE, scavenge
 from goalloc_cli.model.pages.scavenge_runs import release_idle
 from goalloc_cli.model.pages.scavengeindex import begin_index, start_generation
+from goalloc_cli.model.tables.heap import HEAP
 from goalloc_cli.model.tables.metadata import mapped_ready
 
 PARKED = 1 << 62
@@ -72,8 +73,8 @@ def wake_paced(heap):
         run(heap, heap.time_ns)
 
 
-@inner
-def advance(heap):
+@apart
+def advance(heap: HEAP) -> None:
     """Time has passed: do what it brings."""
     scav = heap.scavenge
     if heap.knobs.scavenger == Scavenger.IDLE_RUNS:

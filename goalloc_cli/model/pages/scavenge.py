@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.design.choices import GrowthScavenge, Pages
 from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.model.pages.doubt import settle
 from goalloc_cli.model.pages.scavenge_pages import scavenge_pages
 from goalloc_cli.model.pages.scavenge_runs import release_idle, release_largest, release_runs
 from goalloc_cli.model.pages.scavengeindex import start_generation
+from goalloc_cli.model.tables.heap import HEAP
 from goalloc_cli.model.tables.metadata import mapped_ready
 
 BACKGROUND = 0
@@ -24,8 +25,8 @@ EVER = 1 << 62
 """More bytes, and later, than there can be."""
 
 
-@inner
-def scavenge(heap, nbytes, force, cause):
+@apart
+def scavenge(heap: HEAP, nbytes, force: bool, cause) -> int:
     """Release nbytes, or what there is; return how many bytes were."""
     bitmap = heap.knobs.pages == Pages.BITMAP
     released = scavenge_pages(heap, nbytes, force) if bitmap else release_runs(heap, nbytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.gccycle import sweep_rest
 from goalloc_cli.model.mcache import flush, release_up_to, reserve
 from goalloc_cli.model.pacing.memory import NEVER, pace_scavenger
@@ -14,8 +14,10 @@ from goalloc_cli.model.stack import UNPLACED, announce, withdraw
 from goalloc_cli.model.sweeping.reclaim_windows import hint_reclaimed, next_swept
 from goalloc_cli.model.sweeping.sweeper import drained, make_up, settle_debt, sweep_alone, sweep_to
 from goalloc_cli.model.sweeping.underway import PAYER, begin, end_named, name, take_over
+from goalloc_cli.model.tables.columns import HANDLES
 from goalloc_cli.model.tables.heap import (
     FAULT_MANUAL,
+    HEAP,
     LOCK_STACK,
     LOCK_WORKBUF,
     NO_SPAN,
@@ -53,8 +55,8 @@ ALONE = 5
 """Where SWEEP_TO names no sweeper: somebody needed this span swept, whatever waits before it (Go: ensureSwept)."""
 
 
-@inner
-def obey(heap, handles, kind, p, obj, size, arg):
+@apart
+def obey(heap: HEAP, handles: HANDLES, kind, p, obj, size, arg) -> None:
     """Do what one hint event says."""
     objects, stacks, manual_spans, _ = handles
     if kind == SWEEP_TO:

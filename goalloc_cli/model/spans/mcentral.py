@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.design.choices import Central
 from goalloc_cli.model.spans import mcentral_lists, mcentral_sets
 from goalloc_cli.model.spans.mheap import alloc_span, free_span
 from goalloc_cli.model.spans.sweep import is_stale, sweep_span
-from goalloc_cli.model.tables.heap import LOCK_SMALL, NO_SPAN, NONE, SWEPT_FLUSH
+from goalloc_cli.model.tables.heap import HEAP, LOCK_SMALL, NO_SPAN, NONE, SWEPT_FLUSH
 
 
 @inner
@@ -26,8 +26,8 @@ def next_unswept(heap):
     return mcentral_lists.next_unswept(heap)
 
 
-@inner
-def file_swept(heap, s):
+@apart
+def file_swept(heap: HEAP, s) -> int:
     """File a span that was just swept, or give it back when it is empty; return the pages given back."""
     span = heap.spans[s]
     if span.alloc_count == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.books.ledger import close_peak
 from goalloc_cli.model.pages.doubt import clip
 from goalloc_cli.model.pages.pagealloc import alloc_pages, free_pages
@@ -11,6 +11,7 @@ from goalloc_cli.model.pages.scavenge import assist
 from goalloc_cli.model.pages.touched import note_manual, note_objects
 from goalloc_cli.model.tables.heap import (
     FAULT_SPANS,
+    HEAP,
     LOCK_FREE,
     LOCK_STACK,
     LOCK_WORKBUF,
@@ -24,8 +25,8 @@ from goalloc_cli.model.tables.heap import (
 from goalloc_cli.model.tables.slotbits import drop_slot_bits, load_alloc_cache, new_slot_bits
 
 
-@inner
-def take_pages(heap, p, npages, cause):
+@apart
+def take_pages(heap: HEAP, p, npages, cause) -> tuple[int, int]:
     """Take pages for a span: from P's page cache if they are few, else from the heap under its lock.
 
     Returns:
@@ -197,8 +198,8 @@ def free_manual(heap, s):
     release_span(heap, s, LOCK_STACK if span.state == SPAN_STACK else LOCK_WORKBUF)
 
 
-@inner
-def release_span(heap, s, cause):
+@apart
+def release_span(heap: HEAP, s, cause) -> None:
     """Free a span's pages and its row, under the heap lock."""
     span = heap.spans[s]
     page = page_of(heap, span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.pacing.paced import TELL_SWEPT
 from goalloc_cli.model.pacing.scavenger import sweep_done
 from goalloc_cli.model.spans.mcentral import file_swept, next_unswept
@@ -13,6 +13,7 @@ from goalloc_cli.model.spans.sweep import is_being_swept, is_unswept, sweep_span
 from goalloc_cli.model.sweeping.underway import PAYER, begin, finish_all, finish_before, has_dead, may_overlap, take_over
 from goalloc_cli.model.tables.heap import (
     FULL,
+    HEAP,
     NO_SPAN,
     NONE,
     PARTIAL,
@@ -30,8 +31,8 @@ OTHER = 2
 """The sweeper that is none of those named, as SWEEP_TO names it: it alone may sweep out of order."""
 
 
-@inner
-def sweep_one(heap, cause):
+@apart
+def sweep_one(heap: HEAP, cause) -> int:
     """Sweep the next span in order; what it frees is the reclaimer's credit. Returns its pages, 0 where none was left."""
     gc = heap.gc
     if not gc.sweeping:
@@ -70,8 +71,8 @@ def background_turn(heap):
             return
 
 
-@inner
-def deduct_sweep_credit(heap, p, span_bytes, caller_pages):
+@apart
+def deduct_sweep_credit(heap: HEAP, p, span_bytes, caller_pages) -> None:
     """Sweep as much as allocating span_bytes owes, so that sweeping is done when the next cycle starts.
 
     Where a recording tells how much that was, sweep just that.

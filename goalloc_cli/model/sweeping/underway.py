@@ -11,11 +11,11 @@ last step files the span)
 
 from __future__ import annotations
 
-from goalloc_cli.compiled.jit import inner
+from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.model.spans.mcentral import file_swept
 from goalloc_cli.model.spans.mheap import page_of
 from goalloc_cli.model.spans.sweep import is_being_swept, sweep_span
-from goalloc_cli.model.tables.heap import NO_SPAN, NONE, SWEPT_BACKGROUND, SWEPT_CREDIT, SWEPT_RECLAIM, UNDER_WAY
+from goalloc_cli.model.tables.heap import HEAP, NO_SPAN, NONE, SWEPT_BACKGROUND, SWEPT_CREDIT, SWEPT_RECLAIM, UNDER_WAY
 from goalloc_cli.model.tables.slotbits import count_marked
 
 PAYER = 3
@@ -113,8 +113,8 @@ def forget(heap, s):
             gc.named_sweeps[i] = NO_SPAN
 
 
-@inner
-def finish(heap, s):
+@apart
+def finish(heap: HEAP, s) -> None:
     """The sweep of span s has ended: file it, or give its pages back, to the credit of the reclaimer where that counts."""
     forget(heap, s)
     gc = heap.gc

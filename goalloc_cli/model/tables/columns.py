@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.model.tables.heap import OBJECT
+
 
 class Handles(NamedTuple):
     """What the handles of a trace stand for. Each table is longer than any of its handles in the batch."""
@@ -29,3 +31,8 @@ class Columns(NamedTuple):
     handle: NDArray[Any]
     size: NDArray[Any]
     arg: NDArray[Any]
+
+
+OBJECTS = np.zeros(0, OBJECT)
+HANDLES = Handles(OBJECTS, np.zeros((0, 2), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+"""The like of what units are compiled for (`jit.apart`)."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from goalloc_cli.compiled.jit import apart, inner
 from goalloc_cli.compiled.words import popcount
-from goalloc_cli.model.tables.heap import FAULT_SLOT_WORDS, NONE, SLOT_WORDS
+from goalloc_cli.model.tables.heap import FAULT_SLOT_WORDS, HEAP, NONE, SLOT_WORDS, SPAN
 from goalloc_cli.model.tables.pallocbits import ZERO, bit, low_bits
 
 TINY_SPC = 5
@@ -95,7 +95,7 @@ def is_allocated(heap, span, slot):
 
 
 @apart
-def keep_marks(heap, span, cycle):
+def keep_marks(heap: HEAP, span: SPAN, cycle) -> None:
     """Copy the live bits aside: they are what `cycle` marked."""
     live = span.bits + span.nwords
     for w in range(span.nwords):
