@@ -23,8 +23,7 @@ from numba.np.numpy_support import from_dtype
 
 from goalloc_cli.compiled import operations
 from goalloc_cli.compiled.calls import ARRAY, BOOLEAN, FLOAT, INTEGER, NOTHING, RECORD, RETURNED, UNSIGNED, Kind
-from goalloc_cli.compiled.machine import Built
-from goalloc_cli.compiled.units import Part, returned_by
+from goalloc_cli.compiled.units import Built, Part, returned_by
 
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Of every function. Without `_nrt` no reference to an array is counted, and none can be made."""

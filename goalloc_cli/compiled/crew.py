@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from goalloc_cli.compiled.machine import Built
-from goalloc_cli.compiled.units import Part
+from goalloc_cli.compiled.units import Built, Part
 
 HELPER = [sys.executable, "-m", "goalloc_cli.compiled.helper"]
 MOST_HELPERS = 3

@@ -14,25 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from goalloc_cli.compiled.calls import NOTHING, RETURNED, Flat, Kind, words
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.compiled.keeping import SUFFIX, can_keep, compiled_folder, open_for_write
-from goalloc_cli.compiled.units import Part, units_below
+from goalloc_cli.compiled.units import Built, Part, units_below
 
 HEAD = "goalloc code 2"
-
-
-class Built(NamedTuple):
-    """A kernel or a unit that is compiled."""
-
-    returned: str
-    """What it returns (`calls.RETURNED`), with commas."""
-    calls: tuple[tuple[str, str], ...]
-    """Module and name of each unit that it calls."""
-    code: bytes
-    """An object file for this processor."""
 
 
 class Code:

@@ -41,6 +41,17 @@ class Part(NamedTuple):
         return getattr(import_module(self.module), self.name)
 
 
+class Built(NamedTuple):
+    """A kernel or a unit that is compiled."""
+
+    returned: str
+    """What it returns (`calls.RETURNED`), with commas."""
+    calls: tuple[tuple[str, str], ...]
+    """Module and name of each unit that it calls."""
+    code: bytes
+    """An object file for this processor."""
+
+
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     """What the annotations of a function are, by its parameters' names and "return"."""
     return {name: eval(text, function.__globals__) for name, text in function.__annotations__.items()}

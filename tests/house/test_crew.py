@@ -9,8 +9,7 @@ import pytest
 
 from goalloc_cli.compiled import building, crew, machine, units
 from goalloc_cli.compiled.jit import Unit
-from goalloc_cli.compiled.machine import Built
-from goalloc_cli.compiled.units import Part
+from goalloc_cli.compiled.units import Built, Part
 from goalloc_cli.model.loop import replay_batch
 from tests.house.test_architecture import MODULES
 
@@ -41,18 +40,20 @@ def test_each_part_is_compiled_once(helper: list[str], monkeypatch: pytest.Monke
     assert all(built.code == part.name.encode() for part, built in found)
 
 
-def test_a_helper_compiles_what_is_compiled_here(tmp_path: Path) -> None:
-    part = Part("goalloc_cli.model.tables.slotbits", "keep_marks", ()).found.part
+def test_a_helper_compiles_what_is_compiled_here() -> None:
+    part = Part("goalloc_cli.model.gccycle", "take_turn", ()).found.part
     done: crew.queue.SimpleQueue[tuple[Part, Built]] = crew.queue.SimpleQueue()
     crew.employ([part], done)
-    assert done.get() == (part, building.build(part))
+    (of, built), here = done.get(), building.build(part)
+    assert (of, built.returned, built.calls) == (part, here.returned, here.calls)
+    assert len(built.calls) > 0
 
 
 def test_units_are_found_before_anything_is_compiled() -> None:
     kernel = Part(replay_batch.__module__, replay_batch.__name__, ())
-    names = [unit.name for unit in units.units_below(kernel)]
-    assert {"apply_other", "advance", "gc_end", "take_pages"} <= set(names)
-    assert len(names) == len(set(names))
+    found = units.units_below(kernel)
+    assert {"apply_other", "advance", "gc_end", "take_pages"} <= {unit.name for unit in found}
+    assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("module", [m for m, path in MODULES.items() if "\n@apart\n" in path.read_text()])
