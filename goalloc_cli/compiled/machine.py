@@ -39,7 +39,8 @@ class Code:
         place, raised = self.place(), ctypes.c_void_p()
         status = self.call(ctypes.addressof(place), ctypes.addressof(raised), *flat)
         if status > 0:
-            raise RuntimeError(f"a kernel failed ({status})")
+            # Nothing else can be raised, and this only where NUMBA_BOUNDSCHECK=1 has it checked.
+            raise IndexError("an index is out of range in a kernel")
         found = [getattr(place, f"at{i}") for i in range(len(self.returned))]
         values = [bool(value) if name == "bool" else value for name, value in zip(self.returned, found, strict=True)]
         return tuple(values) if len(values) > 1 else values[0] if values else None
