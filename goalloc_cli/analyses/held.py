@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.tracer import BUFFERS
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.errors import EventError
 from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
@@ -200,6 +201,7 @@ def held(run: Run, births: Births, design_name: str, at: str) -> Held:
         functions=births.functions,
         calls=births.calls,
         owners=births.owners,
+        lacks_caller=lacks_caller(run.trace.header.go_version),
     )
 
 

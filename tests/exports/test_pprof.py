@@ -15,8 +15,9 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.held import Moment, held, moment_of, stopped
+from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.design.releases import release
-from goalloc_cli.exporters.pprof import SAMPLE_TYPES, write_pprof
+from goalloc_cli.exporters.pprof import SAMPLE_TYPES, as_go_profiles, write_pprof
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.exported.held import IN_USE, LEDGER_OF, Held
 from goalloc_cli.trace.event import Call, Function, Kind, Owner
@@ -194,6 +195,32 @@ def test_a_recording_with_stacks_has_them_as_frames(tmp_path):
     found = at_moment(open_trace(tmp_path / "t"), Moment("end"))
     profile = stacks(decoded(write_pprof(found)))
     assert {stack for stack in profile if stack[-1] == "main.main"} == {("main.main",), ('=a "b", c', "main.f", "main.main")}
+
+
+def named(*functions: str) -> list[tuple[str, str, int]]:
+    return [(name, "", 0) for name in functions]
+
+
+@pytest.mark.parametrize(
+    "functions, lacks_caller, wanted",
+    [
+        ("runtime.newobject reflect.unsafe_New main.f runtime.main", False, "reflect.unsafe_New main.f runtime.main"),
+        ("reflect.unsafe_New main.f runtime.main", True, "main.f runtime.main"),
+        ("runtime.newobject main.f", True, "main.f"),
+        ("main.f runtime.gopanic main.g", False, "main.f runtime.gopanic main.g"),
+        ("runtime.malg runtime.systemstack main.f", False, "runtime.malg runtime.systemstack"),
+        ("main.f runtime.systemstack", False, "main.f runtime.systemstack"),
+        ("runtime.allocm runtime.newm", False, "runtime.allocm runtime.newm"),
+        ("main.f", True, "main.f"),
+    ],
+)  # fmt: skip
+def test_a_stack_is_what_go_profiles_of_it(functions, lacks_caller, wanted):
+    assert as_go_profiles(named(*functions.split()), lacks_caller) == named(*wanted.split())
+
+
+@pytest.mark.parametrize("version, lacks", [("1.19", True), ("1.25", True), ("1.26", False), ("9.9", False)])
+def test_until_go_1_25_a_profile_lacks_who_called_mallocgc(version, lacks):
+    assert lacks_caller(version) == lacks
 
 
 def test_who_allocated_stands_at_the_root(tmp_path):
