@@ -16,8 +16,8 @@ from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.errors import EventError
 from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
-from goalloc_cli.results.exported.held import HOLDING, LIVES, OF_TRACER, Held
-from goalloc_cli.results.outcome import Reason
+from goalloc_cli.results.exported.held import HOLDING, LEDGER_OF, LIVES, OF_TRACER, Held
+from goalloc_cli.results.outcome import Place, Reason
 from goalloc_cli.results.who import BEFORE
 from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind, Owner
 from goalloc_cli.trace.longer import longer
@@ -40,8 +40,8 @@ class Moment:
     number: int = 0
     """Of a GC cycle, counted from 1; of events before the moment."""
     name: str = ""
-    heap_inuse: int | None = None
-    """What HeapInuse is there, where that is known ("peak")."""
+    row: np.void | None = None
+    """The SAMPLE row of the moment, where that is known ("peak")."""
 
     def __str__(self) -> str:
         if self.kind == "checkpoint":
@@ -95,7 +95,7 @@ def stopped(
 
 def missed(run: Run, moment: Moment) -> bool:
     """Whether HeapInuse is not what it is at the moment."""
-    return moment.heap_inuse is not None and int(run.heap.stats.in_use) != moment.heap_inuse
+    return moment.row is not None and int(run.heap.stats.in_use) != int(moment.row["heap_inuse"])
 
 
 def stop_in(batch: Batch, moment: Moment, run: Run) -> int | None:
@@ -188,15 +188,20 @@ class Births:
         return found
 
 
-def held(run: Run, births: Births, design_name: str, at: str) -> Held:
-    """Who holds the heap of a replay now."""
+def held(run: Run, births: Births, design_name: str, moment: Moment) -> Held:
+    """Who holds the heap of a replay that was stopped at a moment."""
+    # First of all: it sees whether the tracer's buffers still live.
+    now = sample_of(run)
     spans = survey.spans(run.heap)
+    rest = rest_of(run, spans)
+    if moment.row is not None:
+        sweep_until(rest, spans, moment.row)
     return Held(
         trace_name=run.trace.name,
         design_name=design_name,
-        at=at,
-        sample=sample_of(run),
-        holdings=np.concatenate([of_objects(run, spans, births), of_empty_spans(run, spans)]),
+        at=str(moment),
+        sample=now if moment.row is None else moment.row,
+        holdings=np.concatenate([of_objects(run, spans, rest, births), of_empty_spans(spans, rest)]),
         types=[entry.name for entry in run.types],
         functions=births.functions,
         calls=births.calls,
@@ -225,7 +230,20 @@ def rest_of(run: Run, spans: Rows) -> dict[str, Numbers]:
     }
 
 
-def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
+def sweep_until(rest: dict[str, Numbers], spans: Rows, row: np.void) -> None:
+    """Make dead objects free slots until as many are left as at a moment within the next event.
+
+    The peak is such a moment: a GC's end flushes the mcaches, whose spans are swept, by class in each, until one goes in
+    which nothing lives. With one P these are the very spans.
+    """
+    more = int(rest["dead"].sum()) - sum(int(row[name]) for name in LEDGER_OF["dead"])
+    order = np.lexsort([spans["spc"], spans["place"] != Place.MCACHE, spans["live"] == 0])
+    swept = np.diff(np.minimum(np.cumsum(rest["dead"][order]), max(more, 0)), prepend=0)
+    rest["dead"][order] -= swept
+    rest["free_slots"][order] += swept
+
+
+def of_objects(run: Run, spans: Rows, rest: dict[str, Numbers], births: Births) -> Rows:
     """HOLDING rows of live objects."""
     objects = survey.plain(run.tables.objects.view(np.recarray))
     handles = np.flatnonzero((objects["label"] & OBJECT_LIVE != 0) & (objects["loc"] >= 0))
@@ -261,7 +279,7 @@ def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
     lives = np.bincount(span, minlength=len(spans))[span]
     begins = np.flatnonzero(np.append(True, span[1:] != span[:-1]))
     number = np.arange(len(span)) - np.repeat(begins, np.diff(begins, append=len(span)))
-    for name, total in rest_of(run, spans).items():
+    for name, total in rest.items():
         # In whole bytes, so that the parts sum to the total.
         groups.sum(name, total[span] * (number + 1) // lives - total[span] * number // lives)
     return groups.rows
@@ -276,7 +294,7 @@ def of_tracer(run: Run, handles: NDArray[np.intp]) -> NDArray[np.bool_]:
     return found
 
 
-def of_empty_spans(run: Run, spans: Rows) -> Rows:
+def of_empty_spans(spans: Rows, rest: dict[str, Numbers]) -> Rows:
     """HOLDING rows of spans in which nothing lives."""
     empty = spans["live"] == 0
     if not empty.any():
@@ -285,7 +303,7 @@ def of_empty_spans(run: Run, spans: Rows) -> Rows:
     mine = spans[empty]
     keys = {"spc": mine["spc"], "slot": mine["elem_size"], **dict.fromkeys(("type", "owner", "stack"), nothing)}
     groups = Groups(**keys, place=mine["place"])
-    for name, total in rest_of(run, spans).items():
+    for name, total in rest.items():
         groups.sum(name, total[empty])
     return groups.rows
 
