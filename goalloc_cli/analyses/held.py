@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.tracer import BUFFERS
+from goalloc_cli.analyses.who.follow import Followed
+from goalloc_cli.analyses.who.moment import feed
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.errors import EventError
@@ -18,11 +20,8 @@ from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
 from goalloc_cli.results.exported.held import HOLDING, LEDGER_OF, LIVES, OF_TRACER, Held
 from goalloc_cli.results.outcome import Place, Reason
-from goalloc_cli.results.who import BEFORE
-from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind, Owner
-from goalloc_cli.trace.longer import longer
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from goalloc_cli.trace.trace import Trace
-from goalloc_cli.trace.works import NOT_SAID, WorksFor
 
 MOST_NAMES = 8
 """Checkpoints that are listed where one is not found."""
@@ -65,32 +64,27 @@ def stopped(
     *,
     hints: bool,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Run, Births]:
+) -> tuple[Run, Followed]:
     """Replay a trace up to a moment.
 
     Raises:
         EventError: the trace has no such moment.
         ReplayError, TraceError: as `replay`.
     """
-    run, births = Run(trace, design, hints, "gc", check=False), Births()
-
-    def feed(batch: Batch) -> None:
-        run.feed(batch)
-        births.note(batch)
-
+    run, followed = Run(trace, design, hints, "gc", check=False), Followed(design)
     for batch in trace.batches:
         stop = stop_in(batch, moment, run)
         if stop is not None:
-            feed(batch.part(0, stop))
+            feed(run, followed, batch, 0, stop)
             if missed(run, moment):
                 # What that one event does first makes the heap as large as it ever was.
-                feed(batch.part(stop, stop + 1).without_news())
-            return run, births
-        feed(batch)
+                feed(run, followed, batch, stop, stop + 1)
+            return run, followed
+        feed(run, followed, batch, 0, len(batch))
         if progress:
             progress(run.events)
     refuse_beyond(run, moment)
-    return run, births
+    return run, followed
 
 
 def missed(run: Run, moment: Moment) -> bool:
@@ -141,54 +135,7 @@ def last_explicit_cycle(trace: Trace) -> int:
     return found
 
 
-NOBODY = Owner(0, 0, "", "", 0)
-BIRTH = np.dtype([("stack", "<u4"), ("owner", "<i4")])
-
-
-class Births:
-    """The call stack that each object was allocated under, and who allocated it, as far as the trace tells."""
-
-    def __init__(self) -> None:
-        self.of = np.zeros(0, BIRTH)
-        """By handle; 0 where it is not known."""
-        self.works_for = WorksFor()
-        self.functions = [Function("", "")]
-        self.calls = [Call(0, 0, 0)]
-        self.owners = [NOBODY]
-
-    def note(self, batch: Batch) -> None:
-        """Take in the allocations of a batch."""
-        self.functions += batch.new_functions
-        self.calls += batch.new_calls
-        self.owners += batch.new_owners
-        if batch.stack is None and len(self.owners) == 1 and not len(self.of):
-            return
-        kinds = batch.kind & np.uint8(KIND_MASK)
-        at = np.flatnonzero(np.isin(kinds, (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.WORKS_FOR)))
-        kinds = kinds[at]
-        born = np.zeros(len(at), BIRTH)
-        said = np.where(kinds == Kind.WORKS_FOR, batch.arg[at].astype(np.int64), NOT_SAID)
-        born["owner"] = self.works_for.owners(batch.p[at], said)
-        born["owner"][kinds == Kind.SNAP_OBJECT] = BEFORE
-        if batch.stack is not None:
-            born["stack"] = batch.stack[at]
-        is_object = kinds != Kind.WORKS_FOR
-        handles = batch.id[at[is_object]]
-        highest = int(handles.max(initial=0))
-        if highest >= len(self.of):
-            self.of = longer(self.of, max(2 * highest, 1 << 16))
-        # Of a handle that is used twice in a batch the last allocation counts: NumPy assigns in order.
-        self.of[handles] = born[is_object]
-
-    def at(self, handles: NDArray[np.intp]) -> NDArray[np.void]:
-        """The BIRTH rows of these handles."""
-        known = handles < len(self.of)
-        found = np.zeros(len(handles), BIRTH)
-        found[known] = self.of[handles[known]]
-        return found
-
-
-def held(run: Run, births: Births, design_name: str, moment: Moment) -> Held:
+def held(run: Run, followed: Followed, design_name: str, moment: Moment) -> Held:
     """Who holds the heap of a replay that was stopped at a moment."""
     # First of all: it sees whether the tracer's buffers still live.
     now = sample_of(run)
@@ -201,11 +148,11 @@ def held(run: Run, births: Births, design_name: str, moment: Moment) -> Held:
         design_name=design_name,
         at=str(moment),
         sample=now if moment.row is None else moment.row,
-        holdings=np.concatenate([of_objects(run, spans, rest, births), of_empty_spans(spans, rest)]),
+        holdings=np.concatenate([of_objects(run, spans, rest, followed), of_empty_spans(spans, rest)]),
         types=[entry.name for entry in run.types],
-        functions=births.functions,
-        calls=births.calls,
-        owners=births.owners,
+        functions=followed.functions,
+        calls=followed.calls,
+        owners=followed.owners,
         lacks_caller=lacks_caller(run.trace.header.go_version),
     )
 
@@ -243,7 +190,7 @@ def sweep_until(rest: dict[str, Numbers], spans: Rows, row: np.void) -> None:
     rest["free_slots"][order] += swept
 
 
-def of_objects(run: Run, spans: Rows, rest: dict[str, Numbers], births: Births) -> Rows:
+def of_objects(run: Run, spans: Rows, rest: dict[str, Numbers], followed: Followed) -> Rows:
     """HOLDING rows of live objects."""
     objects = survey.plain(run.tables.objects.view(np.recarray))
     handles = np.flatnonzero((objects["label"] & OBJECT_LIVE != 0) & (objects["loc"] >= 0))
@@ -256,12 +203,13 @@ def of_objects(run: Run, spans: Rows, rest: dict[str, Numbers], births: Births) 
     span = place[loc >> 16]
     slot = spans["elem_size"][span]
     tracer = of_tracer(run, handles)
-    born = births.at(handles)
+    born = followed.rows_of(handles)
     groups = Groups(
         spc=spans["spc"][span],
         slot=slot,
         type=(objects["label"][handles] >> LABEL_SHIFT).astype(np.int64),
-        owner=born["owner"].astype(np.int64),
+        # Where a trace tells of no owners, nobody is told from those before it.
+        owner=born["owner"].astype(np.int64) * (len(followed.owners) > 1),
         stack=born["stack"].astype(np.int64),
         place=np.where(tracer, OF_TRACER, LIVES),
     )
