@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from goalloc_cli.analyses.replay import Run
 from goalloc_cli.analyses.tracer import BUFFERS
+from goalloc_cli.analyses.who.follow import Followed
+from goalloc_cli.analyses.who.moment import feed
 from goalloc_cli.design.allocator import Design
+from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.errors import EventError
 from goalloc_cli.model.books import survey
 from goalloc_cli.model.tables.objects import LABEL_SHIFT, OBJECT_LIVE
-from goalloc_cli.results.exported.held import HOLDING, LIVES, OF_TRACER, Held
-from goalloc_cli.results.outcome import Reason
-from goalloc_cli.results.who import BEFORE
-from goalloc_cli.trace.event import KIND_MASK, Batch, Call, Function, Kind, Owner
-from goalloc_cli.trace.longer import longer
+from goalloc_cli.results.exported.held import HOLDING, LEDGER_OF, LIVES, OF_TRACER, Held
+from goalloc_cli.results.outcome import Place, Reason
+from goalloc_cli.trace.event import KIND_MASK, Batch, Kind
 from goalloc_cli.trace.trace import Trace
-from goalloc_cli.trace.works import NOT_SAID, WorksFor
 
 MOST_NAMES = 8
 """Checkpoints that are listed where one is not found."""
@@ -39,8 +39,8 @@ class Moment:
     number: int = 0
     """Of a GC cycle, counted from 1; of events before the moment."""
     name: str = ""
-    heap_inuse: int | None = None
-    """What HeapInuse is there, where that is known ("peak")."""
+    row: np.void | None = None
+    """The SAMPLE row of the moment, where that is known ("peak")."""
 
     def __str__(self) -> str:
         if self.kind == "checkpoint":
@@ -64,37 +64,32 @@ def stopped(
     *,
     hints: bool,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Run, Births]:
+) -> tuple[Run, Followed]:
     """Replay a trace up to a moment.
 
     Raises:
         EventError: the trace has no such moment.
         ReplayError, TraceError: as `replay`.
     """
-    run, births = Run(trace, design, hints, "gc", check=False), Births()
-
-    def feed(batch: Batch) -> None:
-        run.feed(batch)
-        births.note(batch)
-
+    run, followed = Run(trace, design, hints, "gc", check=False), Followed(design)
     for batch in trace.batches:
         stop = stop_in(batch, moment, run)
         if stop is not None:
-            feed(batch.part(0, stop))
+            feed(run, followed, batch, 0, stop)
             if missed(run, moment):
                 # What that one event does first makes the heap as large as it ever was.
-                feed(batch.part(stop, stop + 1).without_news())
-            return run, births
-        feed(batch)
+                feed(run, followed, batch, stop, stop + 1)
+            return run, followed
+        feed(run, followed, batch, 0, len(batch))
         if progress:
             progress(run.events)
     refuse_beyond(run, moment)
-    return run, births
+    return run, followed
 
 
 def missed(run: Run, moment: Moment) -> bool:
     """Whether HeapInuse is not what it is at the moment."""
-    return moment.heap_inuse is not None and int(run.heap.stats.in_use) != moment.heap_inuse
+    return moment.row is not None and int(run.heap.stats.in_use) != int(moment.row["heap_inuse"])
 
 
 def stop_in(batch: Batch, moment: Moment, run: Run) -> int | None:
@@ -140,66 +135,25 @@ def last_explicit_cycle(trace: Trace) -> int:
     return found
 
 
-NOBODY = Owner(0, 0, "", "", 0)
-BIRTH = np.dtype([("stack", "<u4"), ("owner", "<i4")])
-
-
-class Births:
-    """The call stack that each object was allocated under, and who allocated it, as far as the trace tells."""
-
-    def __init__(self) -> None:
-        self.of = np.zeros(0, BIRTH)
-        """By handle; 0 where it is not known."""
-        self.works_for = WorksFor()
-        self.functions = [Function("", "")]
-        self.calls = [Call(0, 0, 0)]
-        self.owners = [NOBODY]
-
-    def note(self, batch: Batch) -> None:
-        """Take in the allocations of a batch."""
-        self.functions += batch.new_functions
-        self.calls += batch.new_calls
-        self.owners += batch.new_owners
-        if batch.stack is None and len(self.owners) == 1 and not len(self.of):
-            return
-        kinds = batch.kind & np.uint8(KIND_MASK)
-        at = np.flatnonzero(np.isin(kinds, (Kind.ALLOC, Kind.SNAP_OBJECT, Kind.WORKS_FOR)))
-        kinds = kinds[at]
-        born = np.zeros(len(at), BIRTH)
-        said = np.where(kinds == Kind.WORKS_FOR, batch.arg[at].astype(np.int64), NOT_SAID)
-        born["owner"] = self.works_for.owners(batch.p[at], said)
-        born["owner"][kinds == Kind.SNAP_OBJECT] = BEFORE
-        if batch.stack is not None:
-            born["stack"] = batch.stack[at]
-        is_object = kinds != Kind.WORKS_FOR
-        handles = batch.id[at[is_object]]
-        highest = int(handles.max(initial=0))
-        if highest >= len(self.of):
-            self.of = longer(self.of, max(2 * highest, 1 << 16))
-        # Of a handle that is used twice in a batch the last allocation counts: NumPy assigns in order.
-        self.of[handles] = born[is_object]
-
-    def at(self, handles: NDArray[np.intp]) -> NDArray[np.void]:
-        """The BIRTH rows of these handles."""
-        known = handles < len(self.of)
-        found = np.zeros(len(handles), BIRTH)
-        found[known] = self.of[handles[known]]
-        return found
-
-
-def held(run: Run, births: Births, design_name: str, at: str) -> Held:
-    """Who holds the heap of a replay now."""
+def held(run: Run, followed: Followed, design_name: str, moment: Moment) -> Held:
+    """Who holds the heap of a replay that was stopped at a moment."""
+    # First of all: it sees whether the tracer's buffers still live.
+    now = sample_of(run)
     spans = survey.spans(run.heap)
+    rest = rest_of(run, spans)
+    if moment.row is not None:
+        sweep_until(rest, spans, moment.row)
     return Held(
         trace_name=run.trace.name,
         design_name=design_name,
-        at=at,
-        sample=sample_of(run),
-        holdings=np.concatenate([of_objects(run, spans, births), of_empty_spans(run, spans)]),
+        at=str(moment),
+        sample=now if moment.row is None else moment.row,
+        holdings=np.concatenate([of_objects(run, spans, rest, followed), of_empty_spans(spans, rest)]),
         types=[entry.name for entry in run.types],
-        functions=births.functions,
-        calls=births.calls,
-        owners=births.owners,
+        functions=followed.functions,
+        calls=followed.calls,
+        owners=followed.owners,
+        lacks_caller=lacks_caller(run.trace.header.go_version),
     )
 
 
@@ -223,7 +177,20 @@ def rest_of(run: Run, spans: Rows) -> dict[str, Numbers]:
     }
 
 
-def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
+def sweep_until(rest: dict[str, Numbers], spans: Rows, row: np.void) -> None:
+    """Make dead objects free slots until as many are left as at a moment within the next event.
+
+    The peak is such a moment: a GC's end flushes the mcaches, whose spans are swept, by class in each, until one goes in
+    which nothing lives. With one P these are the very spans.
+    """
+    more = int(rest["dead"].sum()) - sum(int(row[name]) for name in LEDGER_OF["dead"])
+    order = np.lexsort([spans["spc"], spans["place"] != Place.MCACHE, spans["live"] == 0])
+    swept = np.diff(np.minimum(np.cumsum(rest["dead"][order]), max(more, 0)), prepend=0)
+    rest["dead"][order] -= swept
+    rest["free_slots"][order] += swept
+
+
+def of_objects(run: Run, spans: Rows, rest: dict[str, Numbers], followed: Followed) -> Rows:
     """HOLDING rows of live objects."""
     objects = survey.plain(run.tables.objects.view(np.recarray))
     handles = np.flatnonzero((objects["label"] & OBJECT_LIVE != 0) & (objects["loc"] >= 0))
@@ -236,12 +203,13 @@ def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
     span = place[loc >> 16]
     slot = spans["elem_size"][span]
     tracer = of_tracer(run, handles)
-    born = births.at(handles)
+    born = followed.rows_of(handles)
     groups = Groups(
         spc=spans["spc"][span],
         slot=slot,
         type=(objects["label"][handles] >> LABEL_SHIFT).astype(np.int64),
-        owner=born["owner"].astype(np.int64),
+        # Where a trace tells of no owners, nobody is told from those before it.
+        owner=born["owner"].astype(np.int64) * (len(followed.owners) > 1),
         stack=born["stack"].astype(np.int64),
         place=np.where(tracer, OF_TRACER, LIVES),
     )
@@ -259,7 +227,7 @@ def of_objects(run: Run, spans: Rows, births: Births) -> Rows:
     lives = np.bincount(span, minlength=len(spans))[span]
     begins = np.flatnonzero(np.append(True, span[1:] != span[:-1]))
     number = np.arange(len(span)) - np.repeat(begins, np.diff(begins, append=len(span)))
-    for name, total in rest_of(run, spans).items():
+    for name, total in rest.items():
         # In whole bytes, so that the parts sum to the total.
         groups.sum(name, total[span] * (number + 1) // lives - total[span] * number // lives)
     return groups.rows
@@ -274,7 +242,7 @@ def of_tracer(run: Run, handles: NDArray[np.intp]) -> NDArray[np.bool_]:
     return found
 
 
-def of_empty_spans(run: Run, spans: Rows) -> Rows:
+def of_empty_spans(spans: Rows, rest: dict[str, Numbers]) -> Rows:
     """HOLDING rows of spans in which nothing lives."""
     empty = spans["live"] == 0
     if not empty.any():
@@ -283,7 +251,7 @@ def of_empty_spans(run: Run, spans: Rows) -> Rows:
     mine = spans[empty]
     keys = {"spc": mine["spc"], "slot": mine["elem_size"], **dict.fromkeys(("type", "owner", "stack"), nothing)}
     groups = Groups(**keys, place=mine["place"])
-    for name, total in rest_of(run, spans).items():
+    for name, total in rest.items():
         groups.sum(name, total[empty])
     return groups.rows
 

@@ -33,6 +33,7 @@ def laid_on(held: Held, profile: HeapProfile) -> Held:
         functions=profile.functions,
         calls=profile.calls,
         owners=held.owners[:1],
+        lacks_caller=False,
         estimated=profile.name,
     )
 

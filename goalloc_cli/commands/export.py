@@ -257,7 +257,7 @@ def held_by(asked: Asked) -> Held:
     profile = None if asked.stacks is None else read_heap_profile(asked.stacks)
     moment = moment_of(asked)
     run, stacks, name = stopped_at(asked, moment)
-    found = held(run, stacks, name, str(moment))
+    found = held(run, stacks, name, moment)
     if profile is None:
         return found
     from goalloc_cli.analyses.laid import laid_on
@@ -273,7 +273,7 @@ def moment_of(asked: Asked) -> Moment:
     if moment.kind != "peak":
         return moment
     peak = replayed(asked)[0].peak[0]
-    return Moment("peak", int(peak["event"]), heap_inuse=int(peak["heap_inuse"]))
+    return Moment("peak", int(peak["event"]), row=peak)
 
 
 def measured_by(asked: Asked) -> Measured:

@@ -43,6 +43,8 @@ WHERE = {
 
 OF_RUNTIME = ("runtime.", "internal/runtime/")
 """How the functions begin that Go's heap profile leaves out where they end a stack (runtime/pprof/protomem.go)."""
+SYSTEM_STACK = "runtime.systemstack"
+"""What calls a function on the system stack; below it stand the calls of the goroutine that it works for."""
 MOST_FRAMES = 256
 """Go keeps 128 (tracestack.go, traceStackSize); what is deeper is cut at the root."""
 
@@ -116,7 +118,7 @@ def write_pprof(held: Held) -> bytes:
 def frames_of(held: Held, row: np.void) -> list[Frame]:
     """The frames of a row, the innermost first: its call stack, or else its type, its class and HeapInuse."""
     if row["stack"]:
-        return call_frames(held, int(row["stack"]))
+        return as_go_profiles(call_frames(held, int(row["stack"])), held.lacks_caller)
     what = type_name(held, row) if row["place"] < 0 else f"(no live object: {WHERE[Place(int(row['place']))]})"
     return [(what, "", 0), (f"class {class_name(row)}", "", 0), *owner_frames(held, row), ("HeapInuse", "", 0)]
 
@@ -130,11 +132,11 @@ def owner_frames(held: Held, row: np.void) -> list[Frame]:
     task_type, region = task(held, owner)
     named = [f"region {shown(region)}"] * bool(region) + [f"task {shown(task_type)}"] * bool(task_type) + [shown(entry)]
     frames: list[Frame] = [(name, "", 0) for name in named]
-    return [*frames, *call_frames(held, held.owners[owner].creator)] if owner > 0 else frames
+    return [*frames, *as_go_profiles(call_frames(held, held.owners[owner].creator))] if owner > 0 else frames
 
 
 def call_frames(held: Held, stack: int) -> list[Frame]:
-    """The calls of a stack, the innermost first, but for those of the runtime that end it."""
+    """The calls of a stack, the innermost first."""
     frames: list[Frame] = []
     at = stack
     while at and len(frames) < MOST_FRAMES:
@@ -142,8 +144,20 @@ def call_frames(held: Held, stack: int) -> list[Frame]:
         function = held.functions[call.function]
         frames.append((shown(function.name), shown(function.file), call.line))
         at = call.caller
-    first = next((i for i, frame in enumerate(frames) if not frame[0].startswith(OF_RUNTIME)), 0)
-    return frames[first:] if at == 0 else [*frames[first:], ("(more callers)", "", 0)]
+    return frames if at == 0 else [*frames, ("(more callers)", "", 0)]
+
+
+def as_go_profiles(frames: list[Frame], lacks_caller: bool = False) -> list[Frame]:
+    """What of a stack Go's heap profile shows: the runtime's calls at its end alone where there are no others.
+
+    What runs on the system stack is a stack of its own, whoever it works for.
+    """
+    shown_frames = frames[int(lacks_caller) :] or frames
+    ours = next((i for i, (name, _, _) in enumerate(shown_frames) if not name.startswith(OF_RUNTIME)), len(shown_frames))
+    system = next((i for i, (name, _, _) in enumerate(shown_frames[:ours]) if name == SYSTEM_STACK), None)
+    if system is not None:
+        return shown_frames[: system + 1]
+    return shown_frames[ours:] or shown_frames
 
 
 def labels_of(held: Held, row: np.void) -> dict[str, str | int]:

@@ -33,6 +33,25 @@ if debug.malloc && traceAllocFreeEnabled() {
 	}
 }
 """
+STACK = """
+// goallocStack returns the stack of an allocation. Calls on the system stack stand above those of the goroutine.
+func (tl traceLocker) goallocStack(system bool) traceArg {
+	if !system {
+		return tl.stack(1)
+	}
+	var pcs [128]uintptr
+	pcs[0] = logicalStackSentinel
+	n := 1 + callers(1, pcs[1:64])
+	if gp := getg().m.curg; gp != nil {
+		n += max(gcallers(gp, 0, pcs[n:])-1, 0) // skip runtime.goexit
+	}
+	return traceArg(trace.stackTab[tl.gen%2].put(pcs[:n]))
+}
+"""
+"""Go writes the stack of the goroutine that the system stack works for; a heap profile has what the system stack shows."""
+STACKS = "tracestack.go"
+MAIN_SKIPPED = "\tif nstk > 0 && gp.goid == 1 {\n\t\tnstk-- // skip runtime.main\n\t}\n"
+"""The main goroutine's stacks end with main.main in a recording, and with runtime.main in a profile."""
 SIZE_CHANGED = re.compile(r"\bsize [-+*]?= ")
 
 
@@ -67,7 +86,8 @@ def mended(read: Read, names: Iterable[str], release: str, detail: Detail) -> di
         OSError: a file cannot be read.
     """
     allocators = sorted(name for name in names if re.fullmatch(r"malloc\w*(?<!_test)\.go", name))
-    before = {name: read(name) for name in ("tracebuf.go", "traceallocfree.go", *allocators)}
+    stacks = [STACKS] if detail is Detail.STACKS else []
+    before = {name: read(name) for name in ("tracebuf.go", "traceallocfree.go", *stacks, *allocators)}
     after = before | {
         "tracebuf.go": changed(before, "tracebuf.go", "ensure", refilled_on_system_stack),
         "traceallocfree.go": changed(before, "traceallocfree.go", "HeapObjectFree", on_system_stack),
@@ -81,6 +101,9 @@ def mended(read: Read, names: Iterable[str], release: str, detail: Detail) -> di
         after |= {name: sized(name, after[name]) for name in allocators}
         if not any("HeapObjectAlloc(uintptr(x), typ, " in after[name] for name in allocators):
             raise UnlikeError("no function of malloc*.go calls HeapObjectAlloc as expected")
+    if stacks:
+        after[STACKS] = changed(after, STACKS, "makeTraceFrame", named_in_full)
+        after[STACKS] = changed(after, STACKS, "traceStack", with_main)
     return {name: text for name, text in after.items() if text != before[name]}
 
 
@@ -136,13 +159,27 @@ def described(method: str, release: str, detail: Detail) -> str | None:
     if found is None or "typ *abi.Type)" not in method:
         return None
     plain = "".join(re.findall(r"^[\w.+-]+", release))
-    stack = "tl.stack(1)" if detail is Detail.STACKS else "0"
+    stack = "tl.goallocStack(system)" if detail is Detail.STACKS else "traceArg(0)"
     message = (
-        f'\t\tkey, stack := tl.string("{KEY} {plain}"), traceArg({stack})\n'
+        f'\t\tkey, stack := tl.string("{KEY} {plain}"), {stack}\n'
         f"\t\t{found['write']}UserLog, traceArg(size), key, 0, stack)\n"
     )
     new = method[: found.start() - 1] + message + method[found.start() - 1 :]
-    return new.replace("typ *abi.Type)", "typ *abi.Type, size uintptr)", 1)
+    new = new.replace("typ *abi.Type)", "typ *abi.Type, size uintptr)", 1)
+    if detail is not Detail.STACKS:
+        return new
+    return new.replace("\tsystemstack(", "\tsystem := getg() == getg().m.g0\n\tsystemstack(", 1) + STACK
+
+
+def named_in_full(method: str) -> str | None:
+    """A function that is generic is named as in a profile, f[go.shape.int]: all its instances are f[...] elsewhere."""
+    plain, full = "\tfn := f.Function\n", "\tfn := runtime_FrameSymbolName(&f)\n"
+    return method.replace(plain, full) if method.count(plain) == 1 else None
+
+
+def with_main(method: str) -> str | None:
+    """The main goroutine's stacks begin in runtime.main, as in a profile."""
+    return method.replace(MAIN_SKIPPED, "") if method.count(MAIN_SKIPPED) == 1 else None
 
 
 def sized(file: str, text: str) -> str:

@@ -8,6 +8,7 @@ MOST_OBJECTS = 1 << 28
 """Most objects alive at once: 2 GiB of tables."""
 MOST_PROCS = 256
 """Most Ps: what the model holds at least."""
+MOST_OWNERS = 64
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Workload:
 COMMON = (
     Parameter("procs", 4, 1, MOST_PROCS, "Ps that run the program (GOMAXPROCS)."),
     Parameter("gogc", 100, 1, 100_000, "Heap growth in percent at which a collection starts."),
+    Parameter("owners", 0, 0, MOST_OWNERS, "Kinds of goroutines that allocate; 0: the trace tells of none."),
 )
 """Parameters of every workload."""
 

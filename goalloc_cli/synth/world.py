@@ -26,7 +26,7 @@ ROOM = BATCH + STEP
 ALLOC, FREE = int(Kind.ALLOC), int(Kind.FREE)
 STACK_ALLOC, STACK_FREE = int(Kind.STACK_ALLOC), int(Kind.STACK_FREE)
 GC_START, GC_END = int(Kind.GC_START), int(Kind.GC_END)
-CHECKPOINT, TIME = int(Kind.CHECKPOINT), int(Kind.TIME)
+CHECKPOINT, TIME, WORKS_FOR = int(Kind.CHECKPOINT), int(Kind.TIME), int(Kind.WORKS_FOR)
 NOSCAN = 0x40
 NO_P = int(NO_PROC)
 TINY_SIZE = 16
@@ -76,6 +76,7 @@ WORLD = table(
     ("timed", "<i8"),  # events before the last TIME
     ("p", "<i8"),
     ("procs", "<i8"),
+    ("owners", "<i8"),  # kinds of goroutines; 0: nobody tells
     # Handles: those given out so far, and the last one freed.
     ("handles", "<i8"),
     ("free_handle", "<i8"),
@@ -100,11 +101,11 @@ WORLD = table(
 )
 
 
-def new_world(name: str, seed: int, procs: int, gogc: int) -> np.record:
+def new_world(name: str, seed: int, procs: int, gogc: int, owners: int = 0) -> np.record:
     """A world without events, objects or shapes."""
     world = record(WORLD)
     world.random = random_start(name, seed)
-    world.procs, world.gogc = procs, gogc
+    world.procs, world.gogc, world.owners = procs, gogc, owners
     world.goal = HEAP_MINIMUM * gogc // 100
     world.free_handle = NONE
     world.slot_of[:] = SLOT_OF
@@ -236,9 +237,20 @@ def go_on(world):
             gc_end(world)
     elif world.heap_live >= world.goal:
         gc_start(world)
+    if world.before + world.n == 0:
+        for p in range(world.procs):
+            work(world, p)
     if below(world, STEPS_PER_P) == 0:
         world.p = below(world, world.procs)
+        work(world, world.p)
     return world.p
+
+
+@inner
+def work(world, p):
+    """A P works for goroutines of a random kind, if there are any."""
+    if world.owners:
+        put(world, WORKS_FOR, p, 0, 0, 1 + below(world, world.owners))
 
 
 @inner

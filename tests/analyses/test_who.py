@@ -18,6 +18,7 @@ from goalloc_cli.results.outcome import LEDGER, Reason
 from goalloc_cli.results.who import BEFORE, NO_OBJECT, OWN, Who, added, grouped, held
 from goalloc_cli.trace.event import COLUMNS, KIND_MASK, NO_P, Batch, Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
+from tests.kit.batches import STACKED, WITH_STACKS
 from tests.kit.root import ROOT
 from tests.kit.strategies import MAX_PROCS, seeded
 
@@ -144,6 +145,17 @@ def test_several_moments_in_one_replay_are_those_of_a_replay_each() -> None:
     for event, who in zip(events, found, strict=True):
         alone = who_at(trace(rows, 100), RELEASES["1.27"], event, hints=False)
         assert np.array_equal(np.sort(who.rows), np.sort(alone.rows))
+
+
+def test_a_batch_that_is_looked_at_in_its_middle_brings_its_names_once() -> None:
+    def stacked() -> Trace:
+        return Trace("a trace", WITH_STACKS, iter(STACKED))
+
+    events = sum(map(len, STACKED))
+    found = whos_at(stacked(), RELEASES["1.27"], [1, 2, events], hints=False)[-1]
+    alone = who_at(stacked(), RELEASES["1.27"], events, hints=False)
+    assert (found.types, found.functions, found.calls) == (alone.types, alone.functions, alone.calls)
+    assert found.owners == alone.owners
 
 
 def test_the_gc_that_found_most_alive_is_one_that_was_swept_to_its_end() -> None:

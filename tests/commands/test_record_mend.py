@@ -47,12 +47,25 @@ func mallocgc(size uintptr, typ *_type, needzero bool) unsafe.Pointer {
 	return x
 }
 """
+FRAMES = """\
+func traceStack(skip int, gp *g, gen uintptr) uint64 {
+	if nstk > 0 && gp.goid == 1 {
+		nstk-- // skip runtime.main
+	}
+	return id
+}
+
+func makeTraceFrame(gen uintptr, f Frame) traceFrame {
+	fn := f.Function
+	return frame
+}
+"""
 OLDEST = {"tracebuf.go": BUFFERS, "traceallocfree.go": TRACER, "malloc.go": MALLOC}
 """The functions as Go 1.23 has them."""
 
 
 def changed(detail: Detail, **texts: str) -> dict[str, str]:
-    files = OLDEST | {f"{name}.go": text for name, text in texts.items()}
+    files = OLDEST | {"tracestack.go": FRAMES} | {f"{name}.go": text for name, text in texts.items()}
     return mended(files.__getitem__, files, "go1.23.9", detail)
 
 
@@ -98,6 +111,18 @@ def test_sizes_without_stacks_name_no_stack() -> None:
     assert 'key, stack := tl.string("goalloc go1.23.9"), traceArg(0)\n' in text
 
 
+def test_a_stack_is_that_of_the_profile_in_a_full_recording_alone() -> None:
+    text = changed(Detail.STACKS)["tracestack.go"]
+    assert "fn := runtime_FrameSymbolName(&f)" in text and "skip runtime.main" not in text
+    assert "tracestack.go" not in changed(Detail.SIZES)
+
+
+def test_what_allocates_on_the_system_stack_is_told() -> None:
+    text = changed(Detail.STACKS)["traceallocfree.go"]
+    places = [text.index(part) for part in ("system := getg() == getg().m.g0", "systemstack(func()", "goallocStack(system)")]
+    assert places == sorted(places)
+
+
 def test_the_redzone_of_the_address_sanitizer_was_not_asked_for() -> None:
     malloc = "func mallocgc(size uintptr) {\n\tsize += asanRZ\n\tpostMallocgcDebug(x, elemsize, typ)\n}\n"
     hook = "func postMallocgcDebug(x int, elemsize uintptr, typ *_type) {\n\ttrace.HeapObjectAlloc(uintptr(x), typ)\n}\n"
@@ -112,13 +137,15 @@ def test_the_redzone_of_the_address_sanitizer_was_not_asked_for() -> None:
         ("tracebuf", "ensure", "assure", "ensure"),
         ("traceallocfree", ".commit(traceEvHeapObjectFree", "\n\t.commit(traceEvHeapObjectFree", "HeapObjectFree"),
         ("traceallocfree", "tl.rtype(typ)", "0", "HeapObjectAlloc"),
+        ("tracestack", "f.Function", "f.Name", "makeTraceFrame"),
+        ("tracestack", "goid == 1", "goid == 2", "traceStack"),
         ("malloc", "releasem(mp)", "release(mp)", "mallocgc"),
         ("malloc", "userSize := size", "asked := size", "mallocgc"),
     ],
 )  # fmt: skip
 def test_a_function_that_looks_different_is_refused_by_name(file: str, old: str, new: str, function: str) -> None:
     with pytest.raises(UnlikeError, match=rf"{file}.go: the function {function} is not as expected"):
-        changed(Detail.STACKS, **{file: OLDEST[f"{file}.go"].replace(old, new)})
+        changed(Detail.STACKS, **{file: (OLDEST | {"tracestack.go": FRAMES})[f"{file}.go"].replace(old, new)})
 
 
 @pytest.mark.go
@@ -126,7 +153,7 @@ def test_the_runtime_of_a_real_go_is_as_expected(go: Go) -> None:
     runtime = toolchain(go.command, None).goroot / "src" / "runtime"
     names = [path.name for path in runtime.iterdir()]
     found = mended(lambda name: (runtime / name).read_text(), names, "go1", Detail.STACKS)
-    assert {"malloc.go", "traceallocfree.go", "tracebuf.go"} <= set(found)
+    assert {"malloc.go", "traceallocfree.go", "tracebuf.go", "tracestack.go"} <= set(found)
 
 
 # The overlay.

@@ -14,6 +14,7 @@ import pytest
 from goalloc_cli import cli
 from goalloc_cli.analyses.describe import describe
 from goalloc_cli.analyses.replay import replay
+from goalloc_cli.analyses.who.follow import Followed
 from goalloc_cli.design.releases import release
 from goalloc_cli.errors import TraceError
 from goalloc_cli.report.documents.trace import trace_document
@@ -246,6 +247,23 @@ def test_the_command_writes_the_trace(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--events", "0"], ["--events", "x"], ["--events", "1", "--live", "0"], []])
 def test_what_makes_no_trace_is_a_usage_error(options: list[str]) -> None:
     assert cli.run(["synth", "steady", "-o", "-", *options]) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_allocates_is_told_of_every_allocation(name: str) -> None:
+    trace = synthesize(name, 100_000, parameters={**SMALL[name], "owners": 3})
+    followed = Followed(release("1.27"))
+    for batch in trace.batches:
+        followed.add(batch)
+    rows = followed.rows
+    assert trace.header.owners
+    assert set(rows["owner"][rows["allocs"] > 0].tolist()) == {1, 2, 3}
+
+
+def test_nobody_is_told_who_does_not_ask() -> None:
+    trace = synthesize("steady", 70_000)
+    assert not trace.header.owners
+    assert not any((batch.kind & KIND_MASK == Kind.WORKS_FOR).any() or batch.new_owners for batch in trace.batches)
 
 
 def test_the_header_says_how_to_make_the_trace_again() -> None:

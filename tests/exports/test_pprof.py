@@ -15,8 +15,9 @@ import pytest
 
 from goalloc_cli import cli
 from goalloc_cli.analyses.held import Moment, held, moment_of, stopped
+from goalloc_cli.design.heapprofile import lacks_caller
 from goalloc_cli.design.releases import release
-from goalloc_cli.exporters.pprof import SAMPLE_TYPES, write_pprof
+from goalloc_cli.exporters.pprof import SAMPLE_TYPES, as_go_profiles, write_pprof
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.results.exported.held import IN_USE, LEDGER_OF, Held
 from goalloc_cli.trace.event import Call, Function, Kind, Owner
@@ -32,7 +33,7 @@ POINTS = ("peak", "end", "gc:2")
 def at_moment(trace: Any, moment: Moment) -> Held:
     version = trace.header.go_version
     run, stacks = stopped(trace, release(version), moment, hints=True)
-    return held(run, stacks, f"go{version}", str(moment))
+    return held(run, stacks, f"go{version}", moment)
 
 
 @cache
@@ -40,7 +41,7 @@ def held_of(name: str, at: str) -> Held:
     moment = moment_of(at)
     if at == "peak":
         peak = outcome_of(name).peak[0]
-        moment = Moment("peak", int(peak["event"]), heap_inuse=int(peak["heap_inuse"]))
+        moment = Moment("peak", int(peak["event"]), row=peak)
     return at_moment(trace_of(name), moment)
 
 
@@ -77,9 +78,11 @@ def test_every_column_sums_to_its_rows_of_the_ledger(name, at):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_at_the_peak_the_columns_sum_to_heap_inuse_there(name):
-    found = held_of(name, "peak")
-    assert sum(int(found.holdings[column].sum()) for column in IN_USE) == int(outcome_of(name).peak[0]["heap_inuse"])
+def test_at_the_peak_each_column_is_what_replay_reports(name):
+    found, peak = held_of(name, "peak"), outcome_of(name).peak[0]
+    sums = {column: int(found.holdings[column].sum()) for column in IN_USE}
+    assert sums == {column: sum(int(peak[row]) for row in rows) for column, rows in LEDGER_OF.items()}
+    assert sum(sums.values()) == int(peak["heap_inuse"])
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -194,6 +197,32 @@ def test_a_recording_with_stacks_has_them_as_frames(tmp_path):
     found = at_moment(open_trace(tmp_path / "t"), Moment("end"))
     profile = stacks(decoded(write_pprof(found)))
     assert {stack for stack in profile if stack[-1] == "main.main"} == {("main.main",), ('=a "b", c', "main.f", "main.main")}
+
+
+def named(*functions: str) -> list[tuple[str, str, int]]:
+    return [(name, "", 0) for name in functions]
+
+
+@pytest.mark.parametrize(
+    "functions, lacks_caller, wanted",
+    [
+        ("runtime.newobject reflect.unsafe_New main.f runtime.main", False, "reflect.unsafe_New main.f runtime.main"),
+        ("reflect.unsafe_New main.f runtime.main", True, "main.f runtime.main"),
+        ("runtime.newobject main.f", True, "main.f"),
+        ("main.f runtime.gopanic main.g", False, "main.f runtime.gopanic main.g"),
+        ("runtime.malg runtime.systemstack main.f", False, "runtime.malg runtime.systemstack"),
+        ("main.f runtime.systemstack", False, "main.f runtime.systemstack"),
+        ("runtime.allocm runtime.newm", False, "runtime.allocm runtime.newm"),
+        ("main.f", True, "main.f"),
+    ],
+)  # fmt: skip
+def test_a_stack_is_what_go_profiles_of_it(functions, lacks_caller, wanted):
+    assert as_go_profiles(named(*functions.split()), lacks_caller) == named(*wanted.split())
+
+
+@pytest.mark.parametrize("version, lacks", [("1.19", True), ("1.25", True), ("1.26", False), ("9.9", False)])
+def test_until_go_1_25_a_profile_lacks_who_called_mallocgc(version, lacks):
+    assert lacks_caller(version) == lacks
 
 
 def test_who_allocated_stands_at_the_root(tmp_path):

@@ -239,6 +239,12 @@ class Followed:
         move_rows(books.rows, used, slots)
         self.books = books._replace(slots=slots, rows=longer(books.rows, more), epoch=longer(books.epoch, more))
 
+    def rows_of(self, handles: NDArray[np.intp]) -> NDArray[np.void]:
+        """The rows that the last objects of some handles are counted in; the first row where nobody saw them begin."""
+        numbers, known = np.zeros(len(handles), np.int64), handles < len(self.books.births)
+        numbers[known] = np.abs(self.books.births["row"][handles[known]].astype(np.int64))
+        return self.books.rows[np.maximum(numbers - 1, 0)]
+
     @property
     def rows(self) -> NDArray[np.void]:
         """A copy of all rows, those of the last peak filled in."""

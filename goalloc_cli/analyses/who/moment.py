@@ -70,8 +70,9 @@ def whos_at(
 
 
 def feed(run: Run, followed: Followed, batch: Batch, at: int, stop: int) -> int:
-    """Have a part of a batch replayed and followed; return where it ends."""
+    """Have a part of a batch replayed and followed; return where it ends. The first part brings what the batch brings."""
     part = batch if (at, stop) == (0, len(batch)) else batch.part(at, stop)
+    part = part.without_news() if at else part
     run.feed(part)
     followed.add(part)
     return stop

@@ -68,6 +68,8 @@ class Held:
     calls: list[Call]
     owners: list[Owner]
     """By number; the first is not known. Their functions and stacks are numbers of `functions` and `calls`."""
+    lacks_caller: bool = False
+    """Whether the recorded release's own heap profile leaves out who called mallocgc."""
     estimated: str = ""
     """Where the stacks are those of a heap profile, and so an estimate: its name."""
 

@@ -9,6 +9,7 @@ import (
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
+	"sync"
 )
 
 func init() { runtime.MemProfileRate = 1 }
@@ -52,6 +53,48 @@ func fill(n int) {
 	}
 }
 
+type stack[T any] struct {
+	top  T
+	rest *stack[T]
+}
+
+func (s *stack[T]) pushed(top T) *stack[T] { return &stack[T]{top, s} }
+
+func pushAll[T any](n int, next func(int) T) (s *stack[T]) {
+	for i := range n {
+		s = s.pushed(next(i))
+	}
+	return s
+}
+
+// rescued makes something in a deferred call, while a panic unwinds.
+func rescued(n int) (o *order) {
+	defer func() {
+		if recover() != nil {
+			o = newOrder(n)
+		}
+	}()
+	var none *order
+	return none.items[n].next2()
+}
+
+func (i *item) next2() *order { return nil }
+
+// spread has a goroutine for each of n parts.
+func spread(n int) {
+	var all sync.WaitGroup
+	parts := make([]*order, n)
+	for i := range n {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			parts[i] = rescued(i)
+		}()
+	}
+	all.Wait()
+	tables = append(tables, parts)
+}
+
 func check(err error) {
 	if err != nil {
 		panic(err)
@@ -71,6 +114,11 @@ func main() {
 		}
 	}
 	fill(60)
+	another := (*stack[*order])(nil).pushed
+	names := another(newOrder(1))
+	numbers := pushAll(200, func(i int) int { return i })
+	names.rest = pushAll(100, func(i int) *order { return newOrder(i) })
+	spread(40)
 	runtime.GC()
 	runtime.GC()
 	trace.Log(context.Background(), "memstats", "held")
@@ -79,4 +127,6 @@ func main() {
 	trace.Stop()
 	check(traced.Close())
 	runtime.KeepAlive(orders)
+	runtime.KeepAlive(numbers)
+	runtime.KeepAlive(names)
 }

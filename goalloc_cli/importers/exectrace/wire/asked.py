@@ -35,8 +35,16 @@ KEY = b"goalloc "
 """How the key of such a message begins; the release follows."""
 HIDDEN = ("runtime.traceLocker.", "runtime.postMallocgcDebug", "runtime.mallocgc")
 """Calls at the top of a stack that say nothing of the program."""
+RUNTIME_MAIN = "runtime.main"
+"""What calls main.main, and is on the stacks of a full recording only."""
 OBJECT_ALLOC = 132
 PAGE = 8192
+
+
+def all_instances(name: str) -> str:
+    """A generic function whatever its types, as a recording that is not full has it (symtab.go, funcNameForPrint)."""
+    before, bracket, behind = name.partition("[")
+    return f"{before}[...]{behind.rpartition(']')[2]}" if bracket and "]" in behind else name
 
 
 @inner
@@ -103,10 +111,12 @@ class Stacks(CallTable):
 
     def outermost(self, tables: Tables, generation: int, stack: int) -> int:
         """The number of the function that a stack begins with; 0: there is no such stack."""
-        frames = tables.frames(generation, stack)
-        if not len(frames):
+        text = partial(tables.string, generation)
+        frames = [(text(name), text(file)) for _pc, name, file, _line in tables.frames(generation, stack)[-2:].tolist()]
+        if not frames:
             return 0
-        return self.function(*(tables.string(generation, text) for text in frames[-1, 1:3].tolist()))
+        name, file = frames[0] if frames[-1][0] == RUNTIME_MAIN else frames[-1]
+        return self.function(all_instances(name), file)
 
     def number(self, tables: Tables, generation: int, stack: int) -> int:
         """The number of a stack. A process has one stack for the same PCs."""
