@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.pace.clock import own_times
 from goalloc_cli.analyses.pace.deaths import Deaths, draw_deaths
 from goalloc_cli.analyses.pace.events import Events
 from goalloc_cli.analyses.pace.observed import observe
@@ -206,7 +207,8 @@ def program(events: Events, deaths: Deaths, observed: Observed, without: NDArray
         for name, column in events.columns.items()
     }
     snapshot = int(np.isin(events.kind[kept], SNAP_KINDS).sum())
-    return Program(events.name, events.header, Batch(**columns), snapshot, beginning(events, observed))
+    began = beginning(events, observed)
+    return Program(events.name, events.header, Batch(**columns), snapshot, own_times(events), began)
 
 
 def beginning(events: Events, observed: Observed) -> tuple[int, int] | None:
