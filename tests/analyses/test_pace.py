@@ -14,6 +14,7 @@ from goalloc_cli.analyses.pace.deaths import are_intervals, draw_deaths, known_d
 from goalloc_cli.analyses.pace.events import Events, load
 from goalloc_cli.analyses.pace.kernels import draw_ages, turnbull
 from goalloc_cli.analyses.pace.observed import observe
+from goalloc_cli.analyses.pace.overhead import CLASS_BYTES, P_BYTES, overhead
 from goalloc_cli.analyses.pace.pace import Pacer, slots
 from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
 from goalloc_cli.commands.choose import choose_design
@@ -286,6 +287,22 @@ def test_own_time_goes_on_while_a_cycle_marks_as_fast_as_around_it() -> None:
     before, within, behind = ([alloc(n) for n in range(first, first + 5)] for first in (0, 5, 10))
     rows = [at(0), *before, at(5), START, at(25), *within, at(45), END, *behind, at(50)]
     assert (own_times(events_of(*rows)) // 1_000_000).tolist() == [0, 5, 7, 10, 15]
+
+
+def test_what_is_mapped_beside_grows_with_size_classes_and_ps() -> None:
+    """Three classes, as a pointer makes one of its own; what is large has none."""
+    rows = [alloc(0), alloc(1), made(2, p=0, type=0), (Kind.ALLOC, 0, 3, 256, 0, 0), (Kind.ALLOC, 0, 4, 1 << 20, 0, 0)]
+    design, events = release("1.27"), events_of(*rows)
+    beside = overhead(events, slots(events, design), design)
+    more = replace(events, header=Header(gomaxprocs=4))
+    assert overhead(more, slots(more, design), design) - beside == 3 * P_BYTES
+    assert beside - overhead(events, np.zeros(5, np.int64), design) == 3 * CLASS_BYTES
+
+
+def test_until_go_1_24_there_is_no_table_of_profiled_call_stacks() -> None:
+    events = sample(LRU)
+    old, new = (overhead(events, slots(events, design), design) for design in map(release, ("1.24", "1.25")))
+    assert new - old == 1_440_000
 
 
 def test_without_cycles_own_time_is_that_of_the_recording() -> None:
