@@ -25,7 +25,7 @@ LEAST_LIMIT = 1 << 20
 @click.option("--memory-limit", "limits", metavar="SIZE,..|A:B", help="GOMEMLIMIT to try: 256MiB,off or 64MiB:1GiB.")
 @click.option("--budget", metavar="SIZE", help="Say what to set so that no more memory than SIZE is needed.")
 @click.option("--gctrace", metavar="FILE", help="What GODEBUG=gctrace=1 prints without tracing: when it collects.")
-@click.option("--overhead", metavar="SIZE", help="What Go maps beside heap, stacks and records.  [default: 4.6MiB]")
+@click.option("--overhead", metavar="SIZE", help="What Go maps beside heap, stacks and records.")
 @click.option("--recorded-gogc", type=click.IntRange(1, MOST_GOGC), help="GOGC of the recording, if its goals do not tell.")
 @design_options
 @partial_option

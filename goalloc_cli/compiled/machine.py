@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -48,12 +49,19 @@ class Code:
 
 IN_MEMORY: dict[Part, Built] = {}
 """What was compiled in this process."""
+ONE_AT_A_TIME = threading.Lock()
 LOADED: set[Part] = set()
 """What is placed in memory."""
 
 
 def ready(part: Part) -> Code:
     """The code of a kernel: from its file, or compiled now, and kept as far as files can be read and written."""
+    with ONE_AT_A_TIME:
+        return placed(part)
+
+
+def placed(part: Part) -> Code:
+    """The same, by one thread at a time."""
     if kept(part) is None:
         build([part, *(unit for unit in units_below(part) if kept(unit) is None)])
     place, waiting = engine(), [part]

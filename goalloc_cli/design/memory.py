@@ -108,3 +108,10 @@ class MemoryKnobs:
         1 << 40,
         "What the runtime maps beside all that is modelled, in a small program. It counts towards the memory limit.",
     )
+    profile_table_bytes: int = knob(
+        1_440_000,
+        0,
+        1 << 30,
+        "The table of the call stacks of profiles, which is there in every program since Go 1.25, and before where a memory "
+        "profile was linked in: then set it. Counts in `pace` alone (mprof.go, buckhashArray).",
+    )

@@ -119,6 +119,7 @@ ORIGINS: dict[str, tuple[Change, ...]] = {
         Change("1.25", "an arena's record is longer", "9.6"),
     ),
     "other_bytes": (Change("1.20", "the runtime maps less beside the heap", "9.6"),),
+    "profile_table_bytes": (Change("1.25", "every program has the table of profiled call stacks", "10.2"),),
 }
 """By the name of the knob: every change from one release to the next."""
 

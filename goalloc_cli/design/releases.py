@@ -12,7 +12,7 @@ from goalloc_cli.errors import DesignError
 GO_1_27 = Design()
 GO_1_26 = replace(GO_1_27)
 GO_1_25 = replace(GO_1_26, inline_mark_bytes=0, mcache_bytes=1208)
-GO_1_24 = replace(GO_1_25, arena_metadata_bytes=68624)
+GO_1_24 = replace(GO_1_25, arena_metadata_bytes=68624, profile_table_bytes=0)
 GO_1_23 = replace(GO_1_24, mcache_bytes=1200)
 GO_1_22 = replace(GO_1_23, globals_scan_bytes=412_000)
 GO_1_21 = replace(

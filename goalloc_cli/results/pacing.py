@@ -42,7 +42,7 @@ class Case:
     end_goals: float = 0.0
     """Where marking ends at the earliest, as a multiple of the goal,"""
     end_ns: int = 0
-    """and in time, as the recording tells it."""
+    """and in time: the program's own, without the collector's (analyses/pace/clock.py)."""
 
 
 BEST = Case("best", 1.0, 0.0)
@@ -115,8 +115,7 @@ class Prediction:
 
     @property
     def peak_heap_inuse(self) -> tuple[int, int]:
-        """The lowest and the highest; a cycle that starts late may pass the goal by all that the program allocates while it
-        marks."""
+        """The lowest and the highest."""
         return self.passed("peak_heap_inuse")
 
     @property
@@ -131,8 +130,11 @@ class Prediction:
         return replace(self, cases=self.usual).peak_mapped[1]
 
     def passed(self, name: str) -> tuple[int, int]:
+        """The ends of a figure of memory. Of the usual cases the highest is passed by all that the program allocated while a
+        recorded cycle marked, for any cycle may start late; where each waits, that is in the case itself."""
         low, high = self.span(name)
-        return low, high + (self.overshoot if self.first.own else 0)
+        usual = replace(self, cases=self.usual).span(name)[1]
+        return low, max(high, usual + (self.overshoot if self.first.own else 0))
 
     @property
     def first(self) -> Figures:

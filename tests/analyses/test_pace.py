@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from goalloc_cli.analyses.pace.budget import advise
+from goalloc_cli.analyses.pace.clock import own_times
 from goalloc_cli.analyses.pace.deaths import are_intervals, distribution, draw_deaths, known_deaths
 from goalloc_cli.analyses.pace.events import Events, load
 from goalloc_cli.analyses.pace.kernels import draw_ages
 from goalloc_cli.analyses.pace.observed import observe
+from goalloc_cli.analyses.pace.overhead import CLASS_BYTES, P_BYTES, overhead
 from goalloc_cli.analyses.pace.pace import Pacer, slots
 from goalloc_cli.analyses.pace.traced import cases_of, cpu_of
 from goalloc_cli.commands.choose import choose_design
@@ -267,7 +269,51 @@ def test_the_zone_tells_how_far_figures_can_be_trusted(found: Figures, zone: str
 def test_where_every_cycle_waits_is_in_the_range_and_not_what_settings_are_compared_by() -> None:
     usual, waits = (replace(figures(0.6), peak_mapped=mapped) for mapped in (20, 90))
     found = Prediction(Setting(100), {BEST.name: usual, WAITS.name: waits}, overshoot=5)
-    assert (found.peak_mapped, found.usual_peak_mapped) == ((20, 95), 25)
+    assert (found.peak_mapped, found.usual_peak_mapped) == ((20, 90), 25)
+
+
+def test_of_the_usual_cases_any_cycle_may_pass_its_goal_by_the_most_that_was_seen() -> None:
+    usual, waits = (replace(figures(0.6), peak_mapped=mapped) for mapped in (20, 22))
+    found = Prediction(Setting(100), {BEST.name: usual, WAITS.name: waits}, overshoot=5)
+    assert found.peak_mapped == (20, 25)
+
+
+def at(ms: int) -> tuple[int, int, int, int, int, int]:
+    return (Kind.TIME, NO_P, 0, ms * 1_000_000, 0, 0)
+
+
+def test_own_time_goes_on_while_a_cycle_marks_as_fast_as_around_it() -> None:
+    """Between cycles an object of 4 KiB takes a millisecond; while one marks, five come in 40 of them."""
+    before, within, behind = ([alloc(n) for n in range(first, first + 5)] for first in (0, 5, 10))
+    rows = [at(0), *before, at(5), START, at(25), *within, at(45), END, *behind, at(50)]
+    assert (own_times(events_of(*rows)) // 1_000_000).tolist() == [0, 5, 7, 10, 15]
+
+
+def test_what_is_mapped_beside_grows_with_size_classes_and_ps() -> None:
+    """Three classes, as a pointer makes one of its own; what is large has none."""
+    rows = [alloc(0), alloc(1), made(2, p=0, type=0), (Kind.ALLOC, 0, 3, 256, 0, 0), (Kind.ALLOC, 0, 4, 1 << 20, 0, 0)]
+    design, events = release("1.27"), events_of(*rows)
+    beside = overhead(events, slots(events, design), design)
+    more = replace(events, header=Header(gomaxprocs=4))
+    assert overhead(more, slots(more, design), design) - beside == 3 * P_BYTES
+    assert beside - overhead(events, np.zeros(5, np.int64), design) == 3 * CLASS_BYTES
+
+
+def test_until_go_1_24_there_is_no_table_of_profiled_call_stacks() -> None:
+    events = sample(LRU)
+    old, new = (overhead(events, slots(events, design), design) for design in map(release, ("1.24", "1.25")))
+    assert new - old == 1_440_000
+
+
+def test_without_cycles_own_time_is_that_of_the_recording() -> None:
+    assert own_times(events_of(at(3), alloc(0), at(9))).tolist() == [3_000_000, 9_000_000]
+
+
+def test_own_time_never_goes_faster_than_the_recording_nor_back() -> None:
+    times = own_times(sample(LRU))
+    told = sample(LRU).columns["size"][sample(LRU).at(Kind.TIME)]
+    assert (np.diff(times) >= 0).all()
+    assert times[-1] - times[0] <= told[-1] - told[0]
 
 
 def test_advice_stays_within_the_budget() -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goalloc_cli.analyses.pace.clock import own_times
 from goalloc_cli.analyses.pace.deaths import Deaths, draw_deaths
 from goalloc_cli.analyses.pace.events import Events
 from goalloc_cli.analyses.pace.observed import observe
+from goalloc_cli.analyses.pace.overhead import SPAN_BYTES
+from goalloc_cli.analyses.pace.overhead import overhead as mapped_beside
 from goalloc_cli.analyses.pace.simulate import Program, simulate
 from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
@@ -23,8 +26,6 @@ from goalloc_cli.results.pacing import AS_RECORDED, BRACKET, Case, Figures, Obse
 from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
-OTHER_BYTES = int(4.6 * (1 << 20))
-"""What the runtime maps beside all that is modelled, as measured in programs of some size; `--overhead` sets it."""
 LEAST_CYCLES, TIMES_RECORDED = 2_000, 100
 """A setting that comes to more cycles, in all and by those recorded, is broken off."""
 
@@ -48,7 +49,10 @@ class Under:
     def design_of(self, setting: Setting) -> Design:
         """The allocator, with a setting."""
         limit = NO_LIMIT if setting.memory_limit is None else setting.memory_limit
-        return replace(self.design, gogc=setting.gogc, memory_limit=limit, other_bytes=self.overhead)
+        mspan_bytes = self.design.mspan_bytes + SPAN_BYTES
+        return replace(
+            self.design, gogc=setting.gogc, memory_limit=limit, other_bytes=self.overhead, mspan_bytes=mspan_bytes
+        )
 
 
 class Pacer:
@@ -83,10 +87,11 @@ class Pacer:
         self.threads = threads or os.cpu_count() or 1
         self.recorded = replay(as_trace(events), design, design_name=design_name, hints=hints)
         self.observed = observe(events, design, recorded_gogc)
-        self.deaths = draw_deaths(events, slots(events, design))
+        taken = slots(events, design)
+        self.deaths = draw_deaths(events, taken)
         self.under = Under(
             design=replace(design, globals_scan_bytes=self.observed.scanned_beside),
-            overhead=OTHER_BYTES if overhead is None else overhead,
+            overhead=mapped_beside(events, taken, design) if overhead is None else overhead,
             cases=cases or (*(case for case in BRACKET if not case.end_ns or tells_time(events)), *self.recorded_cases),
             most_cycles=max(LEAST_CYCLES, TIMES_RECORDED * self.observed.num_gc),
         )
@@ -206,7 +211,8 @@ def program(events: Events, deaths: Deaths, observed: Observed, without: NDArray
         for name, column in events.columns.items()
     }
     snapshot = int(np.isin(events.kind[kept], SNAP_KINDS).sum())
-    return Program(events.name, events.header, Batch(**columns), snapshot, beginning(events, observed))
+    began = beginning(events, observed)
+    return Program(events.name, events.header, Batch(**columns), snapshot, own_times(events), began)
 
 
 def beginning(events: Events, observed: Observed) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,17 @@ class Program:
     batch: Batch
     """All events, those of the snapshot first."""
     snapshot_events: int
+    own_times: NDArray[np.int64]
+    """The program's own time at each TIME event (clock.py), in ns."""
     began: tuple[int, int] | None
     """The marked heap and heapLive at the start, where the recording began later; None where the program began with it."""
+
+    @cached_property
+    def own(self) -> Batch:
+        """All events, with the program's own time."""
+        size = self.batch.size.copy()
+        size[self.batch.kind == Kind.TIME] = self.own_times
+        return replace(self.batch, size=size)
 
 
 @dataclass
@@ -73,11 +83,12 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
     """
     trace = Trace(program.name, replace(program.header, hints=False, witnesses=False), iter(()))
     run = Run(trace, design, False, NO_SAMPLES, False)
-    run.tables.fit(*run.note(program.batch))
-    heap, n = run.heap, len(program.batch)
+    batch = program.own if case.end_ns else program.batch
+    run.tables.fit(*run.note(batch))
+    heap, n = run.heap, len(batch)
     at = 0
     while at < program.snapshot_events:
-        at = run.run_to(program.batch, at, program.snapshot_events)
+        at = run.run_to(batch, at, program.snapshot_events)
     run.take_over_pacing(case, program.began)
     run.run_to(set_gogc(design.gogc), 0, 1)
     least_goal = design.heap_minimum * max(design.gogc, 0) // 100 + (64 << 10)
@@ -85,11 +96,11 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
     while at < n:
         if case.black:
             heap.paced.end_bytes = case.black[ended % len(case.black)]
-        at = run.run_to(program.batch, at, n)
+        at = run.run_to(batch, at, n)
         if int(heap.gc.cycle) - int(heap.gc.marking) == ended:
             continue
         ended = int(heap.gc.cycle) - int(heap.gc.marking)
-        if program.batch.kind[at - 1] != Kind.GC_END:
+        if batch.kind[at - 1] != Kind.GC_END:
             cycles.note(heap.paced, least_goal)
         if ended > most_cycles or cycles.cramped > NO_ROOM_CYCLES:
             break
