@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from goalloc_cli import cli
-from goalloc_cli.trace.event import Call, Function, Kind, TypeInfo
+from goalloc_cli.trace.event import Call, Function, Kind, Owner, TypeInfo
 from goalloc_cli.trace.trace import Header
 from tests.exports.test_perfetto import decoded as perfetto_of
 from tests.exports.test_perfetto import unknown_fields
@@ -33,21 +33,24 @@ NAMES = [
     "%s%n",
     "=cmd()",
     "main.f[go.shape.int]",
+    "x\nBenchmarkEvil 1 5 ns/op\nUnit x assume=exact",
+    "'; drop table app; --",
     "日本",
     " ",
     "x" * 60_000,  # as long as a goalloc trace takes them, four times over
 ]
 FORMS = ("pprof", "benchstat", "openmetrics", "perfetto", "parquet", "arrow")
-HEADER = Header(gomaxprocs=1, recorded="sizes and stacks")
+HEADER = Header(gomaxprocs=1, recorded="sizes and stacks", owners=True)
 
 
 def hostile(name: str, folder: Path, stacked: bool) -> str:
-    """A trace in which types, a checkpoint, functions and files have this name."""
-    rows = [(Kind.ALLOC, 0, 0, 24, 1, 0), (Kind.CHECKPOINT, 0, 0, 0, 1, 0)]
+    """A trace in which types, a checkpoint, functions, files, a task and a region have this name."""
+    rows = [(Kind.WORKS_FOR, 0, 0, 0, 1, 0), (Kind.ALLOC, 0, 0, 24, 1, 0), (Kind.CHECKPOINT, 0, 0, 0, 1, 0)]
     rows += [(Kind.GC_START, 0, 0, 0, 0, 0), (Kind.GC_END, 0, 0, 0, 0, 0)]
     made = batch(rows, [TypeInfo(name, 24, 8)], [name], addr=False)
+    made = replace(made, new_owners=[Owner(0, 0, name, name, 0)])
     if stacked:
-        stack = np.array([1, 0, 0, 0], np.uint32)
+        stack = np.array([0, 1, 0, 0, 0], np.uint32)
         made = replace(made, stack=stack, new_functions=[Function(name, name)], new_calls=[Call(1, 7, 0)])
     path = folder / "trace.msgpack"
     path.write_bytes(written([made], HEADER))
@@ -92,8 +95,9 @@ def test_columns_have_the_name_as_it_is(name, form, tmp_path):
     data = exported(name, form, tmp_path, stacked=True)
     parquet = consumer("pyarrow.parquet") if form == "parquet" else None
     table: Any = parquet.read_table(io.BytesIO(data)) if parquet else consumer("pyarrow").ipc.open_stream(data).read_all()
-    rows = table.to_pylist()
-    assert (rows[0]["type"], rows[0]["stack"], rows[1]["name"]) == (name, name, name)
+    _, alloc, checkpoint = table.to_pylist()[:3]
+    assert (alloc["type"], alloc["stack"], checkpoint["name"]) == (name, name, name)
+    assert (alloc["task"], alloc["region"]) == (name, name)
 
 
 def test_go_tool_pprof_prints_what_has_every_name(go, tmp_path):

@@ -25,15 +25,18 @@ def alloc(slot: int) -> bytes:
     return event(Ev.OBJECT_ALLOC, word(NEW, slot), 1)
 
 
-def recording(told: bytes, idle: bytes = b"") -> bytes:
-    """A recording of one thread, which runs the main goroutine; `idle`: states of goroutines, told by none."""
+def recording(told: bytes, idle: bytes = b"", other: bytes = b"") -> bytes:
+    """A recording of a thread that runs the main goroutine, and of another, of which nothing is told but what it does.
+
+    `idle`: states of goroutines, told by no thread.
+    """
     calls = [(stack, ((0x1000 * stack, stack, 1, 10),)) for stack in (MAIN, WORKER, SWEEP)]
     calls.append((SPAWN, ((0x7000, SPAWN, 1, 40), (0x2000, MAIN, 1, 12))))
     stacks = b"".join(b"\x03" + uvarint(stack, len(frames), *sum(frames, ())) for stack, frames in calls)
     batches = [
         batch(b"\x32\x08" + uvarint(15_625_000) + b"\x33" + uvarint(1, 2, 3, 4), m=NO_M),
         batch(begin(last=event(Ev.SPAN, NEW, 1, CLASS, after=1)) + told, m=1, clock=100),
-        batch(event(Ev.PROC_START, 1, 1), m=2, clock=200),
+        batch(event(Ev.PROC_START, 1, 1) + other, m=2, clock=200),
         batch(idle, m=NO_M, clock=90),
         batch(strings(*TEXTS)),
         batch(b"\x02" + stacks),
@@ -47,13 +50,13 @@ def recording(told: bytes, idle: bytes = b"") -> bytes:
 class Told:
     """What a trace tells of who allocates."""
 
-    def __init__(self, told: bytes, idle: bytes = b"") -> None:
+    def __init__(self, told: bytes, idle: bytes = b"", other: bytes = b"") -> None:
         self.owners, self.functions, self.calls = [Owner(0, 0, "", "", 0)], [Function("", "")], [Call(0, 0, 0)]
         self.allocs: list[int] = []
         self.said: list[int] = []
         self.goroutines: list[int] = []
         works_for = 0
-        for rows in read_exectrace(io.BytesIO(recording(told, idle)), "a.trace").batches:
+        for rows in read_exectrace(io.BytesIO(recording(told, idle, other)), "a.trace").batches:
             self.owners += rows.new_owners
             self.functions += rows.new_functions
             self.calls += rows.new_calls
@@ -67,9 +70,9 @@ class Told:
                     self.goroutines.append(size)
 
 
-def goroutines(told: bytes, idle: bytes = b"") -> list[tuple[str, str, bool]]:
+def goroutines(told: bytes, idle: bytes = b"", other: bytes = b"") -> list[tuple[str, str, bool]]:
     """Where the goroutine of each allocation began, what made it, and whether it is the runtime's."""
-    found = Told(told, idle)
+    found = Told(told, idle, other)
     return [goroutine(found, owner) for owner in found.allocs]
 
 
@@ -99,6 +102,11 @@ def test_of_a_goroutine_that_waited_its_stack_tells() -> None:
 
 def test_without_a_goroutine_the_runtime_works() -> None:
     assert goroutines(event(Ev.GO_BLOCK, 1, MAIN) + alloc(0)) == [("(runtime, no goroutine)", "", True)]
+
+
+def test_a_thread_that_has_told_of_no_goroutine_has_none() -> None:
+    """A thread that looks for work makes another thread: its first event would tell of the goroutine, were there one."""
+    assert goroutines(b"", other=alloc(0)) == [("(runtime, no goroutine)", "", True)]
 
 
 def test_a_goroutine_that_nothing_is_told_of_is_not_known() -> None:

@@ -33,8 +33,9 @@ GO_SYSCALL = 3
 
 UNKNOWN, NOBODY = 0, 1
 """Kinds of goroutines: not known; none, the scheduler works."""
-NONE, NOT_KNOWN = -1, -2
-"""What an M runs that has no goroutine, or one that nothing has been said of; and the end of a list of regions."""
+NONE, NOT_KNOWN, UNSEEN = -1, -2, -3
+"""What an M runs: no goroutine; one that there was no room for; nothing that it has told of. That is no goroutine, too: Go
+writes a goroutine's status before its first event (traceevent.go, eventWriter). NONE also ends a list of regions."""
 STALE = np.iinfo(np.int32).max
 """In place of whom an M works for, where that is to be found anew."""
 
@@ -71,7 +72,7 @@ class State(NamedTuple):
     who: NDArray[np.int64]
     """(kind, text of the task, text of the region) by that number; number 0 is not known."""
     running: NDArray[np.int64]
-    """Per M: the row of the goroutine that it runs, NONE, NOT_KNOWN."""
+    """Per M: the row of the goroutine that it runs, NONE, NOT_KNOWN, UNSEEN."""
     works_for: NDArray[np.int32]
     """Per M: -1 - whom it works for, or STALE."""
     told: NDArray[np.uint8]
@@ -167,7 +168,7 @@ def task_of(state, row):
 def who_is(state, row):
     """The number of (kind, task, region) of what an M runs."""
     kind, task, region = UNKNOWN, np.int64(0), np.int64(0)
-    if row == NONE:
+    if row in (NONE, UNSEEN):
         kind = NOBODY
     elif row >= 0:
         kind = state.goroutines[row].kind
@@ -204,7 +205,7 @@ def schedule(state, k, a, b, m):
         running[m] = row_of(state, a, UNKNOWN)
     elif EFFECT[k] == STOPS:
         running[m] = NONE
-    elif b == GO_RUNNING or (b == GO_SYSCALL and before == NOT_KNOWN):
+    elif b == GO_RUNNING or (b == GO_SYSCALL and before == UNSEEN):
         running[m] = row_of(state, a, UNKNOWN)
     state.works_for[m] = STALE
 

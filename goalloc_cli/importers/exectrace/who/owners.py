@@ -26,7 +26,6 @@ from goalloc_cli.importers.exectrace.who.goroutines import (
     MOST_KINDS,
     MOST_TEXTS,
     NONE,
-    NOT_KNOWN,
     REGION,
     REGION_BEGIN,
     REGION_END,
@@ -36,6 +35,7 @@ from goalloc_cli.importers.exectrace.who.goroutines import (
     TASK_BEGIN,
     TASKS,
     UNKNOWN,
+    UNSEEN,
     UNTOLD,
     WHOS,
     State,
@@ -87,7 +87,7 @@ class Owners:
             rows=empty_table(_power(0)), goroutines=np.zeros(0, GOROUTINE), tasks=empty_table(_power(0)),
             outer=empty_table(_power(0)), regions=np.zeros(0, REGION),
             whos=empty_table(_power(MAX_OWNERS)), who=np.zeros((MAX_OWNERS, 3), np.int64),
-            running=np.full(ms, NOT_KNOWN, np.int64), works_for=np.full(ms, STALE, np.int32),
+            running=np.full(ms, UNSEEN, np.int64), works_for=np.full(ms, STALE, np.int32),
             told=np.full(2, ENOUGH, np.uint8), asked=np.zeros((MOST_ASKED, 2), np.int64), counts=counts,
         )  # fmt: skip
 
