@@ -43,6 +43,8 @@ class Case:
     """Where marking ends at the earliest, as a multiple of the goal,"""
     end_ns: int = 0
     """and in time: the program's own, without the collector's (analyses/pace/clock.py)."""
+    every: int = 1
+    """Of so many cycles one waits for that time."""
 
 
 BEST = Case("best", 1.0, 0.0)
@@ -58,6 +60,9 @@ BLACK = Case("black", 0.0, 1.0, end_goals=MOST_PAST)
 WAITS = Case("waits", 0.0, 0.0, end_ns=WAITS_NS)
 """As early as can be, and in every cycle marking waits for a core while the program runs. No program has it so in all its
 cycles: this is for the ends of the ranges of collections and memory alone."""
+AT_TIMES = Case("at times", 0.0, 0.0, end_ns=WAITS_NS, every=8)
+"""One cycle of some waits. By what it spreads the heap, a memory limit lowers the goals of all that come behind it: for the
+same ends of ranges, under a limit. (Go: mgcpacer.go, memoryLimitHeapGoal)"""
 AS_RECORDED = Case("recorded", 1.0, 0.0)
 """While a cycle marks, the program allocates what it allocated then in the recording."""
 BRACKET = (BEST, EARLY, BLACK, WAITS)
@@ -104,8 +109,8 @@ class Prediction:
 
     @property
     def usual(self) -> dict[str, Figures]:
-        """Without the case in which every cycle waits."""
-        return {name: figures for name, figures in self.cases.items() if name != WAITS.name}
+        """Without the cases in which cycles wait."""
+        return {name: figures for name, figures in self.cases.items() if name not in (WAITS.name, AT_TIMES.name)}
 
     def span(self, name: str) -> tuple[int, int]:
         """The lowest and the highest of a figure, of the cases that came to an end."""
@@ -125,9 +130,14 @@ class Prediction:
 
     @property
     def usual_peak_mapped(self) -> int:
-        """The most that is mapped where marking never has to wait. Settings are compared by this: where every cycle waits,
-        the heap depends on the program alone."""
+        """The most that is mapped where marking never has to wait. Settings are compared by this: where it has to, the
+        heap depends on the program alone."""
         return replace(self, cases=self.usual).peak_mapped[1]
+
+    @property
+    def usual_peak_heap_inuse(self) -> int:
+        """The same of HeapInuse."""
+        return replace(self, cases=self.usual).peak_heap_inuse[1]
 
     def passed(self, name: str) -> tuple[int, int]:
         """The ends of a figure of memory. Of the usual cases the highest is passed by all that the program allocated while a
@@ -160,7 +170,7 @@ class Prediction:
         """ "thrashing" where no figure can be trusted, "doubtful" near it, else who rules."""
         if not self.first.ended or (self.ruler == "limit" and self.room is not None and self.room < THRASHING):
             return "thrashing"
-        broken_off = not all(figures.ended for figures in self.usual.values())
+        broken_off = not all(figures.ended for name, figures in self.cases.items() if name != WAITS.name)
         if broken_off or (self.ruler == "limit" and self.room is not None and self.room < DOUBTFUL):
             return "doubtful"
         return self.ruler

@@ -61,6 +61,7 @@ SETTING = {
     "pace_zone": TEXT,
     "pace_off": REAL,
     **{f"pace_{name}_{end}": INT for name in PACED for end in ("low", "high")},
+    "pace_usual_peak_HeapInuse": INT,
     "pace_gc_work_low": REAL,
     "pace_gc_work_high": REAL,
 }

@@ -92,5 +92,6 @@ def of_setting(document: Row, setting: Row) -> Row:
     }
     for name, field in FIELDS.items():
         row[f"pace_{name}_low"], row[f"pace_{name}_high"] = setting[field] or (None, None)
+    row["pace_usual_peak_HeapInuse"] = setting["usual_peak_heap_inuse"]
     row["pace_gc_work_low"], row["pace_gc_work_high"] = setting["gc_work"] or (None, None)
     return row

@@ -22,7 +22,7 @@ from goalloc_cli.design.releases import release
 from goalloc_cli.host.source import open_source
 from goalloc_cli.importers.gctrace.read import read_gctrace
 from goalloc_cli.importers.sniff import open_trace
-from goalloc_cli.results.pacing import BEST, OFF, WAITS, Figures, Prediction, Setting
+from goalloc_cli.results.pacing import AT_TIMES, BEST, EARLY, OFF, WAITS, Figures, Prediction, Setting
 from goalloc_cli.trace.event import NO_P, NOSCAN, Kind, TypeInfo
 from goalloc_cli.trace.trace import Header, Trace
 from tests.kit.batches import batch
@@ -314,6 +314,25 @@ def test_own_time_never_goes_faster_than_the_recording_nor_back() -> None:
     told = sample(LRU).columns["size"][sample(LRU).at(Kind.TIME)]
     assert (np.diff(times) >= 0).all()
     assert times[-1] - times[0] <= told[-1] - told[0]
+
+
+def test_under_a_limit_a_cycle_may_wait_at_times() -> None:
+    free, limited = pacer(LRU).predict([Setting(100), Setting(OFF, 14 << 20)])
+    assert (AT_TIMES.name in free.cases, AT_TIMES.name in limited.cases) == (False, True)
+
+
+def test_the_fewer_cycles_wait_the_more_there_are() -> None:
+    asked, found = pacer(LRU), []
+    for case in (WAITS, replace(AT_TIMES, every=3), EARLY):
+        found.append(asked.simulated((asked.program, asked.under.design_of(Setting(25)), case)).num_gc)
+    assert found == sorted(set(found))
+
+
+def test_a_limit_that_one_late_cycle_makes_too_small_is_doubtful() -> None:
+    late = replace(figures(0.6), ended=False)
+    found = Prediction(Setting(OFF, 1 << 30), {BEST.name: figures(0.6), AT_TIMES.name: late})
+    assert found.zone == "doubtful"
+    assert Prediction(found.setting, {BEST.name: figures(0.6), WAITS.name: late}).zone == "limit"
 
 
 def test_advice_stays_within_the_budget() -> None:

@@ -22,7 +22,18 @@ from goalloc_cli.analyses.replay import replay
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.design.memory import NO_LIMIT
 from goalloc_cli.design.sizeclass import size_classes
-from goalloc_cli.results.pacing import AS_RECORDED, BRACKET, Case, Figures, Observed, Pacing, Prediction, Setting
+from goalloc_cli.results.pacing import (
+    AS_RECORDED,
+    AT_TIMES,
+    BRACKET,
+    WAITS,
+    Case,
+    Figures,
+    Observed,
+    Pacing,
+    Prediction,
+    Setting,
+)
 from goalloc_cli.trace.event import BATCH, NO_P, NOSCAN, SNAP_KINDS, Batch, Kind
 from goalloc_cli.trace.trace import Trace
 
@@ -45,6 +56,10 @@ class Under:
     overhead: int
     cases: tuple[Case, ...]
     most_cycles: int
+
+    def cases_of(self, setting: Setting) -> tuple[Case, ...]:
+        """How cycles of a setting may go."""
+        return (*self.cases, AT_TIMES) if setting.memory_limit is not None and WAITS in self.cases else self.cases
 
     def design_of(self, setting: Setting) -> Design:
         """The allocator, with a setting."""
@@ -116,7 +131,11 @@ class Pacer:
 
     def predict(self, settings: list[Setting], progress: Progress = None) -> list[Prediction]:
         """What comes of each setting, without the tracer's own memory; on all cores."""
-        return self.run([(self.program, setting, self.under.cases) for setting in settings], progress)
+        return self.run(self.asked(settings), progress)
+
+    def asked(self, settings: list[Setting]) -> list[tuple[Program, Setting, tuple[Case, ...]]]:
+        """The program under each setting, in all its cases."""
+        return [(self.program, setting, self.under.cases_of(setting)) for setting in settings]
 
     def run(self, asked: list[tuple[Program, Setting, tuple[Case, ...]]], progress: Progress = None) -> list[Prediction]:
         """What comes of each program and setting in its cases."""
@@ -143,8 +162,8 @@ class Pacer:
         own: list[tuple[Program, Setting, tuple[Case, ...]]] = []
         if self.setting is not None:
             as_recorded = self.recorded_cases or self.under.cases
-            own = [(self.with_tracer, self.setting, as_recorded), (self.program, self.setting, self.under.cases)]
-        found = self.run([*own, *((self.program, setting, self.under.cases) for setting in settings)], progress)
+            own = [(self.with_tracer, self.setting, as_recorded), *self.asked([self.setting])]
+        found = self.run([*own, *self.asked(settings)], progress)
         buffers = self.events.tracer_buffers()
         return Pacing(
             recorded=self.recorded,

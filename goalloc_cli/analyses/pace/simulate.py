@@ -96,6 +96,7 @@ def simulate(program: Program, design: Design, case: Case, most_cycles: int) -> 
     while at < n:
         if case.black:
             heap.paced.end_bytes = case.black[ended % len(case.black)]
+        heap.paced.end_ns = case.end_ns if (ended + 1) % case.every == 0 else 0
         at = run.run_to(batch, at, n)
         if int(heap.gc.cycle) - int(heap.gc.marking) == ended:
             continue

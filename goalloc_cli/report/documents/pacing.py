@@ -63,11 +63,12 @@ def row(pacing: Pacing, found: Prediction, with_tracer: bool = False) -> Documen
         "with_tracer": with_tracer,
         "recorded": {"num_gc": pacing.observed.num_gc, "peak_heap_inuse": pacing.peak} if with_tracer else None,
     }
-    names = (*RANGES, "usual_peak_mapped", "rss", "goals", "gc_work", "gc_cpu_seconds")
+    names = (*RANGES, "usual_peak_heap_inuse", "usual_peak_mapped", "rss", "goals", "gc_work", "gc_cpu_seconds")
     if found.zone == "thrashing":
         return told | dict.fromkeys(names) | {"cases": None}
     told |= {name: list(found.span(field)) for name, field in RANGES.items()}
     told |= {"peak_heap_inuse": list(found.peak_heap_inuse), "peak_mapped": list(found.peak_mapped)}
+    told["usual_peak_heap_inuse"] = found.usual_peak_heap_inuse
     told["usual_peak_mapped"] = found.usual_peak_mapped
     figures = found.cases.values()
     told["rss"] = [min(f.peak_heap_inuse + f.peak_stacks for f in figures), found.peak_mapped[1]]
