@@ -236,6 +236,15 @@ def test_collections_that_the_program_asked_for_are_kept() -> None:
     assert pacer(LRU).predict([Setting(OFF)])[0].cases["best"].num_gc == 2
 
 
+@pytest.mark.parametrize(("name", "gogc"), [*((name, OFF) for name in SAMPLES), (LRU, 50)])
+def test_each_case_is_as_if_it_had_been_run(name: str, gogc: int) -> None:
+    """Where only the program starts cycles, two runs do for five."""
+    asked = pacer(name)
+    (found,) = asked.predict([Setting(gogc)])
+    design = asked.under.design_of(Setting(gogc))
+    assert found.cases == {case.name: asked.simulated((asked.program, design, case)) for case in asked.under.cases}
+
+
 def test_a_limit_without_room_is_broken_off() -> None:
     (found,) = pacer(LRU).predict([Setting(OFF, 6 << 20)])
     assert found.zone == "thrashing"

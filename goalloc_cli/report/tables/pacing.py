@@ -170,7 +170,7 @@ def frontier(document: Document) -> list[Block]:
     for row in known:
         memory, work = row["usual_peak_mapped"], row["gc_work"][1]
         rows.append((named(row), memory, f"{work:.3f}", "*" if row["pareto"] else "", work / most))
-    note = "*: no other setting has both less memory and less GC work: the most of each, where marking waits for no turn."
+    note = "*: no other setting has both less memory and less GC work: the most of each, where marking never has to wait."
     points = [(row["usual_peak_mapped"], row["gc_work"][1], named(row), bool(row["pareto"])) for row in known]
     drawn = Points("Memory against GC work", "memory", "work", points)
     return [drawn, Table("frontier", "Memory against GC work", columns, rows, (note,))]
