@@ -15,7 +15,16 @@ from typing import Any
 
 from goalloc_cli.compiled.units import Built, Part
 
-HELPER = [sys.executable, "-m", "goalloc_cli.compiled.helper"]
+START = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import goalloc_cli
+del sys.path[0]
+from goalloc_cli.compiled.helper import main
+main()
+"""
+"""A helper has the goalloc that runs here; all else it finds where Python looks for it, and never in the current folder."""
+HELPER = [sys.executable, "-P", "-c", START, str(Path(__file__).parents[2])]
 MOST_HELPERS = 3
 """Processes beside this one: each takes 300 MiB."""
 WORTH = 4
@@ -54,11 +63,8 @@ def helpers(units: int) -> int:
 
 def employ(units: list[Part], done: queue.SimpleQueue[tuple[Part, Built]]) -> None:
     """Have a helper compile units as long as there are some. One that it does not compile goes back."""
-    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     try:
-        pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-        helper = subprocess.Popen(HELPER, stdin=pipe, stdout=pipe, stderr=nowhere, env=environ)
+        helper = subprocess.Popen(HELPER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError:
         return  # nobody can be had: it is all done here
     with helper:

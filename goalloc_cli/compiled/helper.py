@@ -30,7 +30,3 @@ def main() -> None:
     while True:
         pickle.dump(tuple(build(asked.get())), answers)  # type: ignore[arg-type]
         answers.flush()
-
-
-if __name__ == "__main__":
-    main()

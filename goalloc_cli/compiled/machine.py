@@ -48,7 +48,7 @@ class Code:
 
 
 IN_MEMORY: dict[Part, Built] = {}
-"""What was compiled in this process."""
+"""What was compiled in this process, or read."""
 ONE_AT_A_TIME = threading.Lock()
 LOADED: set[Part] = set()
 """What is placed in memory."""

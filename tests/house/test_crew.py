@@ -49,6 +49,13 @@ def test_a_helper_compiles_what_is_compiled_here() -> None:
     assert len(built.calls) > 0
 
 
+def test_a_helper_takes_nothing_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pickle", "queue", "numba"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    test_a_helper_compiles_what_is_compiled_here()
+
+
 def test_units_are_found_before_anything_is_compiled() -> None:
     kernel = Part(replay_batch.__module__, replay_batch.__name__, ())
     found = units.units_below(kernel)
