@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from goalloc_cli.compiled.units import Built, Part
+from goalloc_cli.compiled.units import Built, Part, unpacked
 
 START = """
 import sys
@@ -71,7 +69,7 @@ def employ(units: list[Part], done: queue.SimpleQueue[tuple[Part, Built]]) -> No
         for unit in taken(units, -1):
             try:
                 done.put((unit, ask(helper, unit)))
-            except (OSError, EOFError, pickle.UnpicklingError):
+            except (OSError, ValueError):
                 units.append(unit)
                 break
         assert helper.stdin is not None
@@ -80,9 +78,11 @@ def employ(units: list[Part], done: queue.SimpleQueue[tuple[Part, Built]]) -> No
 
 
 def ask(helper: subprocess.Popen[bytes], unit: Part) -> Built:
-    """Have a helper compile a unit."""
+    """Have a helper compile a unit. Raise OSError or ValueError where it does not."""
     assert helper.stdin is not None and helper.stdout is not None
-    pickle.dump(unit, helper.stdin)
+    helper.stdin.write(f"{unit.module} {unit.name}\n".encode())
     helper.stdin.flush()
-    built: Any = pickle.load(helper.stdout)
-    return Built(*built)
+    built = unpacked(helper.stdout.read(int(helper.stdout.readline())))
+    if built is None:
+        raise ValueError("a damaged answer")
+    return built

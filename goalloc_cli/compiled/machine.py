@@ -1,7 +1,6 @@
 """Compiled code as a file, and as something to call: without the compiler, which takes a quarter of a second to load.
 
-A file is a line of text (`HEAD`, what is returned, the units that it calls, the SHA-256 of the rest) and an object file for
-this processor. To load it is to run it: `keeping.py` says which folders are ours alone.
+To load code is to run it: `keeping.py` says which folders are ours alone.
 """
 
 from __future__ import annotations
@@ -20,9 +19,7 @@ from typing import Any
 from goalloc_cli.compiled.calls import NOTHING, RETURNED, Flat, Kind, words
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.compiled.keeping import SUFFIX, can_keep, compiled_folder, open_for_write
-from goalloc_cli.compiled.units import Built, Part, units_below
-
-HEAD = "goalloc code 2"
+from goalloc_cli.compiled.units import Built, Part, units_below, unpacked
 
 
 class Code:
@@ -119,20 +116,15 @@ def path_of(part: Part) -> Path:
 def read(path: Path) -> Built | None:
     """What a file holds; None where there is none, or it is damaged."""
     try:
-        head, _, code = path.read_bytes().partition(b"\n")
-        kind, returned, calls, digest = head.decode().split("\t")
-        named = tuple((module, name) for call in calls.split() for module, name in [call.split(":")])
-    except (OSError, ValueError):
+        return unpacked(path.read_bytes())
+    except OSError:
         return None
-    return Built(returned, named, code) if (kind, digest) == (HEAD, hashlib.sha256(code).hexdigest()) else None
 
 
 def write(path: Path, built: Built) -> None:
     """Keep what is compiled of a kernel or unit."""
-    calls = " ".join(":".join(call) for call in built.calls)
     with open_for_write(str(path)) as file:
-        head = "\t".join((HEAD, built.returned, calls, hashlib.sha256(built.code).hexdigest()))
-        file.write(head.encode() + b"\n" + built.code)
+        file.write(built.packed())
 
 
 @cache

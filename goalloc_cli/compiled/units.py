@@ -8,15 +8,17 @@ in a file of their own. So units are compiled side by side, once, and shared by 
 from __future__ import annotations
 
 import hashlib
+import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from goalloc_cli.compiled.calls import BOOLEAN, INTEGER, NOTHING, RECORD, UNSIGNED, Kind, flatten, name_of
 
+HEAD = "goalloc code 2"
 NUMBERS: dict[Any, Kind] = {int: INTEGER, bool: BOOLEAN, np.uint64: UNSIGNED}
 RETURNS = {int: "int64", bool: "bool", None: NOTHING}
 """What a unit can say that it returns, or a tuple of these; and numba's names."""
@@ -37,8 +39,8 @@ class Part(NamedTuple):
 
     @property
     def found(self) -> Any:
-        """What the decorator made of it."""
-        return getattr(import_module(self.module), self.name)
+        """What the decorator made of it; its module has to be imported."""
+        return getattr(sys.modules[self.module], self.name)
 
 
 class Built(NamedTuple):
@@ -51,10 +53,26 @@ class Built(NamedTuple):
     code: bytes
     """An object file for this processor."""
 
+    def packed(self) -> bytes:
+        """All of it: a line of text (`HEAD`, what is returned, the units, the SHA-256 of the rest), and the object file."""
+        calls = " ".join(":".join(call) for call in self.calls)
+        return "\t".join((HEAD, self.returned, calls, hashlib.sha256(self.code).hexdigest())).encode() + b"\n" + self.code
+
+
+def unpacked(data: bytes) -> Built | None:
+    """What was packed; None where it is damaged."""
+    try:
+        head, _, code = data.partition(b"\n")
+        kind, returned, calls, digest = head.decode().split("\t")
+        named = tuple((module, name) for call in calls.split() for module, name in [call.split(":")])
+    except ValueError:
+        return None
+    return Built(returned, named, code) if (kind, digest) == (HEAD, hashlib.sha256(code).hexdigest()) else None
+
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
     """What the annotations of a function are, by its parameters' names and "return"."""
-    return {name: eval(text, function.__globals__) for name, text in function.__annotations__.items()}
+    return inspect.get_annotations(function, eval_str=True)
 
 
 def kinds_of(function: Callable[..., Any]) -> tuple[Kind, ...]:

@@ -15,11 +15,12 @@ from tests.house.test_architecture import MODULES
 
 PARTS = [Part("goalloc_cli.model.loop", f"unit{i}", ()) for i in range(9)]
 ANSWERS = """
-import pickle, sys
-from goalloc_cli.compiled.units import Part
+import sys
+from goalloc_cli.compiled.units import Built
 for _ in range({times}):
-    part = pickle.load(sys.stdin.buffer)
-    pickle.dump(("none", (), part.name.encode()), sys.stdout.buffer)
+    module, name = sys.stdin.readline().split()
+    answer = Built("none", (), name.encode()).packed()
+    sys.stdout.buffer.write(str(len(answer)).encode() + b"\\n" + answer)
     sys.stdout.flush()
 """
 """A helper that compiles so many units, and ends."""
@@ -27,7 +28,7 @@ for _ in range({times}):
 
 @pytest.mark.parametrize(
     "helper",
-    [["/nowhere/python"], [sys.executable, "-c", "1"], [sys.executable, "-c", "print('no pickle')"],
+    [["/nowhere/python"], [sys.executable, "-c", "1"], [sys.executable, "-c", "print('no number')"],
      [sys.executable, "-c", ANSWERS.format(times=2)], [sys.executable, "-c", ANSWERS.format(times=99)]],
     ids=["cannot start", "ends at once", "answers nonsense", "ends on the way", "helps"],
 )  # fmt: skip
@@ -50,7 +51,7 @@ def test_a_helper_compiles_what_is_compiled_here() -> None:
 
 
 def test_a_helper_takes_nothing_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pickle", "queue", "numba"):
+    for name in ("queue", "inspect", "numba"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
     test_a_helper_compiles_what_is_compiled_here()
