@@ -11,29 +11,13 @@ from typing import Any
 import click
 
 from goalloc_cli import __version__
-from goalloc_cli.commands.check import check
-from goalloc_cli.commands.classes import classes
-from goalloc_cli.commands.compare import compare
-from goalloc_cli.commands.design import design
-from goalloc_cli.commands.explain import explain
-from goalloc_cli.commands.export import export
-from goalloc_cli.commands.import_recording import import_recording
-from goalloc_cli.commands.optimize import optimize
 from goalloc_cli.commands.options import color_option, size_of
-from goalloc_cli.commands.pace import pace
-from goalloc_cli.commands.record import record
-from goalloc_cli.commands.replay import replay
 from goalloc_cli.commands.show import say
-from goalloc_cli.commands.stats import stats
-from goalloc_cli.commands.sweep import sweep
-from goalloc_cli.commands.synth import synth
-from goalloc_cli.commands.verify import verify
-from goalloc_cli.commands.warmup import warmup
-from goalloc_cli.commands.why import why
 from goalloc_cli.commands.words import meant
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.errors import FINE, UNEXPECTED, USAGE, ToldError
 from goalloc_cli.host.ending import INTERRUPTED
+from goalloc_cli.host.late import late
 
 GROUPS = (
     ("Record", ("record", "import", "synth")),
@@ -42,28 +26,38 @@ GROUPS = (
     ("Many, and elsewhere", ("sweep", "compare", "export", "warmup")),
     ("Learn", ("explain", "classes")),
 )
-"""The commands by what one wants of them; those in no group come last."""
+"""The commands by what one wants of them."""
+NAMES = sorted(name for _, names in GROUPS for name in names)
+FUNCTIONS = {"import": "import_recording"}
+"""Of a command: the function, which has its module for itself; of all others it has the command's name."""
 
 
 class Commands(click.Group):
-    """The group, which ends quietly when the reader of its output is gone."""
+    """The group: a command is imported when it is wanted. It ends quietly when the reader of its output is gone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return NAMES
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in NAMES:
+            return None
+        function = FUNCTIONS.get(cmd_name, cmd_name)
+        command: click.Command = late(f"commands.{function}:{function}")
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        grouped = [name for _, names in GROUPS for name in names]
-        others = [name for name in self.list_commands(ctx) if name not in grouped]
-        for title, names in (*GROUPS, ("Others", others)):
-            found = [(name, self.commands[name]) for name in names if name in self.commands]
-            if found:
-                with formatter.section(title):
-                    formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in found])
+        for title, names in GROUPS:
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in found if command])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is named; of a file alone, `replay`."""
         name = args[0]
-        if name not in self.commands and not name.startswith("-"):
+        if name not in NAMES and not name.startswith("-"):
             if Path(name).is_file():
-                return "replay", self.commands["replay"], args
-            ctx.fail(f"there is no command {name!r}, and no file of that name{meant(name, self.commands)}")
+                return "replay", self.get_command(ctx, "replay"), args
+            ctx.fail(f"there is no command {name!r}, and no file of that name{meant(name, NAMES)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -98,11 +92,6 @@ def cli(ctx: click.Context, color: str | None, max_unpacked: str | None) -> None
         from goalloc_cli.host.source import limit
 
         limit.chosen = size_of(max_unpacked)
-
-
-LOOK = (stats, replay, compare, why, pace, optimize, sweep, explain, verify)
-for command in (record, import_recording, check, *LOOK, synth, export, design, classes, warmup):
-    cli.add_command(command)
 
 
 def tell_of_compiling(text: str) -> None:

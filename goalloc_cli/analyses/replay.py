@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.analyses.doubts import doubts
-from goalloc_cli.analyses.pictures.album import Album, with_peak
+from goalloc_cli.analyses.handles import Tables
+from goalloc_cli.analyses.pictures.sampled import joined, with_peak
 from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.design.allocator import Design
 from goalloc_cli.errors import ReplayError, TraceError
 from goalloc_cli.host.ahead import ahead
 from goalloc_cli.host.source import read_whole
 from goalloc_cli.model.books import survey
-from goalloc_cli.model.books.pagemap import Mapper
 from goalloc_cli.model.books.series import new_series
 from goalloc_cli.model.books.tally import tally
 from goalloc_cli.model.loop import begin, replay_batch, sample_heap
 from goalloc_cli.model.proof.check import check as check_heap
-from goalloc_cli.model.saved.state import FORMAT, MAX_FILE, Known, State, pack, unpack
-from goalloc_cli.model.tables.columns import Columns, Handles
+from goalloc_cli.model.tables.columns import Columns
 from goalloc_cli.model.tables.faults import BAD_EVENTS, FAULTS
-from goalloc_cli.model.tables.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT, OBJECT
-from goalloc_cli.model.tables.limits import OBJECTS, PS, full
+from goalloc_cli.model.tables.heap import FAULT_LATE_SNAPSHOT, FAULT_NONE, FAULT_OPEN_SNAPSHOT
+from goalloc_cli.model.tables.limits import PS, full
 from goalloc_cli.model.tables.newheap import new_heap
 from goalloc_cli.model.tables.objects import OBJECT_LIVE
 from goalloc_cli.results.outcome import SAMPLE, Checkpoint, Outcome, Reason
 from goalloc_cli.results.pacing import Case
 from goalloc_cli.trace.continued import continued
 from goalloc_cli.trace.event import HINT_KINDS, KIND_MASK, SNAP_KINDS, Batch, Kind, TypeInfo
-from goalloc_cli.trace.longer import longer
 from goalloc_cli.trace.trace import Trace
 
-MIN_TABLE = 1 << 16
-"""Handles that every table has room for from the start."""
-ROOM = 1 << 24
-"""Objects that there is room for once these are too few; so many are never copied to a longer table."""
+if TYPE_CHECKING:
+    from goalloc_cli.analyses.pictures.album import Album
+
 NO_SERIES = new_series()
 """Of a replay without pictures: no sample is due."""
 
@@ -52,36 +48,6 @@ def refuse(trace_name: str, number: int, batch: Batch, index: int, fault: int) -
     if fault in BAD_EVENTS:
         raise TraceError(f"{what}; goalloc check lists all bad events, replay --lenient leaves them out")
     raise ReplayError(what)
-
-
-@dataclass
-class Tables:
-    """What the handles of a trace stand for; grown before a batch that needs it."""
-
-    objects: NDArray[np.void] = field(default_factory=lambda: np.zeros(MIN_TABLE, OBJECT))
-    stacks: NDArray[np.int64] = field(default_factory=lambda: np.zeros((MIN_TABLE, 2), np.int64))
-    manual_spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros(MIN_TABLE, np.int64))
-    cursor: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
-    room: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, OBJECT))
-    """What `objects` is the first part of, once it has grown."""
-
-    @property
-    def handles(self) -> Handles:
-        """The tables as kernels take them."""
-        return Handles(self.objects, self.stacks, self.manual_spans, self.cursor)
-
-    def fit(self, highest: int, highest_other: int) -> None:
-        """Make room for these handles, of anything and of what is no object; raise ReplayError beyond the limit."""
-        if highest >= OBJECTS:
-            raise ReplayError(f"handle {highest}: {full('objects')}; handles are to be used again")
-        if highest >= len(self.objects):
-            if highest >= len(self.room):
-                self.room = longer(self.objects, max(2 * (highest + 1), ROOM))
-            self.objects = self.room[: (highest + 1) * 9 // 8]
-        if highest_other >= len(self.stacks):
-            # The handles of goroutine stacks and manual spans are numbers of their own, and few.
-            rows = (highest_other + 1) * 3 // 2
-            self.stacks, self.manual_spans = longer(self.stacks, rows), longer(self.manual_spans, rows)
 
 
 def replay(
@@ -113,6 +79,9 @@ def replay(
     if begin_with is not None:
         run.load(*begin_with)
     if pictures:
+        from goalloc_cli.analyses.pictures.album import Album
+        from goalloc_cli.model.books.pagemap import Mapper
+
         run.album = Album(new_series(), Mapper(), trace, run.events)
         run.album.watch(run.tracer)
         run.trace = run.album.beside(run.trace)
@@ -130,6 +99,8 @@ def replay(
 
 def read_state(path: str) -> tuple[str, bytes]:
     """Name and bytes of the state in a file, to begin with; raise TraceError or OSError."""
+    from goalloc_cli.model.saved.state import FORMAT, MAX_FILE
+
     return path, read_whole(path, MAX_FILE, FORMAT.encode())
 
 
@@ -202,6 +173,8 @@ class Run:
 
     def saved(self, design_name: str) -> bytes:
         """The state after the events so far."""
+        from goalloc_cli.model.saved.state import State, pack
+
         t = self.tables
         known = {
             "design": design_name,
@@ -219,6 +192,8 @@ class Run:
 
     def load(self, name: str, data: bytes) -> None:
         """Go on from a saved state; raise TraceError where it cannot be used, or the trace cannot follow it."""
+        from goalloc_cli.model.saved.state import Known, unpack
+
         state = unpack(data, name, self.design)
         if broken := check_heap(state.heap, state.objects):
             raise TraceError(f"{name}: this saved state cannot be used: {broken}; save it again with --save-state")
@@ -349,14 +324,13 @@ class Run:
     def outcome(self, design_name: str, seconds: float) -> Outcome:
         """Everything that was found out."""
         heap, album = self.heap, self.album
-        taken = np.concatenate([*self.samples, *([album.samples] if album else ()), np.array([heap.peak], SAMPLE)])
+        taken = joined([*self.samples, *([album.samples] if album else ()), np.array([heap.peak], SAMPLE)])
         if album is not None:
             self.tracer.until = max(self.tracer.until, int(album.series.buffers_until))
         self.tracer.take_out(taken, self.design.page_size)
         own = sum(map(len, self.samples))
-        samples, even = taken[:own], taken[own:-1]
-        peak = samples[-1:] if heap.stats.peak_open else taken[-1:]
-        samples = with_peak(samples, peak)
+        peak = taken[own - 1 : own] if heap.stats.peak_open else taken[-1:]
+        samples, even = with_peak(taken[:own], peak), taken[own:-1]
         spans = survey.spans(heap)
         survey.name_pins(spans, self.tables.objects)
         hinted = bool(heap.gc.hinted)

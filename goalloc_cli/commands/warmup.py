@@ -43,7 +43,8 @@ def warmup(ctx: click.Context, quiet: bool) -> None:
     with resources.as_file(resources.files("goalloc_cli") / RECORDING) as recording, temporary_folder() as folder:
         for step in STEPS:
             name, *words = (word.format(recording=recording, folder=folder) for word in step.split())
-            command = goalloc.command.commands[name]
+            command = goalloc.command.get_command(ctx, name)
+            assert command is not None
             with command.make_context(name, words, parent=goalloc) as each:
                 compiling.quiet = quiet  # their notes are left out, not what is compiled for them
                 command.invoke(each)

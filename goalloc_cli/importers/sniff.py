@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import cast
 
 from goalloc_cli.errors import TraceError, TruncatedTrace
+from goalloc_cli.host.late import late
 from goalloc_cli.host.source import Source, open_source
 from goalloc_cli.importers.common.unwrap import LOOKED_AT, start_of
-from goalloc_cli.importers.gctrace.read import is_gctrace
-from goalloc_cli.importers.memstats.read import is_memstats
 from goalloc_cli.trace.event import Batch
 from goalloc_cli.trace.ranges import RangeCheck
 from goalloc_cli.trace.trace import Trace
@@ -140,7 +138,7 @@ OTHERS = (
 """What is known well enough to say what it is."""
 
 
-PRINTED = {"gctrace": is_gctrace, "memstats": is_memstats}
+PRINTED = {"gctrace": "importers.gctrace.read:is_gctrace", "memstats": "importers.memstats.read:is_memstats"}
 """Texts that `goalloc stats` describes, though they are no traces."""
 
 
@@ -178,7 +176,7 @@ def printed(source: Source) -> Printed | None:
     try:
         if _form_of(source) is None:
             for kind, is_kind in PRINTED.items():
-                if is_kind(source.peek(LOOKED_AT)):
+                if late(is_kind)(source.peek(LOOKED_AT)):
                     return Printed(kind, source)
     except BaseException:
         source.close()
@@ -189,8 +187,7 @@ def printed(source: Source) -> Printed | None:
 def _opened(source: Source, partial: bool = False, lenient: bool = False) -> Trace:
     try:
         form = _form(source)
-        module, function = form.read.split(":")
-        reader = cast(Reader, getattr(import_module(f"goalloc_cli.{module}"), function))
+        reader = cast(Reader, late(form.read))
         told = {"partial": partial, "lenient": lenient}
         trace = reader(source.stream, source.name, **{way: True for way in form.ways if told[way]})
     except BaseException:
@@ -235,7 +232,7 @@ def _checked(trace: Trace, lenient: bool = False) -> Iterator[Batch]:
 def _not_a_trace(name: str, head: bytes) -> NotATraceError:
     if not head:
         return NotATraceError(f"{name}: is empty; was the recording stopped properly?")
-    if is_memstats(head) and not head.startswith(b"heap profile: "):
+    if late(PRINTED["memstats"])(head) and not head.startswith(b"heap profile: "):
         return NotATraceError(
             f"{name}: looks like MemStats or a scrape, which is no allocation trace; goalloc stats shows it; {_RECORD}"
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from goalloc_cli.host.late import late
 from goalloc_cli.synth.catalogue import BY_NAME, COMMON
 from goalloc_cli.synth.mix import Shape, set_shapes, types_of
 from goalloc_cli.synth.plan import Plan
@@ -33,7 +33,7 @@ def synthesize(
     workload = BY_NAME[name]
     values = {p.name: p.default for p in (*workload.parameters, *COMMON)} | dict(parameters or {})
     procs, gogc, owners = values.pop("procs"), values.pop("gogc"), values.pop("owners")
-    make_plan: Callable[..., Plan] = import_module(f"goalloc_cli.synth.{name}").plan
+    make_plan: Callable[..., Plan] = late(f"synth.{name}:plan")
     plan = make_plan(**values, **({"mix": sizes} if sizes else {}))
     told = {"workload": name, "seed": seed, "gogc": gogc, **values, **({"owners": owners} if owners else {})}
     header = Header(gomaxprocs=procs, owners=owners > 0, extra={"synth": told})

@@ -36,7 +36,7 @@ def test_help_groups_the_commands_by_what_one_wants(capsys: pytest.CaptureFixtur
     words = ("goalloc record", "goalloc replay", "goalloc stats", "Record:", "Look:", "Learn:")
     places = [out.index(word) for word in words]
     assert places == sorted(places)
-    assert {name for name in cli.cli.commands if f"\n  {name} " not in out} == set()
+    assert {name for name in cli.NAMES if f"\n  {name} " not in out} == set()
 
 
 def test_a_file_alone_is_replayed(trace: str) -> None:

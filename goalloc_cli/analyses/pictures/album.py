@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goalloc_cli.analyses.pictures.born import Born
+from goalloc_cli.analyses.pictures.sampled import Samples, with_peak
 from goalloc_cli.analyses.tracer import TracerBuffers
 from goalloc_cli.results.outcome import Reason
 from goalloc_cli.results.pictures import (
@@ -44,8 +45,6 @@ MOST_CYCLES = 80
 MOST_CHECKPOINTS = 40
 LOOKED_AT = 1
 """Objects that may be looked at for a frame, for each event since the one before."""
-
-Samples = NDArray[np.void]
 
 
 class Mapper(Protocol):
@@ -154,16 +153,6 @@ def named(known: Named, owner: int) -> str:
         return ""
     entry, _, _ = goroutine(known, owner)
     return ", ".join(part for part in (entry, *task(known, owner)) if part)
-
-
-def with_peak(samples: Samples, peak: Samples) -> Samples:
-    """The samples by event, with one of the peak where none was taken at its event."""
-    samples = samples[np.argsort(samples["event"], kind="stable")]
-    if not peak["heap_inuse"][0] or (samples["event"] == peak["event"][0]).any():
-        return samples
-    peak = peak.copy()
-    peak["reason"] = Reason.PEAK
-    return np.insert(samples, np.searchsorted(samples["event"], peak["event"][0]), peak)
 
 
 def some_of(samples: Samples) -> tuple[Samples, int]:

@@ -54,7 +54,7 @@ def spans(outcome: Outcome) -> dict[str, Any]:
 
 
 def by_class(small: NDArray[np.void]) -> list[tuple[int, NDArray[np.void]]]:
-    return [(int(spc), small[small["spc"] == spc]) for spc in np.unique(small["spc"])]
+    return [(int(spc), small[small["spc"] == spc]) for spc in sorted(set(small["spc"].tolist()))]
 
 
 def bin_of(rows: NDArray[np.void]) -> NDArray[np.int64]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from goalloc_cli.host.late import late
 from goalloc_cli.report.documents.ledger import LABELS
 from goalloc_cli.report.pictures.drawings import ledger_bars
-from goalloc_cli.report.tables import compared, memory, objects, optimizing
-from goalloc_cli.report.tables import trace as trace_tables
+from goalloc_cli.report.tables import compared, memory, objects
 from goalloc_cli.report.tables.blocks import Block, Text
-from goalloc_cli.report.tables.printed import gctrace as gctrace_tables
-from goalloc_cli.report.tables.printed import memstats as memstats_tables
-from goalloc_cli.report.tables.printed.reading import sentences
 from goalloc_cli.report.units import iec, percent
 
 Document = dict[str, Any]
 
+HEADS = {
+    "goalloc stats": (("trace:headline", "headline"),),
+    "goalloc gctrace": (("printed.gctrace:headline", "headline"), ("printed.gctrace:verdict", "verdict")),
+    "goalloc memstats": (("printed.memstats:headline", "headline"), ("printed.reading:sentences", "verdict")),
+    "goalloc optimize": (("optimizing:headline", "headline"), ("optimizing:verdict", "verdict")),
+}
+"""What tells what a document is about, and what it comes to."""
 GARBAGE = ("dead_unswept", "dead_unfound")
 """Rows of the ledger that a collection and its sweep take away."""
 SHOWN = ("HeapSys", "HeapInuse", "HeapAlloc", "HeapIdle", "HeapReleased", "StackInuse", "HeapObjects")
@@ -42,34 +46,34 @@ def replay(document: Document) -> list[Block]:
 
 def trace(document: Document) -> list[Block]:
     """What a trace holds."""
-    return [*head(document), *trace_tables.overview(document), *notes(document)]
+    from goalloc_cli.report.tables.trace import overview
+
+    return [*head(document), *overview(document), *notes(document)]
 
 
 def gctrace(document: Document) -> list[Block]:
     """What Go printed of its collections."""
-    return [*head(document), *gctrace_tables.overview(document), *notes(document)]
+    from goalloc_cli.report.tables.printed.gctrace import overview
+
+    return [*head(document), *overview(document), *notes(document)]
 
 
 def memstats(document: Document) -> list[Block]:
     """Where the memory is that MemStats counts, and that it does not."""
-    return [*head(document), *memstats_tables.overview(document), *notes(document)]
+    from goalloc_cli.report.tables.printed.memstats import overview
+
+    return [*head(document), *overview(document), *notes(document)]
 
 
 def head(document: Document) -> list[Block]:
     """What this is about; of a replay, the verdict."""
-    if document["schema"] == "goalloc gctrace":
-        return [Text(gctrace_tables.headline(document), "headline"), Text(gctrace_tables.verdict(document), "verdict")]
-    if document["schema"] == "goalloc memstats":
-        return [Text(memstats_tables.headline(document), "headline"), Text(sentences(document), "verdict")]
-    if document["schema"] == "goalloc optimize":
-        return [Text(optimizing.headline(document), "headline"), Text(optimizing.verdict(document), "verdict")]
-    if document["schema"] != "goalloc replay":
-        return [Text(trace_tables.headline(document), "headline")]
-    return [
-        Text(memory.headline(document), "headline"),
-        Text(memory.MODES[document["design"]["mode"]], "note"),
-        Text(verdict(document), "verdict"),
-    ]
+    if document["schema"] == "goalloc replay":
+        return [
+            Text(memory.headline(document), "headline"),
+            Text(memory.MODES[document["design"]["mode"]], "note"),
+            Text(verdict(document), "verdict"),
+        ]
+    return [Text(late(f"report.tables.{name}")(document), style) for name, style in HEADS[document["schema"]]]
 
 
 def verdict(document: Document) -> str:

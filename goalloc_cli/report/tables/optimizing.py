@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from goalloc_cli.report.tables.blocks import Block, Cell, Column, Table, Text, called, count, size
@@ -112,14 +112,6 @@ def classes(document: Document) -> Table:
     chosen = document["candidates"][document["chosen"]]
     rows = [(number, *row) for number, row in enumerate(chosen["classes"], 1)]
     return Table("size_classes", "Its classes", columns, rows)
-
-
-REPORTS: dict[str, Callable[[Document], list[Block]]] = {
-    "candidates": lambda document: [candidates(document)],
-    "recordings": lambda document: [recordings(document)],
-    "classes": lambda document: [classes(document)],
-}
-"""What a file for machines holds."""
 
 
 def verdict(document: Document) -> str:

@@ -16,7 +16,7 @@ from goalloc_cli.report.forms.html import classes, mapped, others, overtime, sid
 from goalloc_cli.report.forms.html.alltables import shown_table, tables_of
 from goalloc_cli.report.pictures.layers import LAYERS
 from goalloc_cli.report.pictures.series import REASONS, columns_of
-from goalloc_cli.report.reports import REPLAY, blocks
+from goalloc_cli.report.reports import REPLAY, blocks, shown
 from goalloc_cli.report.tables.blocks import Table, Text
 from goalloc_cli.report.units import clean
 
@@ -87,7 +87,7 @@ def sections(document: Document) -> Document:
         empty = dict.fromkeys(("where", "overtime", "map", "classes", "spans", "what_if", "lifetimes", "who"))
         compared = others.releases(document) if document["schema"] == "goalloc compare" else None
         return {**empty, "releases": compared, "pace": others.pace(document), "sides": sides.sides(document)}
-    who = REPLAY[WHO](document) if WHO in REPLAY and document.get(WHO) else []
+    who = shown(REPLAY[WHO], document) if WHO in REPLAY and document.get(WHO) else []
     return {
         "sides": None,
         "where": where.where(document),
