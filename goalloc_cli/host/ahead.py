@@ -5,7 +5,6 @@ Kernels, NumPy and zstandard give the interpreter free while they work, so the t
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -45,31 +44,40 @@ def later(work: Callable[[], T]) -> Callable[[], T]:
 
 def ahead(batches: Iterator[T], most: int = AHEAD) -> Iterator[T]:
     """The same batches, and at the end the same error; what is left unread is closed when this iterator is."""
-    ready: queue.Queue[T | BaseException | None] = queue.Queue(most)
+    # Two queues of C, for batches and for room: one with an end is Python's own, and takes ten times as long for a batch.
+    ready: queue.SimpleQueue[T | BaseException | None] = queue.SimpleQueue()
+    room: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for _ in range(most):
+        room.put(None)
     stop = threading.Event()
-    reader = threading.Thread(target=_read, args=(batches, ready, stop), name="reading ahead", daemon=True)
+    reader = threading.Thread(target=_read, args=(batches, ready, room, stop), name="reading ahead", daemon=True)
     reader.start()
     try:
         while (found := ready.get()) is not None:
             if isinstance(found, BaseException):
                 raise found
+            room.put(None)
             yield found
     finally:
         stop.set()
-        with contextlib.suppress(queue.Empty):
-            while True:  # a reader that waits for room goes on, and sees that nobody wants more
-                ready.get_nowait()
+        room.put(None)  # a reader that waits for room goes on, and sees that nobody wants more
         # One that waits for a pipe is left behind: it ends with the process.
         reader.join(LEFT_SECONDS)
 
 
-def _read(batches: Iterator[T], ready: queue.Queue[T | BaseException | None], stop: threading.Event) -> None:
+def _read(
+    batches: Iterator[T],
+    ready: queue.SimpleQueue[T | BaseException | None],
+    room: queue.SimpleQueue[None],
+    stop: threading.Event,
+) -> None:
     last: BaseException | None = None
     try:
         for batch in batches:
-            ready.put(batch)
+            room.get()
             if stop.is_set():
                 break
+            ready.put(batch)
     except BaseException as error:
         last = error
     finally:

@@ -70,14 +70,15 @@ def count_marks(heap):
     all_bytes = 0
     for spc in range(SPANCLASSES):
         by = heap.by_spc[spc]
-        found_bytes = by.large_live_bytes if spc < 2 else by.live * heap.spanclasses[spc].elem_size
-        used_bytes = by.large_used_bytes if spc < 2 else by.used * heap.spanclasses[spc].elem_size
+        elem_size, live = heap.spanclasses[spc].elem_size, by.mallocs - by.died
+        found_bytes = by.large_live_bytes if spc < 2 else live * elem_size
+        used_bytes = by.large_used_bytes if spc < 2 else (by.mallocs - by.frees) * elem_size
         by.doomed_bytes = used_bytes - found_bytes
         marks = heap.marks[spc]
-        marks.objects = by.live
+        marks.objects = live
         marks.slot_bytes = found_bytes
         marks.requested_bytes = by.requested
-        marks.all_objects += by.live
+        marks.all_objects += live
         marks.all_slot_bytes += found_bytes
         marks.all_requested_bytes += by.requested
         all_bytes += found_bytes

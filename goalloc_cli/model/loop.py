@@ -107,8 +107,8 @@ def replay_until(heap, handles, columns, start, end):
         heap.event_in_batch = i
         if i + FAR < n:
             prefetch(objects, handle[i + FAR])
-        if i + NEAR < n and kind[i + NEAR] & KIND_MASK == FREE:
-            prefetch(heap.spans, objects[handle[i + NEAR]].loc >> 16)
+            if kind[i + NEAR] & KIND_MASK == FREE:
+                prefetch(heap.spans, objects[handle[i + NEAR]].loc >> 16)
         k = kind[i] & KIND_MASK
         # Nearly all events are of these two kinds, and here they are compiled into the loop (`alloc` says the same).
         if k == ALLOC:

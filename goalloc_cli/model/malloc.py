@@ -12,6 +12,7 @@ from goalloc_cli.model.spans.mheap import alloc_span
 from goalloc_cli.model.spans.sweep import awaits_sweep
 from goalloc_cli.model.sweeping.reclaim import reclaim
 from goalloc_cli.model.sweeping.sweeper import deduct_sweep_credit
+from goalloc_cli.model.tables.columns import OBJECTS
 from goalloc_cli.model.tables.heap import (
     FAULT_DOUBLE_FREE,
     FAULT_LIVE_HANDLE,
@@ -45,46 +46,48 @@ def malloc(heap, objects, obj, p, size, noscan, bound, type_id):
     if row.label & OBJECT_LIVE:
         heap.fault = FAULT_LIVE_HANDLE
         return
-    knobs = heap.knobs
-    if size > knobs.small_limit or size == 0 or (noscan and size < knobs.tiny_size):
-        loc = malloc_other(heap, p, size, noscan)
-    else:
-        loc = malloc_small(heap, p, size, noscan)
-    if heap.fault:
+    # Looked up, not asked for: whether an object has pointers is a coin's toss, and a wrong guess costs more than all this.
+    noscan = np.int64(noscan)
+    if size > heap.knobs.small_limit or size < heap.by_noscan[noscan].least_small:
+        malloc_other(heap, objects, obj, p, size, noscan != 0, bound, type_id)
         return
-    if loc == NONE:
-        name_object(row, NONE, 0, bound, type_id)
+    # A slot of the smallest class that holds the object and, if it needs one, its header.
+    header = 8 * np.int64(size > heap.by_noscan[noscan].most_bare)
+    spc = 2 * heap.size_to_class[(size + header + 7) >> 3] + noscan
+    s, slot = next_free(heap, p, spc)
+    if s == NO_SPAN:
         return
-    span = heap.spans[loc >> 16]
-    name_object(row, loc, span.elem_size - size, bound, type_id)
-    by = heap.by_spc[span.spc]
-    by.requested += size
-    if bound:
-        by.bound += 1
+    born(heap, heap.spans[s], spc, slot)
+    hand_out(heap, row, s, slot, spc, size, bound, type_id)
 
 
 @apart
-def malloc_other(heap: HEAP, p, size, noscan: bool) -> int:
-    """What is not small: without size, large, tiny."""
-    if size == 0:
-        # Go gives every object without size the same address, and accounts for none of them.
-        return NONE
+def malloc_other(heap: HEAP, objects: OBJECTS, obj, p, size, noscan: bool, bound: bool, type_id) -> None:
+    """The same for what is not small: without size, large, tiny."""
+    loc = NONE
     if size > heap.knobs.small_limit:
-        return malloc_large(heap, p, size, noscan)
-    return malloc_tiny(heap, p, size)
+        loc = malloc_large(heap, p, size, noscan)
+    elif size > 0:
+        loc = malloc_tiny(heap, p, size)
+    if heap.fault:
+        return
+    row = objects[obj]
+    if loc == NONE:
+        # Go gives every object without size the same address, and accounts for none of them.
+        name_object(row, NONE, 0, bound, type_id)
+        return
+    s, slot = loc >> 16, loc & 0xFFFF
+    hand_out(heap, row, s, slot, heap.spans[s].spc, size, bound, type_id)
 
 
 @hot
-def malloc_small(heap, p, size, noscan):
-    """A slot of the smallest class that holds the object and, if it needs one, its header."""
-    # Added up, not told apart: whether an object has pointers is a coin's toss, and a wrong guess costs more than this.
-    pointers = 1 - np.int64(noscan)
-    header = 8 * (pointers & np.int64(size > heap.knobs.header_limit))
-    spc = 2 * heap.size_to_class[(size + header + 7) >> 3] + 1 - pointers
-    loc = next_free(heap, p, spc)
-    if not heap.fault:
-        born(heap, loc)
-    return loc
+def hand_out(heap, row, s, slot, spc, size, bound, type_id):
+    """A handle stands for the object in a slot of span s."""
+    name_object(row, (s << 16) | slot, heap.spans[s].elem_size - size, bound, type_id)
+    by = heap.by_spc[spc]
+    by.requested += size
+    if bound:
+        by.bound += 1
 
 
 @inner
@@ -105,18 +108,18 @@ def malloc_tiny(heap, p, size):
         loc = (cache.tiny_span << 16) | cache.tiny_slot
         share(heap, loc)
         return loc
-    loc = next_free(heap, p, TINY_SPC)
-    if heap.fault:
-        return loc
+    s, slot = next_free(heap, p, TINY_SPC)
+    if s == NO_SPAN:
+        return NONE
     heap.stats.tiny_blocks += 1
-    born(heap, loc)
+    born(heap, heap.spans[s], TINY_SPC, slot)
     # Whichever of the two blocks has more room left becomes the current one. Where packing is told, so is each death:
     # a cycle must keep no block for being the current one.
     if not heap.knobs.tiny_as_told and (cache.tiny_span == NO_SPAN or size < cache.tiny_offset):
-        cache.tiny_span = loc >> 16
-        cache.tiny_slot = loc & 0xFFFF
+        cache.tiny_span = s
+        cache.tiny_slot = slot
         cache.tiny_offset = size
-    return loc
+    return (s << 16) | slot
 
 
 @inner
@@ -154,22 +157,17 @@ def malloc_large(heap, p, size, noscan):
     by.large_used_bytes += span_bytes
     by.large_live_bytes += span_bytes
     file_new(heap, s)
-    born(heap, s << 16)
+    born(heap, span, spc, 0)
     return s << 16
 
 
 @hot
-def born(heap, loc):
+def born(heap, span, spc, slot):
     """A slot was taken for a new object: it is live, and marked if marking is under way."""
     gc = heap.gc
-    span = heap.spans[loc >> 16]
-    slot = loc & 0xFFFF
     set_live(heap, span, slot)
-    by = heap.by_spc[span.spc]
-    by.mallocs += 1
-    by.used += 1
-    by.live += 1
-    if span.spc == TINY_SPC:
+    heap.by_spc[spc].mallocs += 1
+    if spc == TINY_SPC:
         add_sharer(heap, span, slot)
     if gc.marking:
         span.black_cycle = gc.cycle
@@ -185,7 +183,7 @@ def share(heap, loc):
     slot = loc & 0xFFFF
     if sharers(heap, span, slot) == 0:
         set_live(heap, span, slot)
-        heap.by_spc[TINY_SPC].live += 1
+        heap.by_spc[TINY_SPC].died -= 1
     add_sharer(heap, span, slot)
 
 
@@ -215,6 +213,6 @@ def free(heap, objects, obj):
     if to_be_swept and span.mark_cycle != gc.cycle:
         keep_marks(heap, span, gc.cycle)
     clear_live(heap, span, slot)
-    by.live -= 1
+    by.died += 1
     if span.spc < 2:
         by.large_live_bytes -= span.elem_size

@@ -20,25 +20,28 @@ from goalloc_cli.model.tables.slotbits import load_alloc_cache
 
 @hot
 def next_free(heap, p, spc):
-    """Take the next free slot of P's span of this class: span row << 16 | slot. After a fault the value means nothing."""
-    s = heap.mcaches[p].alloc[spc]
+    """Take the next free slot of P's span of this class; return the span, NO_SPAN after a fault, and the slot."""
+    s = np.int64(heap.mcaches[p].alloc[spc])
     if heap.spans[s].alloc_cache == ZERO:
         s = advance(heap, p, spc)
+        if s == NO_SPAN:
+            return s, np.int64(0)
     span = heap.spans[s]
     slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
     span.alloc_cache = without_lowest(span.alloc_cache)
     span.alloc_count += 1
-    return (s << 16) | slot
+    return s, slot
 
 
 @apart
 def advance(heap: HEAP, p, spc) -> int:
-    """Move on to the next word of P's span that has a free slot, refilling when the span is full; return the span."""
+    """Move on to the next word of P's span that has a free slot, refilling when the span is full; return the span, NO_SPAN
+    after a fault."""
     s = np.int64(heap.mcaches[p].alloc[spc])
     while s == NO_SPAN or not find_free_word(heap, s):
         refill(heap, p, spc)
         if heap.fault:
-            return s
+            return NO_SPAN
         s = np.int64(heap.mcaches[p].alloc[spc])
     return s
 

@@ -6,6 +6,7 @@ Each column of a chunk is stored alone, so that a reader can leave out the ones 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from reprlib import repr as brief
 from typing import Any
 
@@ -45,9 +46,9 @@ def compressor(codec: str) -> Compress:
 
 
 def decompressor(codec: object) -> Decompress:
-    """The way back; raise ValueError for a codec that is not known."""
+    """The way back, for one thread; raise ValueError for a codec that is not known."""
     if codec == "zstd":
-        return _unzstd
+        return partial(_unzstd, zstandard.ZstdDecompressor())
     if codec == "none":
         return _plain
     raise ValueError(f"codec {brief(codec)} is not known; a newer goalloc may know it")
@@ -59,13 +60,13 @@ def _plain(stored: memoryview, length: int) -> memoryview:
     return stored
 
 
-def _unzstd(stored: memoryview, length: int) -> bytes:
+def _unzstd(context: zstandard.ZstdDecompressor, stored: memoryview, length: int) -> bytes:
     # zstandard makes room for whatever length the frame claims, so the claim is checked first.
     try:
         claimed = zstandard.frame_content_size(stored)
         if claimed != length:
             raise ValueError(f"the zstd frame says {claimed} bytes, but {length} are needed")
-        return zstandard.ZstdDecompressor().decompress(stored, allow_extra_data=False)
+        return context.decompress(stored, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from error
 
@@ -111,7 +112,7 @@ def decode_column(name: str, descriptor: object, data: memoryview, events: int, 
         numbers = np.cumsum(numbers, dtype=numbers.dtype)
     if width == 8 and events and numbers.max() > MAX_VALUE:
         raise ValueError(f"it holds {numbers.max()}; values end at {MAX_VALUE}")
-    return numbers.astype(dtype)
+    return numbers.astype(dtype, copy=not numbers.flags.writeable)
 
 
 def whole_number(record: Mapping[Any, Any], key: str, most: int) -> int:

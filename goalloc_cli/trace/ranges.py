@@ -78,6 +78,9 @@ def _all_flags(kind: Kind) -> list[int]:
 _IS_KNOWN = np.zeros(256, np.bool_)
 _IS_KNOWN[[byte for kind in Kind for byte in _all_flags(kind)]] = True
 
+_USUAL = bytes((Kind.ALLOC, Kind.ALLOC | NOSCAN, Kind.FREE))
+"""The bytes of `kind` that nearly all events have."""
+
 
 class RangeCheck:
     """Follows a trace, batch by batch, and knows how many types and names it has brought so far."""
@@ -214,8 +217,11 @@ class RangeCheck:
 
 
 def _kinds_in(batch: Batch) -> NDArray[np.intp]:
-    """The bytes that stand in the column `kind`."""
-    return np.flatnonzero(np.bincount(batch.kind, minlength=256))
+    """The bytes that stand in the column `kind`, in order."""
+    data = batch.kind.tobytes()
+    # To drop the usual ones and to look for each is several times as fast as to count all.
+    found = {*data.translate(None, _USUAL), *(byte for byte in _USUAL if byte in data)}
+    return np.array(sorted(found), np.intp)
 
 
 def _problem(batch: Batch, column: str, index: int, limit: int) -> str:

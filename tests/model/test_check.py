@@ -69,11 +69,6 @@ def lose_the_queues(kernels: Kernels) -> None:
     kernels.heap.central["count"] = 0
 
 
-def use_once_more(kernels: Kernels) -> None:
-    for column in ("mallocs", "used"):
-        kernels.heap.by_spc[6][column] += 1
-
-
 def mark_early(kernels: Kernels) -> None:
     kernels.heap.gc.marking = kernels.heap.gc.sweeping = 1
 
@@ -98,7 +93,6 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (13, lose_the_queues),
     (14, lambda k: add(k.heap.spans[uncached(k.heap)], "sweepgen", -4)),
     (15, lambda k: k.heap.by_spc[6].__setitem__("frees", 7)),
-    (16, use_once_more),
     (17, lambda k: k.objects[5].__setitem__("loc", cached(k.heap) << 16 | 9999)),
     (18, lambda k: k.objects[5].__setitem__("label", 0)),
     (19, lambda k: k.heap.mcaches[0].__setitem__("tiny_offset", 99)),
@@ -115,7 +109,7 @@ TAMPERED: list[tuple[int, Callable[[Kernels], object]]] = [
     (30, lambda k: k.heap.central["count"].__setitem__(6, 5)),
     (31, lambda k: add(k.heap, "node_rows")),
     (32, lambda k: k.heap.chunks[0].__setitem__("pages_in_use", 1)),
-    (33, lambda k: add(k.heap.by_spc[6], "live")),
+    (33, lambda k: add(k.heap.by_spc[6], "died")),
     (34, lambda k: add(k.heap.by_spc[6], "found_bytes")),
 ]
 

@@ -279,7 +279,7 @@ def judged_slot(heap, rows, s, addr):
             return NONE
         true_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
         take_slots_to(heap, s, true_slot)
-        born(heap, (s << 16) | true_slot)
+        born(heap, span, span.spc, true_slot)
         return (s << 16) | true_slot
     next_slot = (span.alloc_word << 6) + trailing_zeros(span.alloc_cache)
     # A slot that was passed before is the late event of one that was counted as taken then.
@@ -292,5 +292,5 @@ def judged_slot(heap, rows, s, addr):
         rows[SLOT, LOST] += 1
         return NONE
     loc = (s << 16) | true_slot
-    born(heap, loc)
+    born(heap, span, span.spc, true_slot)
     return loc

@@ -92,21 +92,21 @@ def sample_objects(heap, row):
         if by.mallocs == 0 and by.span_allocs == 0:
             continue
         spanclass = heap.spanclasses[spc]
-        size = spanclass.elem_size
-        row.heap_alloc += by.used * size
+        size, used, live = spanclass.elem_size, by.mallocs - by.frees, by.mallocs - by.died
+        row.heap_alloc += used * size
         row.total_alloc += by.mallocs * size
-        waste = by.live * size - by.requested
+        waste = live * size - by.requested
         if spc == TINY_SPC:
             row.tiny_waste += waste
         else:
-            row.headers += by.live * spanclass.header
-            row.class_rounding += waste - by.live * spanclass.header
+            row.headers += live * spanclass.header
+            row.class_rounding += waste - live * spanclass.header
             row.bound_rounding += by.bound * (size - spanclass.header - spanclass.least)
         row.bound_slot_bytes += by.bound * size
         row.span_metadata += by.spans * spanclass.metadata
         row.tail_waste += by.span_bytes - by.spans * (spanclass.metadata + spanclass.nelems * size)
-        row.dead_unfound += (by.used - by.live) * size
-        row.free_slots += (by.spans * spanclass.nelems - by.used) * size
+        row.dead_unfound += (used - live) * size
+        row.free_slots += (by.spans * spanclass.nelems - used) * size
         add_counts(row, by)
 
 
@@ -117,7 +117,7 @@ def add_counts(row, by):
     row.dead_unfound -= by.found_bytes
     row.mallocs += by.mallocs
     row.frees += by.frees
-    row.heap_objects += by.used
+    row.heap_objects += by.mallocs - by.frees
     row.requested += by.requested
 
 

@@ -156,7 +156,7 @@ def pins(heap: np.record, rows: np.ndarray, type_names: list[str]) -> list[PinRo
     page = 1 << int(heap.knobs.page_shift)
     nearly = rows[nearly_empty(rows)]
     out: list[PinRow] = []
-    for type_id in np.unique(nearly["pin_type"]).tolist():
+    for type_id in sorted(set(nearly["pin_type"].tolist())):
         held = nearly[nearly["pin_type"] == type_id]
         name = type_names[type_id] if 0 <= type_id < len(type_names) else ""
         live_bytes = int((held["live"] * held["elem_size"]).sum())
@@ -167,31 +167,39 @@ def pins(heap: np.record, rows: np.ndarray, type_names: list[str]) -> list[PinRo
 def classes(heap: np.record, rows: np.ndarray) -> np.ndarray:
     """One CLASS row per span class that was ever used."""
     by, all_of = plain(heap.by_spc), plain(heap.spanclasses)
-    page = 1 << int(heap.knobs.page_shift)
     used = np.flatnonzero((by["mallocs"] > 0) | (by["span_allocs"] > 0))
+    b, one = by[used], all_of[used]
+    # The spans of a class side by side, the youngest first; first and last of each.
+    mine = rows[np.lexsort((rows["age"], rows["spc"]))]
+    first, end = np.searchsorted(mine["spc"], used), np.searchsorted(mine["spc"], used, "right")
+
+    def total(column: np.ndarray) -> np.ndarray:
+        sums = np.concatenate(([0], np.cumsum(column)))
+        return np.asarray(sums[end] - sums[first])
+
     out = np.zeros(len(used), CLASS)
-    for row, spc in zip(out, used, strict=True):
-        mine = rows[rows["spc"] == spc]
-        one = all_of[spc]
-        b = by[spc]
-        row["spc"] = spc
-        row["elem_size"], row["npages"], row["nelems"] = one["elem_size"], one["npages"], one["nelems"]
-        row["spans"] = len(mine)
-        row["span_bytes"] = mine["npages"].sum() * page
-        row["slots"] = mine["nelems"].sum()
-        row["used_slots"], row["live_objects"], row["requested_bytes"] = b["used"], b["live"], b["requested"]
-        row["bound_objects"], row["mallocs"], row["frees"] = b["bound"], b["mallocs"], b["frees"]
-        row["span_allocs"], row["span_frees"] = b["span_allocs"], b["span_frees"]
-        if len(mine):
-            age = mine["age"]
-            row["age_min"], row["age_max"], row["age_sum"] = age.min(), age.max(), age.sum()
-            row["age_median"] = int(np.median(age))
-        slot_bytes = int((mine["nelems"] * mine["elem_size"]).sum())
-        live_bytes = int(b["large_live_bytes"]) if spc < 2 else int(b["live"] * one["elem_size"])
-        row["metadata_bytes"] = len(mine) * one["metadata"]
-        row["tail_bytes"] = row["span_bytes"] - slot_bytes - row["metadata_bytes"]
-        row["unused_bytes"] = slot_bytes - live_bytes
-        row["internal_bytes"] = live_bytes - b["requested"]
+    out["spc"] = used
+    for name in ("elem_size", "npages", "nelems"):
+        out[name] = one[name]
+    out["spans"] = end - first
+    out["span_bytes"] = total(mine["npages"]) << int(heap.knobs.page_shift)
+    out["slots"] = total(mine["nelems"])
+    live = b["mallocs"] - b["died"]
+    out["used_slots"], out["live_objects"], out["requested_bytes"] = b["mallocs"] - b["frees"], live, b["requested"]
+    out["bound_objects"] = b["bound"]
+    for name in ("mallocs", "frees", "span_allocs", "span_frees"):
+        out[name] = b[name]
+    out["age_sum"] = total(mine["age"])
+    there = first < end
+    age, youngest, oldest = mine["age"], first[there], end[there] - 1
+    out["age_min"][there], out["age_max"][there] = age[youngest], age[oldest]
+    out["age_median"][there] = (age[(youngest + oldest) // 2] + age[(youngest + oldest + 1) // 2]) // 2
+    slot_bytes = total(mine["nelems"] * mine["elem_size"])
+    live_bytes = np.where(used < 2, b["large_live_bytes"], live * one["elem_size"])
+    out["metadata_bytes"] = out["spans"] * one["metadata"]
+    out["tail_bytes"] = out["span_bytes"] - slot_bytes - out["metadata_bytes"]
+    out["unused_bytes"] = slot_bytes - live_bytes
+    out["internal_bytes"] = live_bytes - b["requested"]
     return out
 
 
@@ -215,15 +223,14 @@ def mcaches(heap: np.record) -> np.ndarray:
 def central(heap: np.record) -> np.ndarray:
     """One CENTRAL row per span class that was ever used."""
     used = np.flatnonzero(heap.by_spc["span_allocs"] > 0)
+    one = plain(heap.central)[used]
     out = np.zeros(len(used), CENTRAL)
     swept = int(heap.gc.parity)
-    for row, spc in zip(out, used, strict=True):
-        one = heap.central[spc]
-        row["spc"] = spc
-        row["partial_swept"], row["full_swept"] = one["count"][PARTIAL, swept], one["count"][FULL, swept]
-        row["partial_unswept"], row["full_unswept"] = one["count"][PARTIAL, 1 - swept], one["count"][FULL, 1 - swept]
-        for name in ("from_partial_swept", "from_partial_unswept", "from_full_unswept", "from_heap", "swept_for_refill"):
-            row[name] = one[name]
+    out["spc"] = used
+    out["partial_swept"], out["full_swept"] = one["count"][:, PARTIAL, swept], one["count"][:, FULL, swept]
+    out["partial_unswept"], out["full_unswept"] = one["count"][:, PARTIAL, 1 - swept], one["count"][:, FULL, 1 - swept]
+    for name in ("from_partial_swept", "from_partial_unswept", "from_full_unswept", "from_heap", "swept_for_refill"):
+        out[name] = one[name]
     return out
 
 
@@ -275,7 +282,7 @@ def large(heap: np.record) -> Large:
     by = heap.by_spc[:2]
     live_bytes = int(by["large_live_bytes"].sum())
     return Large(
-        live_objects=int(by["live"].sum()),
+        live_objects=int((by["mallocs"] - by["died"]).sum()),
         live_bytes=live_bytes,
         rounding=live_bytes - int(by["requested"].sum()),
         allocs=int(by["mallocs"].sum()),
@@ -287,12 +294,12 @@ def large(heap: np.record) -> Large:
 def tiny(heap: np.record) -> Tiny:
     """The tiny allocator."""
     by = heap.by_spc[TINY_SPC]
-    size = int(heap.spanclasses[TINY_SPC]["elem_size"])
+    size, live = int(heap.spanclasses[TINY_SPC]["elem_size"]), int(by["mallocs"] - by["died"])
     return Tiny(
         blocks=int(heap.stats.tiny_blocks),
-        live_blocks=int(by["live"]),
+        live_blocks=live,
         packed=int(heap.stats.tiny_packed),
-        live_waste=int(by["live"]) * size - int(by["requested"]),
+        live_waste=live * size - int(by["requested"]),
     )
 
 

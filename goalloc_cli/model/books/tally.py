@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from goalloc_cli.compiled.jit import kernel
+from goalloc_cli.compiled.jit import inner, kernel
+from goalloc_cli.compiled.words import popcount, word_at
 from goalloc_cli.model.loop import (
     ALLOC,
     FIRST_WITNESS,
@@ -20,9 +21,12 @@ from goalloc_cli.model.loop import (
     SNAP_RANGE,
     SNAP_SPAN,
 )
+from goalloc_cli.model.tables.pallocbits import ZERO
 
 BLOCK = 512
-"""Events that are looked at together: nearly all blocks hold allocs and frees alone, and those need no branch."""
+"""Events that are looked at together: nearly all blocks hold allocs and frees alone, which are counted by eights."""
+EACH_ONE = np.uint64(0x0101010101010101 * ALLOC)
+EACH_KIND = np.uint64(0x0101010101010101 * KIND_MASK)
 NO_HANDLE = np.zeros(KIND_MASK + 1, np.bool_)
 """Kinds whose column of handles holds something else."""
 NO_HANDLE[[SNAP_RANGE, SNAP_SPAN, SNAP_PAGE_CACHE, SNAP_PADDING]] = True
@@ -46,17 +50,14 @@ def tally(kind, handle, counts):
     highest, others = -1, -1
     for start in range(0, len(kind), BLOCK):
         end = min(start + BLOCK, len(kind))
-        allocs = frees = most = 0
-        for i in range(start, end):
-            k = kind[i] & KIND_MASK
-            allocs += k == ALLOC
-            frees += k == FREE
-            most = max(most, handle[i])
-        if allocs + frees == end - start:
-            counts[ALLOC] += allocs
-            counts[FREE] += frees
-            highest = max(highest, most)
-            continue
+        if end - start == BLOCK:
+            frees = count_frees(kind, start)
+            if frees >= 0:
+                counts[ALLOC] += BLOCK - frees
+                counts[FREE] += frees
+                for i in range(start, end):
+                    highest = max(highest, handle[i])
+                continue
         for i in range(start, end):
             k = kind[i] & KIND_MASK
             counts[k] += 1
@@ -66,3 +67,15 @@ def tally(kind, handle, counts):
             if not OF_OBJECT[k]:
                 others = max(others, handle[i])
     return highest, others
+
+
+@inner
+def count_frees(kind, start):
+    """Frees in the block that begins at `start`; -1 where something in it is neither an alloc nor a free."""
+    frees, odd = 0, ZERO
+    for at in range(start, start + BLOCK, 8):
+        # Less one, an alloc is 0 and a free 1; of anything else another bit is set.
+        word = (word_at(kind, at) & EACH_KIND) - EACH_ONE
+        odd |= word & ~EACH_ONE
+        frees += popcount(word & EACH_ONE)
+    return frees if odd == ZERO else -1

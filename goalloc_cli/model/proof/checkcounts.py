@@ -63,7 +63,7 @@ def check_sums(heap, sums):
         by = heap.by_spc[spc]
         if by.spans != spans[spc] or by.span_bytes != span_bytes[spc] or by.span_allocs - by.span_frees != by.spans:
             return 25
-        if by.live != live[spc]:
+        if by.mallocs - by.died != live[spc]:
             return 33
         if by.found_bytes != found_bytes[spc]:
             return 34

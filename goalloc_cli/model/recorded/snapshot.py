@@ -167,7 +167,6 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
     span.alloc_count += 1
     by = heap.by_spc[span.spc]
     by.mallocs += 1
-    by.used += 1
     heap.gc.heap_alloc += span.elem_size
     large = span.spc < 2
     if large:
@@ -175,12 +174,12 @@ def take_object(heap, objects, obj, s, slot, size, bound, type_id, live):
         by.large_used_bytes += span.elem_size
     name_object(row, (s << 16) | slot, span.elem_size - size, bound, type_id)
     if not live:
+        by.died += 1
         row.label = 0
         return
     set_live(heap, span, slot)
     if span.spc == TINY_SPC:
         add_sharer(heap, span, slot)
-    by.live += 1
     by.requested += size
     if bound:
         by.bound += 1

@@ -212,7 +212,8 @@ def small_tables(part: bytes, design: Design) -> np.record:
     heap = new_heap(design, 1)
     if len(part) != SMALL:
         raise ValueError("its short tables have another length")
-    expected = {name: heap[name].tobytes() for name in ("knobs", "spanclasses", "size_to_class", "most_pages")}
+    by_design = ("knobs", "spanclasses", "size_to_class", "by_noscan", "most_pages")
+    expected = {name: heap[name].tobytes() for name in by_design}
     row = np.frombuffer(part, SMALL_TABLES)[0]
     for name in SMALL_TABLES.names:
         heap[name] = row[name]

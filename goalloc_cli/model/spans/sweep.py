@@ -39,7 +39,8 @@ def awaits_sweep(heap, span):
     """True for a heap span that was neither swept since the last cycle ended nor cached since: what died there is found,
     and not freed yet."""
     since = span.sweepgen - heap.gc.sweepgen
-    return (since != 0) & (since != 3)
+    # Neither 0 nor 3, in one question: which of them it is nobody can guess.
+    return since * (since - 3) != 0
 
 
 @inner
@@ -63,7 +64,6 @@ def sweep_span(heap, s, cause):
         gc.heap_alloc -= freed * span.elem_size
         by = heap.by_spc[span.spc]
         by.frees += freed
-        by.used -= freed
         by.found_bytes -= freed * span.elem_size
         if span.spc < 2:
             by.large_free_bytes += span.elem_size

@@ -44,10 +44,11 @@ SPAN_STACK = 2
 SPAN_WORKBUF = 3
 
 KNOB_NAMES = tuple(f.name for f in fields(Design) if f.metadata)
-KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "header_limit", "page_shift")], align=True)
-"""Every knob of the Design, and three values that follow from them: the largest request that is no large object, the largest
-that never has a header, and page_size = 1 << page_shift."""
+KNOBS = np.dtype([(name, "<i8") for name in (*KNOB_NAMES, "small_limit", "page_shift")], align=True)
+"""Every knob of the Design, and what follows: the largest request that is no large object; page_size = 1 << page_shift."""
 
+BY_NOSCAN = table("BY_NOSCAN", least_small="<i8", most_bare="<i8")
+"""The least that is not tiny, and the most that never has a header."""
 SPANCLASS = table("SPANCLASS", elem_size="<i8", npages="<i8", nelems="<i8", header="<i8", metadata="<i8", least="<i8")
 """Per span class. `least` is the smallest request that takes it."""
 
@@ -133,9 +134,8 @@ NODE = table("NODE", span="<i4", next="<i4")
 BY_SPC = table(
     "BY_SPC",
     mallocs="<i8",
-    frees="<i8",
-    live="<i8",  # live slots, by the trace's own truth
-    used="<i8",  # allocated slots, dead ones that are not swept included
+    frees="<i8",  # by sweeps: mallocs - frees are in use, dead ones that are not swept among them
+    died="<i8",  # slots whose objects have died, by the trace's own truth: mallocs - died are live
     requested="<i8",  # bytes, of live objects
     bound="<i8",  # live objects whose requested size is not known
     spans="<i8",
@@ -373,6 +373,7 @@ HEAP = aligned(
         ("node_rows", "<i8"),
         ("slot_words", "<i8"),
         ("free_words", "(256,)<i8"),
+        ("by_noscan", BY_NOSCAN, (2,)),
         ("size_to_class", f"({32768 // 8 + 1},)<u1"),
         ("spanclasses", SPANCLASS, (SPANCLASSES,)),
         ("by_spc", BY_SPC, (SPANCLASSES,)),
@@ -396,5 +397,4 @@ HEAP = aligned(
 )
 
 OBJECT = np.dtype((np.record, table("OBJECT", loc="<i8", unused="<i4", label="<i4")))
-"""What a handle stands for (objects.py), in 16 bytes: four rows in a cache line.
-A record, so that its rows have their columns as attributes where kernels run uncompiled, too."""
+"""What a handle stands for (objects.py): 16 bytes. A record: uncompiled kernels, too, read its columns as attributes."""

@@ -29,7 +29,10 @@ def new_heap(design: Design, nprocs: int, base_addr: int | None = None) -> np.re
         heap.knobs[name] = getattr(design, name)
     heap.knobs.page_shift = design.page_size.bit_length() - 1
     heap.knobs.small_limit = design.max_small_size - (8 if design.malloc_header else 0)
-    heap.knobs.header_limit = design.header_above if design.malloc_header else design.max_small_size
+    heap.by_noscan["least_small"] = 1, max(1, design.tiny_size)
+    heap.by_noscan["most_bare"] = design.max_small_size
+    if design.malloc_header:
+        heap.by_noscan[0]["most_bare"] = design.header_above
     fill_spanclasses(heap, design, classes)
     heap.base_addr = design.heap_base if base_addr is None else base_addr
     # Pieces of stacks are numbered, too: where pages are large, the numbers end first.
