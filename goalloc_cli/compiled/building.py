@@ -16,7 +16,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 from numba.core.compiler import CompileResult
+from numba.core.postproc import PostProcessor, VariableLifetime
 from numba.core.registry import cpu_target
+from numba.core.transforms import canonicalize_cfg
 from numba.extending import intrinsic
 from numba.np import arrayobj
 from numba.np.numpy_support import from_dtype
@@ -205,10 +207,37 @@ def no_environments(result: CompileResult) -> list[object]:
     return []
 
 
+def call_type(function, context, args, kws):
+    """The signature of a call of one of numba's own functions, such as `+`: found once for the types of its arguments, where
+    numba asks dozens of templates anew at each place. A fifth of all the time that compiling took."""
+    key = (function, args, tuple(kws.items()))
+    if key not in _SIGNATURES:
+        _SIGNATURES[key] = find_call_type(function, context, args, kws)
+    return _SIGNATURES[key]
+
+
+def process(processor: PostProcessor, emit_dels: bool = False, **more: bool) -> None:
+    """What numba does to a function after most of its passes, but for finding out which variables live where each block
+    begins: it does so nine times for each function, and only generators and Python's own objects need it."""
+    function = processor.func_ir
+    if function.is_generator:
+        process_all(processor, emit_dels, **more)
+        return
+    function.blocks = canonicalize_cfg(function.blocks)
+    function.variable_lifetime = VariableLifetime(function.blocks)
+    function.generator_info = None
+    if emit_dels:
+        processor._insert_var_dels(**more)
+
+
+_SIGNATURES: dict[Any, Any] = {}
+"""Of calls of numba's own functions."""
+find_call_type, process_all = types.Function.get_call_type, PostProcessor.run
 fix_index = arrayobj.fix_integer_index
 types.Record.mangling_args = property(short_name)
 # Numba writes types out again and again, and a heap's takes 40 KB: a fifth of all the time that compiling took.
 types.Record.__repr__ = lambda record: short_name(record)[0]
+types.Function.get_call_type, PostProcessor.run = call_type, process
 arrayobj.fix_integer_index = as_it_is
 CPUCodeLibrary.finalize = finalize
 JITCPUCodegen.set_env = set_env

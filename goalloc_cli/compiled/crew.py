@@ -1,14 +1,15 @@
-"""Compiling on all cores: units are compiled by helpers, processes of their own, beside the kernel that calls them."""
+"""Compiling on all cores: units are compiled by helpers, processes of their own, beside the kernel that calls them; those of
+kernels that will be called, too, while this process compiles others.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from goalloc_cli.compiled.units import Built, Part, unpacked
@@ -27,30 +28,85 @@ MOST_HELPERS = 3
 """Processes beside this one: each takes 300 MiB."""
 WORTH = 4
 """Units for which a helper is worth its start, of most of a second."""
+Keep = Callable[[Part, Built], None]
 
 
-def build_all(parts: list[Part]) -> Iterator[tuple[Part, Built]]:
-    """Compile all of these, the first one here. Helpers begin at the other end."""
-    units, done = parts[1:], queue.SimpleQueue[tuple[Part, Built]]()
-    crew = [threading.Thread(target=employ, args=(units, done), daemon=True) for _ in range(helpers(len(units)))]
-    for each in crew:
-        each.start()
-    from goalloc_cli.compiled.building import build
+class Crew:
+    """What helpers are to compile, and what they have under way. They go on while the process does something else."""
 
-    yield parts[0], build(parts[0])
-    yield from ((unit, build(unit)) for unit in taken(units, 0))
-    for each in crew:
-        each.join()
-    while not done.empty():
-        yield done.get()
-    yield from ((unit, build(unit)) for unit in taken(units, 0))  # what a helper gave back
+    def __init__(self) -> None:
+        self.wanted: list[Part] = []
+        """What a kernel needs that is compiled now: this process takes from the front, and helpers from the end."""
+        self.later: list[Part] = []
+        """What will be needed, for helpers alone."""
+        self.needed: set[Part] = set()
+        """What is waited for."""
+        self.given_up: set[Part] = set()
+        """What a helper did not compile: no other is asked before it is needed."""
+        self.under_way: set[Part] = set()
+        self.employed = 0
+        self.changed = threading.Condition()
 
+    def build_all(self, parts: list[Part], later: list[Part], is_kept: Callable[[Part], bool], keep: Keep) -> None:
+        """Compile a kernel, the first of these; and what it needs, the others, beside it.
 
-def taken(units: list[Part], end: int) -> Iterator[Part]:
-    """Take one unit after the other from an end of the list, as long as there are some; others take some, too."""
-    with contextlib.suppress(IndexError):
+        Args:
+            later: what will be needed; it need not be there when this returns.
+            is_kept: whether a part is compiled.
+            keep: takes in what is compiled, from any thread.
+        """
+        with self.changed:
+            # A helper keeps what it has compiled, and has it under way no longer after that.
+            self.wanted = [part for part in parts[1:] if part not in self.under_way and not is_kept(part)]
+            not_later = {*self.under_way, *self.given_up, *parts}
+            self.later = [part for part in later if part not in not_later and not is_kept(part)]
+            self.needed = set(parts)
+            more = helpers(len(self.wanted) + len(self.later)) - self.employed
+            self.employed += max(0, more)
+            for _ in range(more):
+                threading.Thread(target=employ, args=(self, keep), daemon=True).start()
+            while parts[0] in self.under_way:
+                self.changed.wait()
+            is_there = is_kept(parts[0])
+        from goalloc_cli.compiled.building import build
+
+        if not is_there:
+            keep(parts[0], build(parts[0]))
         while True:
-            yield units.pop(end)
+            with self.changed:
+                while not self.wanted and self.under_way & self.needed:
+                    self.changed.wait()
+                if not self.wanted:
+                    return
+                part = self.wanted.pop(0)
+            keep(part, build(part))
+
+    def taken(self) -> Iterator[Part]:
+        """Take one part after the other, for a helper, as long as there are some."""
+        while True:
+            with self.changed:
+                waiting = self.wanted or self.later
+                if not waiting:
+                    return
+                part = waiting.pop()
+                self.under_way.add(part)
+            yield part
+
+    def end(self, part: Part, is_done: bool) -> None:
+        """A helper has done with a part; if it is not done, it goes back where it is needed."""
+        with self.changed:
+            self.under_way.remove(part)
+            if not is_done and part in self.needed:
+                self.wanted.append(part)
+            elif not is_done:
+                self.given_up.add(part)
+            self.changed.notify_all()
+
+    def leave(self) -> None:
+        """A helper ends."""
+        with self.changed:
+            self.employed -= 1
+            self.changed.notify_all()
 
 
 def helpers(units: int) -> int:
@@ -59,19 +115,24 @@ def helpers(units: int) -> int:
     return max(0, min(cores - 1, MOST_HELPERS, units // WORTH))
 
 
-def employ(units: list[Part], done: queue.SimpleQueue[tuple[Part, Built]]) -> None:
-    """Have a helper compile units as long as there are some. One that it does not compile goes back."""
+def employ(crew: Crew, keep: Keep) -> None:
+    """Have a helper compile as long as there is something. What it does not compile goes back."""
     try:
         helper = subprocess.Popen(HELPER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except OSError:
+        crew.leave()
         return  # nobody can be had: it is all done here
     with helper:
-        for unit in taken(units, -1):
+        for part in crew.taken():
+            is_done = False
             try:
-                done.put((unit, ask(helper, unit)))
+                keep(part, ask(helper, part))
+                is_done = True
             except (OSError, ValueError):
-                units.append(unit)
                 break
+            finally:
+                crew.end(part, is_done)
+        crew.leave()
         assert helper.stdin is not None
         with contextlib.suppress(OSError):
             helper.stdin.close()
@@ -86,3 +147,7 @@ def ask(helper: subprocess.Popen[bytes], unit: Part) -> Built:
     if built is None:
         raise ValueError("a damaged answer")
     return built
+
+
+crew = Crew()
+"""The one of this process."""

@@ -70,6 +70,8 @@ class Kernel(Inner):
     def __init__(self, function, **options) -> None:
         super().__init__(function, **options)
         self.codes: dict[tuple[Kind, ...], Code] = {}
+        self.expected: Part | None = None
+        """For which arguments it can be compiled before it is called."""
 
     def __call__(self, *arguments):
         kinds: list[Kind] = []
@@ -79,6 +81,16 @@ class Kernel(Inner):
         if code is None:
             code = self.codes[key] = ready(Part(self.function.__module__, self.function.__name__, key))
         return code(flat)
+
+
+def expected(kernel, *arguments) -> Part:
+    """What is compiled of a kernel that will be called with the like of these arguments."""
+    kinds: list[Kind] = []
+    flatten(arguments, kinds, [])
+    part = Part(kernel.__module__, kernel.__name__, tuple(kinds))
+    if isinstance(kernel, Kernel):
+        kernel.expected = part
+    return part
 
 
 def kernel(function):

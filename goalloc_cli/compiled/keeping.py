@@ -16,9 +16,9 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,11 +59,22 @@ def fingerprint(folder: str) -> str:
     """A name for the compiled code of the kernels in a folder of sources (`REACHED`)."""
     limits = os.environ.get("GOALLOC_LIMITS", "")
     bounds = os.environ.get("NUMBA_BOUNDSCHECK", "")
-    built_with = f"{version('numba')} {version('llvmlite')} {np.__version__} {sys.version} {limits} {bounds}"
+    built_with = f"{version_of('numba')} {version_of('llvmlite')} {np.__version__} {sys.version} {limits} {bounds}"
     digest = hashlib.sha256(built_with.encode())
     for path in reached(folder):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"{folder}-{digest.hexdigest()[:16]}"
+
+
+def version_of(package: str) -> str:
+    """What a package says of its version; to ask `importlib.metadata` takes longer than to load all compiled code."""
+    found = find_spec(package)
+    if found is not None and found.origin is not None:
+        with suppress(OSError, UnicodeDecodeError):
+            return Path(found.origin).with_name("_version.py").read_text()
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def cache_root() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 from goalloc_cli.compiled.calls import NOTHING, RETURNED, Flat, Kind, words
 from goalloc_cli.compiled.compiling import compiling
 from goalloc_cli.compiled.keeping import SUFFIX, can_keep, compiled_folder, open_for_write
-from goalloc_cli.compiled.units import Built, Part, units_below, unpacked
+from goalloc_cli.compiled.units import Built, Part, parts_ahead, units_below, unpacked
 
 
 class Code:
@@ -60,7 +60,7 @@ def ready(part: Part) -> Code:
 def placed(part: Part) -> Code:
     """The same, by one thread at a time."""
     if kept(part) is None:
-        build([part, *(unit for unit in units_below(part) if kept(unit) is None)])
+        build([part, *units_below(part)])
     place, waiting = engine(), [part]
     while waiting:
         at = waiting.pop()
@@ -86,21 +86,25 @@ def kept(part: Part) -> Built | None:
 
 
 def build(parts: list[Part]) -> None:
-    """Compile the first of these, and the others beside it; say so, and how long it took."""
+    """Compile the first of these, and those of the others that are not kept; say so, and how long it took."""
     compiling.begin(parts[0].module)
     started = time.perf_counter()
     try:
-        from goalloc_cli.compiled.crew import build_all
+        from goalloc_cli.compiled.crew import crew
 
-        for part, built in build_all(parts):
-            IN_MEMORY[part] = built
-            if can_keep(folder_of(part)):
-                try:
-                    write(path_of(part), built)
-                except OSError as error:
-                    compiling.cannot_keep(str(folder_of(part)), error)
+        crew.build_all(parts, parts_ahead(), lambda part: kept(part) is not None, keep)
     finally:
         compiling.seconds += time.perf_counter() - started
+
+
+def keep(part: Part, built: Built) -> None:
+    """Take in what was compiled."""
+    if can_keep(folder_of(part)):
+        try:
+            write(path_of(part), built)
+        except OSError as error:
+            compiling.cannot_keep(str(folder_of(part)), error)
+    IN_MEMORY[part] = built
 
 
 def folder_of(part: Part) -> Path:

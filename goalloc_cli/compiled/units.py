@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goalloc_cli.compiled.calls import BOOLEAN, INTEGER, NOTHING, RECORD, UNSIGNED, Kind, flatten, name_of
+from goalloc_cli.host.late import late
 
 HEAD = "goalloc code 2"
 NUMBERS: dict[Any, Kind] = {int: INTEGER, bool: BOOLEAN, np.uint64: UNSIGNED}
@@ -128,6 +129,22 @@ def units_below(part: Part) -> list[Part]:
     follow(part, ())
     del order[part]
     return list(order)[::-1]
+
+
+READER = "goalloc_cli.importers.exectrace"
+AHEAD = (
+    ("goalloc_cli.model.loop", "replay_batch"),
+    ("goalloc_cli.analyses.verify.follow", "run_set_right"),
+)
+"""Kernels that are called whatever the trace is: who has imported them, and compiles its reader first, will run them."""
+
+
+def parts_ahead() -> list[Part]:
+    """What will be called: the units of such kernels, each once, and the longest kernels of a reader that was imported, the
+    last to be called at the end."""
+    kernels = [Part(module, name, ()) for module, name in AHEAD if module in sys.modules]
+    units = dict.fromkeys(unit for kernel in kernels for unit in units_below(kernel))
+    return [*units, *(late("importers.exectrace.ahead:PARTS") if f"{READER}.read" in sys.modules else ())]
 
 
 def units_called(function: Callable[..., Any]) -> list[Part]:

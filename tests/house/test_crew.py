@@ -10,10 +10,14 @@ import pytest
 from goalloc_cli.compiled import building, crew, machine, units
 from goalloc_cli.compiled.jit import Unit
 from goalloc_cli.compiled.units import Built, Part
+from goalloc_cli.importers.exectrace.ahead import PARTS as PARTS_OF_IMPORTS
+from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.model.loop import replay_batch
 from tests.house.test_architecture import MODULES
+from tests.kit.root import ROOT
 
 PARTS = [Part("goalloc_cli.model.loop", f"unit{i}", ()) for i in range(9)]
+RECORDINGS = ("web-go1.27-p4", "orders-stopped-go1.27", "green-tea-go1.25", "trees-go1.24", "lru-go1.23")
 ANSWERS = """
 import sys
 from goalloc_cli.compiled.units import Built
@@ -36,17 +40,75 @@ def test_each_part_is_compiled_once(helper: list[str], monkeypatch: pytest.Monke
     monkeypatch.setattr(crew, "HELPER", helper)
     monkeypatch.setattr(crew, "helpers", lambda units: 2)
     monkeypatch.setattr(building, "build", lambda part: Built("none", (), part.name.encode()))
-    found = list(crew.build_all(PARTS))
+    found: list[tuple[Part, Built]] = []
+    crew.Crew().build_all(PARTS, [], lambda part: False, lambda part, built: found.append((part, built)))
     assert sorted(part.name for part, _ in found) == [part.name for part in PARTS]
     assert all(built.code == part.name.encode() for part, built in found)
 
 
+def test_what_will_be_needed_is_compiled_by_helpers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", ANSWERS.format(times=99)])
+    monkeypatch.setattr(crew, "helpers", lambda units: 1)
+    built_here: list[Part] = []
+    monkeypatch.setattr(building, "build", lambda part: built_here.append(part) or Built("none", (), b""))
+    found: dict[Part, Built] = {}
+    someone = crew.Crew()
+    someone.build_all(PARTS[:1], PARTS[1:4], found.__contains__, found.__setitem__)
+    assert built_here == PARTS[:1]
+    with someone.changed:
+        assert someone.changed.wait_for(lambda: not someone.employed, 60)
+    assert set(found) == set(PARTS[:4])
+
+
+def test_what_a_helper_has_under_way_is_waited_for_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", ANSWERS.format(times=99)])
+    monkeypatch.setattr(crew, "helpers", lambda units: 1)
+    built_here: list[Part] = []
+    monkeypatch.setattr(building, "build", lambda part: built_here.append(part) or Built("none", (), b""))
+    found: dict[Part, Built] = {}
+    someone = crew.Crew()
+    someone.build_all(PARTS[:1], PARTS[1:4], found.__contains__, found.__setitem__)
+    someone.build_all([PARTS[4], *PARTS[1:4]], [], found.__contains__, found.__setitem__)
+    assert set(found) == set(PARTS[:5])
+    assert len(built_here) == len(set(built_here))
+
+
+def test_what_a_helper_cannot_compile_is_left_until_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", "print('no number')"])
+    monkeypatch.setattr(crew, "helpers", lambda units: 1)
+    monkeypatch.setattr(building, "build", lambda part: Built("none", (), b""))
+    found: dict[Part, Built] = {}
+    someone = crew.Crew()
+    someone.build_all(PARTS[:1], PARTS[1:2], found.__contains__, found.__setitem__)
+    with someone.changed:
+        assert someone.changed.wait_for(lambda: not someone.employed, 60)
+    assert set(found) == {PARTS[0]}
+    someone.build_all(PARTS[1:2], [], found.__contains__, found.__setitem__)
+    assert set(found) == set(PARTS[:2])
+
+
+def test_an_import_calls_its_kernels_with_what_they_are_compiled_for_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in PARTS_OF_IMPORTS:
+        monkeypatch.setattr(part.found, "codes", {})
+    for name in RECORDINGS:
+        assert sum(map(len, open_trace(ROOT / "tests" / "data" / f"{name}.trace.zst").batches)) > 0
+    called = {part.name: set(part.found.codes) for part in PARTS_OF_IMPORTS}
+    assert called == {part.name: {part.kinds} for part in PARTS_OF_IMPORTS}
+
+
+def compiled_by_a_helper(part: Part) -> Built:
+    """What a helper makes of a part."""
+    found: dict[Part, Built] = {}
+    someone = crew.Crew()
+    someone.wanted = [part]
+    crew.employ(someone, found.__setitem__)
+    return found[part]
+
+
 def test_a_helper_compiles_what_is_compiled_here() -> None:
     part = Part("goalloc_cli.model.gccycle", "take_turn", ()).found.part
-    done: crew.queue.SimpleQueue[tuple[Part, Built]] = crew.queue.SimpleQueue()
-    crew.employ([part], done)
-    (of, built), here = done.get_nowait(), building.build(part)
-    assert (of, built.returned, built.calls) == (part, here.returned, here.calls)
+    built, here = compiled_by_a_helper(part), building.build(part)
+    assert (built.returned, built.calls) == (here.returned, here.calls)
     assert len(built.calls) > 0
 
 
