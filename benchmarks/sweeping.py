@@ -25,11 +25,14 @@ TASKS, WORKERS = 50_000, 2
 MIB = 1 << 20
 
 
-def nothing(message: dict[str, Any]) -> dict[str, Any]:
-    """A task whose replay takes no time: a row as long as any."""
+def nothing(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Tasks whose replays take no time: a row as long as any for each."""
     row = {name: number for number, (name, kind) in enumerate(RESULTS.items()) if kind == "int64"}
-    told = {"status": OK, "key": message["name"], "trace": message["name"], "design": "own", "slot": message["name"]}
-    return {"versions": versions(), "rows": [{**row, **told, "task_seconds": 0.0}]}
+    named = [{"key": name, "trace": name, "slot": name} for name in (message["name"] for message in messages)]
+    return {
+        "versions": versions(),
+        "rows": [[{**row, **each, "status": OK, "design": "own", "task_seconds": 0.0}] for each in named],
+    }
 
 
 def resident() -> int:

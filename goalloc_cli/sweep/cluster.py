@@ -88,7 +88,7 @@ class Where:
 class Cluster:
     """Workers, the tasks that they have, and what comes of these."""
 
-    def __init__(self, client: Any, function: Callable[[dict[str, Any]], dict[str, Any]] = rows_of) -> None:
+    def __init__(self, client: Any, function: Callable[[list[dict[str, Any]]], dict[str, Any]] = rows_of) -> None:
         self.client = client
         self.function = function
         self.done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -114,15 +114,15 @@ class Cluster:
         if problem := differences(found):
             raise ClusterError(f"worker {worker} has another goalloc: {problem}; install the same there")
 
-    def send(self, message: dict[str, Any]) -> str:
-        """Have a task done; return its name."""
+    def send(self, messages: list[dict[str, Any]]) -> str:
+        """Have tasks done, one after the other on one worker; return a name for them."""
         self.sent += 1
-        future = self.client.submit(self.function, message, key=(f"rows-{self.run}", self.sent), pure=False)
+        future = self.client.submit(self.function, messages, key=(f"rows-{self.run}", self.sent), pure=False)
         future.add_done_callback(self.done.put)
         return str(future.key)
 
     def take(self, future: Any) -> tuple[str, dict[str, Any] | Row]:
-        """The name of a task that is done, and what came of it; of one that was lost, the status of its rows."""
+        """The name of tasks that are done, and what came of them; of those that were lost, the status of their rows."""
         from distributed import KilledWorker
 
         name = str(future.key)

@@ -18,7 +18,10 @@ from goalloc_cli.sweep.row import VERSIONS
 from goalloc_cli.sweep.store import Store
 
 WINDOW = 3
-"""Tasks under way for each worker: a scheduler takes 11 KiB for each that it knows."""
+"""Messages under way for each worker: a scheduler takes 11 KiB for each that it knows."""
+LIGHT_EVENTS, MOST_TOGETHER = 2_000_000, 8
+"""A message holds more than one task where all of them are some tenths of a second of work: Dask takes ten milliseconds for
+each message, however light it is."""
 FLUSH_SECONDS, FLUSH_ROWS = 10.0, 10_000
 """Rows wait no longer, and no more of them, before they are written: each takes some 8 KB until then."""
 MOST_SUSPECTS = 100
@@ -68,7 +71,8 @@ class Driver:
         self.rows: list[Row] = []
         """Those that are not written yet."""
         self.written = time.monotonic()
-        self.under_way: dict[str, Task] = {}
+        self.under_way: dict[str, list[Task]] = {}
+        """The tasks of each message."""
         self.suspects: deque[Task] = deque()
         self.suspected = 0
         self.is_ending = False
@@ -95,9 +99,9 @@ class Driver:
             if time.monotonic() - looked >= LOOK_SECONDS:
                 window, looked = WINDOW * max(self.cluster.workers(), 1), time.monotonic()
             while waiting and len(self.under_way) < window:
-                self.send(waiting.popleft())
+                self.send(light(waiting, window))
             if self.suspects and not self.under_way:
-                self.send(self.suspects.popleft())
+                self.send([self.suspects.popleft()])
             try:
                 future = self.cluster.done.get(timeout=min(LOOK_SECONDS, max(self.due(), 0.01)))
             except queue.Empty:
@@ -116,17 +120,26 @@ class Driver:
         self.is_ending = True
         self.cluster.done.put(None)
 
-    def send(self, task: Task) -> None:
-        self.under_way[self.cluster.send(task.message(self.ways))] = task
+    def send(self, tasks: list[Task]) -> None:
+        self.under_way[self.cluster.send([task.message(self.ways) for task in tasks])] = tasks
         self.tally.most_under_way = max(self.tally.most_under_way, len(self.under_way))
 
     def take(self, future: Any) -> None:
-        """Take in what came of a task."""
+        """Take in what came of a message."""
         name, found = self.cluster.take(future)
-        task = self.under_way.pop(name)
-        if found.get("error_kind") == KILLED and self.is_suspect(task):
+        tasks = self.under_way.pop(name)
+        if "rows" in found:
+            for rows in found["rows"]:
+                self.keep(rows)
             return
-        rows = found["rows"] if "rows" in found else [self.lost(task, number, found) for number in range(len(task.wanted))]
+        for task in tasks:
+            # Of several it was one, or another task on that worker.
+            to_blame = len(tasks) == 1 and found["error_kind"] != KILLED
+            if to_blame or not self.is_suspect(task):
+                self.keep([self.lost(task, number, found) for number in range(len(task.wanted))])
+
+    def keep(self, rows: list[Row]) -> None:
+        """Count the rows of a task; they are to be written."""
         self.tally.take(rows)
         now = time.time()
         self.rows += [{**row, "done_at": now} for row in rows]
@@ -177,3 +190,18 @@ class Driver:
             ]
         self.store.add(rows)
         self.rows = []
+
+
+def light(waiting: deque[Task], window: int) -> list[Task]:
+    """The next task, and those after it that are so light that they go with it; when few are left, each goes by itself."""
+    found = [waiting.popleft()]
+    room = LIGHT_EVENTS - weight(found[0])
+    most = min(MOST_TOGETHER, 1 + len(waiting) // window)
+    while waiting and len(found) < most and (room := room - weight(waiting[0])) >= 0:
+        found.append(waiting.popleft())
+    return found
+
+
+def weight(task: Task) -> int:
+    """Events that a task is taken for."""
+    return LIGHT_EVENTS if task.events is None else task.events

@@ -32,6 +32,11 @@ class Task:
     alone: bool = False
     """Its workers died before: it is done when no other task is under way."""
 
+    @property
+    def events(self) -> int | None:
+        """Events that are replayed, all designs together; None where the trace's length is not known."""
+        return None if self.trace.size is None else sum(events_of(self.trace, wanted) for wanted in self.wanted)
+
     def message(self, ways: tuple[str, ...]) -> dict[str, Any]:
         """What is sent to a worker."""
         return {
@@ -91,13 +96,17 @@ def plan(store: Store, inputs: list[Input], wanted: list[Wanted], ways: tuple[st
     return found
 
 
+def events_of(trace: Input, wanted: Wanted) -> int:
+    """Events that are replayed for one design; a byte of a trace is taken for one."""
+    return max(trace.size or 0, 1) * (1 if wanted.setting is None else PACED_COST)
+
+
 def chunks(trace: Input, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, ...]]:
-    """The designs in portions of so many events; a byte of a trace is taken for one."""
-    events = max(trace.size or 0, 1)
+    """The designs in portions of so many events."""
     chunk: list[Wanted] = []
     cost = 0
     for design in wanted:
-        this = events * (1 if design.setting is None else PACED_COST)
+        this = events_of(trace, design)
         if chunk and cost + this > MOST_EVENTS:
             yield tuple(chunk)
             chunk, cost = [], 0

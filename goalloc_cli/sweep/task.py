@@ -47,18 +47,23 @@ MOST_HELD = 512 << 20
 """Bytes of events that are held."""
 
 
-def rows_of(task: dict[str, Any]) -> dict[str, Any]:
-    """Do a task.
+def rows_of(tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Do some tasks, one after the other.
 
     Args:
-        task: `name` and `place` of the trace; `ways` to read it; `designs`, a `Wanted` each; `known`, keys of replays that
-            need not be done again.
+        tasks: of each `name` and `place` of the trace; `ways` to read it; `designs`, a `Wanted` each; `known`, keys of
+            replays that need not be done again.
 
     Returns:
-        `rows`, and the `versions` that found them.
+        `rows`, a list for each task, and the `versions` that found them.
     """
-    began = time.perf_counter()
     warm()
+    return {"versions": versions(), "rows": [rows_of_one(task) for task in tasks]}
+
+
+def rows_of_one(task: dict[str, Any]) -> list[Row]:
+    """Do a task."""
+    began = time.perf_counter()
     each = [Wanted.of(plain) for plain in task["designs"]]
     base: Row = {"trace": task["name"], **VERSIONS}
     try:
@@ -70,7 +75,7 @@ def rows_of(task: dict[str, Any]) -> dict[str, Any]:
         rows = [{**status, "key": digest_of_absent(task, wanted), **named(task, wanted, "")} for wanted in each]
     seconds = time.perf_counter() - began
     about = {"host": socket.gethostname(), "pid": os.getpid(), "rss_bytes": most_resident(), "task_seconds": seconds}
-    return {"versions": versions(), "rows": [{**base, **row, **about} for row in rows]}
+    return [{**base, **row, **about} for row in rows]
 
 
 def named(task: dict[str, Any], wanted: Wanted, tag: str) -> Row:

@@ -17,7 +17,7 @@ from goalloc_cli.errors import DesignError, ToldError
 from goalloc_cli.sweep import extra, plan
 from goalloc_cli.sweep.cluster import KILLED, Cluster, Where
 from goalloc_cli.sweep.columns import LOST, OK, Row
-from goalloc_cli.sweep.driver import Driver
+from goalloc_cli.sweep.driver import LIGHT_EVENTS, MOST_TOGETHER, Driver, Tally
 from goalloc_cli.sweep.inputs import Input, InputsError, listed, shown
 from goalloc_cli.sweep.keys import design_digest, pair_of, slot_of
 from goalloc_cli.sweep.plan import Task, chunks
@@ -258,29 +258,63 @@ class Deadly(Cluster):
     def __init__(self) -> None:
         super().__init__(None)
         self.order: list[str] = []
+        self.messages: list[list[str]] = []
 
     def workers(self) -> int:
         return 1
 
-    def send(self, message: dict[str, Any]) -> str:
-        self.order.append(message["name"])
-        self.done.put(message["name"])
-        return str(message["name"])
+    def send(self, messages: list[dict[str, Any]]) -> str:
+        names = [message["name"] for message in messages]
+        self.order += names
+        self.messages.append(names)
+        name = str(len(self.messages) - 1)
+        self.done.put(name)
+        return name
 
     def take(self, future: Any) -> tuple[str, dict[str, Any]]:
-        if future == "deadly" or (future == "beside" and self.order.count("beside") == 1):
+        names = self.messages[int(future)]
+        if "deadly" in names or ("beside" in names and self.order.count("beside") == 1):
             return future, {"status": LOST, "error_kind": KILLED, "error": "killed"}
-        return future, {"rows": [row(future)]}
+        return future, {"rows": [[row(name)] for name in names]}
+
+
+def run_all(cluster: Cluster, folder: Path, tasks: list[Task]) -> Tally:
+    return Driver(cluster, Store(folder), ()).run(tasks)
+
+
+def task(name: str, size: int | None = 1) -> Task:
+    return Task(Input(name, f"/{name}", size, "1"), (Wanted("own"),))
 
 
 def test_a_task_beside_one_that_kills_workers_is_done_again_alone(arrow: None, tmp_path: Path) -> None:
     cluster = Deadly()
-    tasks = [Task(Input(name, f"/{name}", 1, "1"), (Wanted("own"),)) for name in ("deadly", "beside", "fine")]
-    tally = Driver(cluster, Store(tmp_path), ()).run(tasks)
+    tally = run_all(cluster, tmp_path, [task(name) for name in ("deadly", "beside", "fine")])
     assert cluster.order == ["deadly", "beside", "fine", "deadly", "beside"]
     assert (tally.rows[OK], tally.rows[LOST]) == (2, 1)
     found = Store(tmp_path).read(("trace", "status")).to_pylist()
     assert {each["trace"]: each["status"] for each in found} == {"fine": OK, "deadly": LOST, "beside": OK}
+
+
+def test_light_tasks_go_together_and_the_last_ones_by_themselves(arrow: None, tmp_path: Path) -> None:
+    cluster = Deadly()
+    assert run_all(cluster, tmp_path, [task(f"t{number}") for number in range(100)]).rows[OK] == 100
+    assert {len(names) for names in cluster.messages[:9]} == {MOST_TOGETHER}
+    assert [len(names) for names in cluster.messages[-3:]] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("size", [LIGHT_EVENTS, None], ids=["long", "of unknown length"])
+def test_a_task_that_is_not_light_goes_by_itself(arrow: None, tmp_path: Path, size: int | None) -> None:
+    cluster = Deadly()
+    run_all(cluster, tmp_path, [task(f"t{number}", size) for number in range(50)])
+    assert {len(names) for names in cluster.messages} == {1}
+
+
+def test_of_tasks_that_went_together_only_the_one_that_kills_workers_is_lost(arrow: None, tmp_path: Path) -> None:
+    cluster = Deadly()
+    names = ["deadly", *(f"t{number}" for number in range(30))]
+    tally = run_all(cluster, tmp_path, [task(name) for name in names])
+    assert len(cluster.messages[0]) > 1
+    assert (tally.rows[OK], tally.rows[LOST]) == (30, 1)
 
 
 # The extra
