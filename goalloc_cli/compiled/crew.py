@@ -48,7 +48,7 @@ class Crew:
         self.changed = threading.Condition()
 
     def build_all(self, parts: list[Part], later: list[Part], is_kept: Callable[[Part], bool], keep: Keep) -> None:
-        """Compile a kernel, the first of these; and what it needs, the others, beside it.
+        """Compile a kernel, the first of these, unless a helper has it under way; and the units that it needs, the others.
 
         Args:
             later: what will be needed; it need not be there when this returns.
@@ -57,7 +57,8 @@ class Crew:
         """
         with self.changed:
             # A helper keeps what it has compiled, and has it under way no longer after that.
-            self.wanted = [part for part in parts[1:] if part not in self.under_way and not is_kept(part)]
+            self.wanted = [part for part in parts if part not in self.under_way and not is_kept(part)]
+            here = [self.wanted.pop(0)] if self.wanted[:1] == parts[:1] else []
             not_later = {*self.under_way, *self.given_up, *parts}
             self.later = [part for part in later if part not in not_later and not is_kept(part)]
             self.needed = set(parts)
@@ -65,21 +66,17 @@ class Crew:
             self.employed += max(0, more)
             for _ in range(more):
                 threading.Thread(target=employ, args=(self, keep), daemon=True).start()
-            while parts[0] in self.under_way:
-                self.changed.wait()
-            is_there = is_kept(parts[0])
         from goalloc_cli.compiled.building import build
 
-        if not is_there:
-            keep(parts[0], build(parts[0]))
         while True:
+            for part in here:
+                keep(part, build(part))
             with self.changed:
                 while not self.wanted and self.under_way & self.needed:
                     self.changed.wait()
                 if not self.wanted:
                     return
-                part = self.wanted.pop(0)
-            keep(part, build(part))
+                here = [self.wanted.pop(0)]
 
     def taken(self) -> Iterator[Part]:
         """Take one part after the other, for a helper, as long as there are some."""

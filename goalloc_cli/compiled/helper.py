@@ -12,7 +12,7 @@ import sys
 import threading
 from importlib import import_module
 
-from goalloc_cli.compiled.units import READER, Part
+from goalloc_cli.compiled.units import ROOMS_AHEAD, Part
 
 
 def main() -> None:
@@ -35,8 +35,9 @@ def main() -> None:
     while True:
         module, name = asked.get()
         import_module(module)
-        if module.startswith(READER):
-            import_module(f"{READER}.ahead")  # which says what its kernels are called with
+        for room in ROOMS_AHEAD:
+            if module.startswith(f"goalloc_cli.{room}."):
+                import_module(f"goalloc_cli.{room}.ahead")  # which says what its kernels are called with
         found = Part(module, name, ()).found
         answer = build(found.part if hasattr(found, "part") else found.expected).packed()
         answers.write(f"{len(answer)}\n".encode() + answer)

@@ -12,7 +12,9 @@ from __future__ import annotations
 import functools
 import os
 
-from goalloc_cli.compiled.calls import Flat, Kind, flatten
+import numpy as np
+
+from goalloc_cli.compiled.calls import RECORD, Flat, Kind, flatten
 from goalloc_cli.compiled.machine import Code, ready
 from goalloc_cli.compiled.units import Part, kinds_of
 
@@ -84,9 +86,13 @@ class Kernel(Inner):
 
 
 def expected(kernel, *arguments) -> Part:
-    """What is compiled of a kernel that will be called with the like of these arguments."""
+    """What is compiled of a kernel that will be called with the like of these arguments; a dtype stands for a row of it."""
     kinds: list[Kind] = []
-    flatten(arguments, kinds, [])
+    for argument in arguments:
+        if isinstance(argument, np.dtype):
+            kinds.append((RECORD, argument))
+        else:
+            flatten((argument,), kinds, [])
     part = Part(kernel.__module__, kernel.__name__, tuple(kinds))
     if isinstance(kernel, Kernel):
         kernel.expected = part

@@ -131,7 +131,8 @@ def units_below(part: Part) -> list[Part]:
     return list(order)[::-1]
 
 
-READER = "goalloc_cli.importers.exectrace"
+ROOMS_AHEAD = {"importers.exectrace": "read", "analyses.verify": "verify"}
+"""Rooms whose `ahead.PARTS` are the longest kernels of theirs, in the order of their calls; and who calls them."""
 AHEAD = (
     ("goalloc_cli.model.loop", "replay_batch"),
     ("goalloc_cli.analyses.verify.follow", "run_set_right"),
@@ -140,11 +141,12 @@ AHEAD = (
 
 
 def parts_ahead() -> list[Part]:
-    """What will be called: the units of such kernels, each once, and the longest kernels of a reader that was imported, the
-    last to be called at the end."""
+    """What will be called by those that were imported: the units of such kernels, each once, and the longest kernels of each
+    such room."""
     kernels = [Part(module, name, ()) for module, name in AHEAD if module in sys.modules]
     units = dict.fromkeys(unit for kernel in kernels for unit in units_below(kernel))
-    return [*units, *(late("importers.exectrace.ahead:PARTS") if f"{READER}.read" in sys.modules else ())]
+    rooms = [room for room, caller in ROOMS_AHEAD.items() if f"goalloc_cli.{room}.{caller}" in sys.modules]
+    return [*units, *(part for room in reversed(rooms) for part in late(f"{room}.ahead:PARTS"))]
 
 
 def units_called(function: Callable[..., Any]) -> list[Part]:

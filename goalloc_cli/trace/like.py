@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BOOLS, BOOLS2 = np.zeros(0, np.bool_), np.zeros((0, 0), np.bool_)
-U1, U8 = np.zeros(0, np.uint8), np.zeros(0, np.uint64)
+U1, U2, U4, U8 = np.zeros(0, np.uint8), np.zeros(0, np.uint16), np.zeros(0, np.uint32), np.zeros(0, np.uint64)
 I2, I4, I8 = np.zeros(0, np.int16), np.zeros(0, np.int32), np.zeros(0, np.int64)
 I8_2, I8_3 = np.zeros((0, 0), np.int64), np.zeros((0, 0, 0), np.int64)
 F8 = np.zeros(0)
@@ -35,9 +35,3 @@ def element(hint: Any) -> Any:
 def rows(dtype: np.dtype[Any]) -> NDArray[np.void]:
     """An array of rows."""
     return np.zeros(0, dtype)
-
-
-def row(dtype: np.dtype[Any]) -> np.void:
-    """A row."""
-    found: np.void = np.zeros(1, dtype)[0]
-    return found

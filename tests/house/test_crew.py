@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from goalloc_cli.analyses.verify.ahead import PARTS as PARTS_OF_VERIFY
+from goalloc_cli.analyses.verify.verify import verify
 from goalloc_cli.compiled import building, crew, machine, units
 from goalloc_cli.compiled.jit import Unit
 from goalloc_cli.compiled.units import Built, Part
+from goalloc_cli.design.releases import release
 from goalloc_cli.importers.exectrace.ahead import PARTS as PARTS_OF_IMPORTS
 from goalloc_cli.importers.sniff import open_trace
 from goalloc_cli.model.loop import replay_batch
@@ -87,13 +90,14 @@ def test_what_a_helper_cannot_compile_is_left_until_it_is_needed(monkeypatch: py
     assert set(found) == set(PARTS[:2])
 
 
-def test_an_import_calls_its_kernels_with_what_they_are_compiled_for_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in PARTS_OF_IMPORTS:
+def test_kernels_are_called_with_what_they_are_compiled_for_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [*PARTS_OF_IMPORTS, *PARTS_OF_VERIFY]
+    for part in parts:
         monkeypatch.setattr(part.found, "codes", {})
     for name in RECORDINGS:
-        assert sum(map(len, open_trace(ROOT / "tests" / "data" / f"{name}.trace.zst").batches)) > 0
-    called = {part.name: set(part.found.codes) for part in PARTS_OF_IMPORTS}
-    assert called == {part.name: {part.kinds} for part in PARTS_OF_IMPORTS}
+        trace = open_trace(ROOT / "tests" / "data" / f"{name}.trace.zst")
+        verify(trace, release(trace.header.go_version), design_name="own")
+    assert {part.name: set(part.found.codes) for part in parts} == {part.name: {part.kinds} for part in parts}
 
 
 def compiled_by_a_helper(part: Part) -> Built:

@@ -15,7 +15,7 @@ from tests.house.test_architecture import MODULES, of_the_package
 from tests.house.test_faults import FEW_KERNELS, goalloc, kept
 
 KERNELS = re.compile(r"^@(kernel|inner|hot|apart|operation)\b", re.MULTILINE)
-NOTHING_COMPILED = {"__init__", "compiled.compiling", "compiled.keeping", "host.ending"}
+NOTHING_COMPILED = {"__init__", "compiled.compiling", "compiled.keeping", "host.ending", "host.late"}
 """What `jit` needs beside the compiler: no kernel takes anything from these."""
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to be someone else")
 SOMEONE = 12345

@@ -15,7 +15,7 @@ from goalloc_cli.importers.exectrace.who.goroutines import GOROUTINE, REGION, St
 from goalloc_cli.importers.exectrace.wire.decode import Streams, decode_events
 from goalloc_cli.importers.exectrace.write.emit import emit
 from goalloc_cli.importers.exectrace.write.source import STATE, Held, Out, Source
-from goalloc_cli.trace.like import BOOLS, BOOLS2, F8, I2, I4, I8, I8_2, I8_3, READ, U1, U8, like, row, rows
+from goalloc_cli.trace.like import BOOLS, BOOLS2, F8, I2, I4, I8, I8_2, I8_3, READ, U1, U8, like, rows
 
 GOROUTINES = like(
     State, rows=I8_2, goroutines=rows(GOROUTINE), tasks=I8_2, outer=I8_2, regions=rows(REGION), whos=I8_2, who=I8_2,
@@ -35,7 +35,7 @@ PARTS = [
     expected(explained, I8_2, BOOLS, 0, I8, I8, BOOLS2, I8),
     expected(try_all, I8_2, CACHES, 0, 0, I8, I8, BOOLS, I8, (*CACHES, BOOLS)),
     expected(
-        emit, like(Out), row(STATE), like(Source, spans=rows(SPANS), actions=I8_2, sweepers=I8_2), like(Held),
+        emit, like(Out), STATE, like(Source, spans=rows(SPANS), actions=I8_2, sweepers=I8_2), like(Held),
         0, 0, True, 0, 0.0, 0.0,
     ),
 ]  # fmt: skip
