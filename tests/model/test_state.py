@@ -187,6 +187,9 @@ def test_a_hostile_state_with_a_right_checksum_does_not_reach_the_kernels(
         (("held", "offers"), 9),
         (("most_pages",), 1 << 40),
         (("time_ns",), 1 << 62),
+        (("peak", "reason"), 64),
+        (("swept", "reason"), -1),
+        (("began", "name"), 77),
     ],
 )
 def test_no_number_of_the_short_tables_is_believed(saved: bytes, path: tuple[str, ...], value: float) -> None:

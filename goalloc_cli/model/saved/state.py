@@ -176,7 +176,8 @@ def opened(data: bytes, design: Design) -> State:
     known = msgpack.unpackb(parts["known"], strict_map_key=False, max_ext_len=0)
     Known(**known).check()
     state = State(heap=heap, samples=rows_of(parts["samples"], SAMPLE, "samples"), known=known, **tables)
-    check_samples(state.samples, len(known["names"]))
+    own = np.array([heap.peak, heap.began, heap.swept], SAMPLE)
+    check_samples(np.concatenate([state.samples, own]), len(known["names"]))
     if problem := problem_of(heap, state.objects, state.stacks, state.manual_spans, state.cursor, len(known["types"])):
         raise ValueError(problem)
     return state
