@@ -49,55 +49,47 @@ def test_each_part_is_compiled_once(helper: list[str], monkeypatch: pytest.Monke
     assert all(built.code == part.name.encode() for part, built in found)
 
 
+class Helped:
+    """A crew with one helper; what is compiled, by whom."""
+
+    def __init__(self, helper: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", helper])
+        monkeypatch.setattr(crew, "helpers", lambda units: 1)
+        monkeypatch.setattr(building, "build", lambda part: self.here.append(part) or Built("none", (), b""))
+        self.here: list[Part] = []
+        self.kept: list[Part] = []
+        self.crew = crew.Crew()
+
+    def build(self, parts: list[Part], later: list[Part]) -> None:
+        self.crew.build_all(parts, later, self.kept.__contains__, lambda part, built: self.kept.append(part))
+
+    def wait(self) -> None:
+        """Until the helper has no more to do."""
+        with self.crew.changed:
+            assert self.crew.changed.wait_for(lambda: not self.crew.employed, 60)
+
+
 def test_what_will_be_needed_is_compiled_by_helpers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", ANSWERS.format(times=99)])
-    monkeypatch.setattr(crew, "helpers", lambda units: 1)
-    built_here: list[Part] = []
-    monkeypatch.setattr(building, "build", lambda part: built_here.append(part) or Built("none", (), b""))
-    found: dict[Part, Built] = {}
-    someone = crew.Crew()
-    someone.build_all(PARTS[:1], PARTS[1:4], found.__contains__, found.__setitem__)
-    assert built_here == PARTS[:1]
-    with someone.changed:
-        assert someone.changed.wait_for(lambda: not someone.employed, 60)
-    assert set(found) == set(PARTS[:4])
+    helped = Helped(ANSWERS.format(times=99), monkeypatch)
+    helped.build(PARTS[:1], later=PARTS[1:4])
+    helped.wait()
+    assert (helped.here, sorted(helped.kept)) == (PARTS[:1], PARTS[:4])
 
 
 def test_what_a_helper_has_under_way_is_waited_for_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", ANSWERS.format(times=99)])
-    monkeypatch.setattr(crew, "helpers", lambda units: 1)
-    built_here: list[Part] = []
-    monkeypatch.setattr(building, "build", lambda part: built_here.append(part) or Built("none", (), b""))
-    found: dict[Part, Built] = {}
-    someone = crew.Crew()
-    someone.build_all(PARTS[:1], PARTS[1:4], found.__contains__, found.__setitem__)
-    someone.build_all([PARTS[4], *PARTS[1:4]], [], found.__contains__, found.__setitem__)
-    assert set(found) == set(PARTS[:5])
-    assert len(built_here) == len(set(built_here))
+    helped = Helped(ANSWERS.format(times=99), monkeypatch)
+    helped.build(PARTS[:1], later=PARTS[1:4])
+    helped.build([PARTS[4], *PARTS[1:4]], later=[])
+    assert sorted(helped.kept) == PARTS[:5]
 
 
 def test_what_a_helper_cannot_compile_is_left_until_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "HELPER", [sys.executable, "-c", "print('no number')"])
-    monkeypatch.setattr(crew, "helpers", lambda units: 1)
-    monkeypatch.setattr(building, "build", lambda part: Built("none", (), b""))
-    found: dict[Part, Built] = {}
-    someone = crew.Crew()
-    someone.build_all(PARTS[:1], PARTS[1:2], found.__contains__, found.__setitem__)
-    with someone.changed:
-        assert someone.changed.wait_for(lambda: not someone.employed, 60)
-    assert set(found) == {PARTS[0]}
-    someone.build_all(PARTS[1:2], [], found.__contains__, found.__setitem__)
-    assert set(found) == set(PARTS[:2])
-
-
-def test_kernels_are_called_with_what_they_are_compiled_for_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = [*PARTS_OF_IMPORTS, *PARTS_OF_VERIFY]
-    for part in parts:
-        monkeypatch.setattr(part.found, "codes", {})
-    for name in RECORDINGS:
-        trace = open_trace(ROOT / "tests" / "data" / f"{name}.trace.zst")
-        verify(trace, release(trace.header.go_version), design_name="own")
-    assert {part.name: set(part.found.codes) for part in parts} == {part.name: {part.kinds} for part in parts}
+    helped = Helped("print('no number')", monkeypatch)
+    helped.build(PARTS[:1], later=PARTS[1:2])
+    helped.wait()
+    before = list(helped.kept)
+    helped.build(PARTS[1:2], later=[])
+    assert (before, helped.kept) == (PARTS[:1], PARTS[:2])
 
 
 def compiled_by_a_helper(part: Part) -> Built:
@@ -114,6 +106,16 @@ def test_a_helper_compiles_what_is_compiled_here() -> None:
     built, here = compiled_by_a_helper(part), building.build(part)
     assert (built.returned, built.calls) == (here.returned, here.calls)
     assert len(built.calls) > 0
+
+
+def test_kernels_are_called_with_what_they_are_compiled_for_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [*PARTS_OF_IMPORTS, *PARTS_OF_VERIFY]
+    for part in parts:
+        monkeypatch.setattr(part.found, "codes", {})
+    for name in RECORDINGS:
+        trace = open_trace(ROOT / "tests" / "data" / f"{name}.trace.zst")
+        verify(trace, release(trace.header.go_version), design_name="own")
+    assert {part.name: set(part.found.codes) for part in parts} == {part.name: {part.kinds} for part in parts}
 
 
 def test_a_helper_takes_nothing_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
