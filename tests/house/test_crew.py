@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,16 +78,19 @@ def test_what_will_be_needed_is_compiled_by_helpers_alone(monkeypatch: pytest.Mo
 
 
 def test_what_a_helper_has_under_way_is_waited_for_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    helped = Helped(ANSWERS.format(times=99), monkeypatch)
+    helped = Helped(f"import time; time.sleep(1){ANSWERS.format(times=99)}", monkeypatch)
     helped.build(PARTS[:1], later=PARTS[1:4])
+    while not helped.crew.under_way:
+        time.sleep(0.01)
     helped.build([PARTS[4], *PARTS[1:4]], later=[])
     assert sorted(helped.kept) == PARTS[:5]
 
 
 def test_what_a_helper_cannot_compile_is_left_until_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     helped = Helped("print('no number')", monkeypatch)
+    build = building.build
+    monkeypatch.setattr(building, "build", lambda part: helped.wait() or build(part))
     helped.build(PARTS[:1], later=PARTS[1:2])
-    helped.wait()
     before = list(helped.kept)
     helped.build(PARTS[1:2], later=[])
     assert (before, helped.kept) == (PARTS[:1], PARTS[:2])
