@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import commands, recordings, replays
+from benchmarks import commands, mallocs, recordings, replays
 from benchmarks.bench import Bench
 from benchmarks.measure import PULSE
 from benchmarks.result import Result, skipped, table
@@ -22,6 +22,7 @@ from benchmarks.result import Result, skipped, table
 ROWS: dict[str, Callable[[Bench], list[Result]]] = {
     "replay": replays.in_memory,
     "go": replays.against_go,
+    "malloc": mallocs.against_malloc,
     "command": commands.whole_command,
     "memory": commands.peak_memory,
     "length": commands.cost_by_length,
