@@ -44,7 +44,7 @@ def later(work: Callable[[], T]) -> Callable[[], T]:
 
 def ahead(batches: Iterator[T], most: int = AHEAD) -> Iterator[T]:
     """The same batches, and at the end the same error; what is left unread is closed when this iterator is."""
-    # Two queues of C, for batches and for room: one with an end is Python's own, and takes ten times as long for a batch.
+    # Two queues of C, for batches and for room: one with an end is written in Python, and slower.
     ready: queue.SimpleQueue[T | BaseException | None] = queue.SimpleQueue()
     room: queue.SimpleQueue[None] = queue.SimpleQueue()
     for _ in range(most):

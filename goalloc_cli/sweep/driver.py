@@ -20,8 +20,8 @@ from goalloc_cli.sweep.store import Store
 WINDOW = 3
 """Messages under way for each worker: a scheduler takes 11 KiB for each that it knows."""
 LIGHT_EVENTS, MOST_TOGETHER = 2_000_000, 8
-"""A message holds more than one task where all of them are some tenths of a second of work: Dask takes ten milliseconds for
-each message, however light it is."""
+"""A message holds more than one task where all of them are some tenths of a second of work: Dask takes some six milliseconds
+for each message, however light it is."""
 FLUSH_SECONDS, FLUSH_ROWS = 10.0, 10_000
 """Rows wait no longer, and no more of them, before they are written: each takes some 8 KB until then."""
 MOST_SUSPECTS = 100

@@ -102,7 +102,7 @@ def alloc(heap, row, kept, p, size, flags, type_id, addr):
 
 @inner
 def spanclass_of(heap, size, noscan):
-    """The span class of a small request (malloc.malloc_small, malloc_tiny)."""
+    """The span class of a small request (malloc.malloc, malloc_tiny)."""
     if noscan and size < heap.knobs.tiny_size:
         return TINY_SPC
     header = 0

@@ -1,6 +1,6 @@
 """What an import calls its longest kernels with, by example: so that helpers can compile them before they are called.
 
-A test holds that they are called with the like.
+A test holds that they are called with the like (tests/house/test_crew.py).
 """
 
 from __future__ import annotations

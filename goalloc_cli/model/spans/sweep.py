@@ -39,8 +39,7 @@ def awaits_sweep(heap, span):
     """True for a heap span that was neither swept since the last cycle ended nor cached since: what died there is found,
     and not freed yet."""
     since = span.sweepgen - heap.gc.sweepgen
-    # Neither 0 nor 3, in one question: which of them it is nobody can guess.
-    return since * (since - 3) != 0
+    return (since != 0) & (since != 3)
 
 
 @inner
